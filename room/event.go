@@ -1,0 +1,45 @@
+package room
+
+// Kinds of events that ride in band with the sound. An event states how something is from its frame on: the last
+// one of a kind is the whole truth about it. The wire form is in docs/PROTOCOL.md.
+const (
+	KindRoom      = "room"
+	KindStage     = "stage"
+	KindSpeaking  = "speaking"
+	KindListening = "listening"
+	KindSeat      = "seat"
+)
+
+// RoomEvent says what the room is called and where in its life it is.
+type RoomEvent struct {
+	Kind     string `json:"t"`
+	ID       ID     `json:"id"`
+	Title    string `json:"title"`
+	Language string `json:"lang"`
+	State    State  `json:"state"`
+}
+
+// StageEvent says who is on stage.
+type StageEvent struct {
+	Kind   string   `json:"t"`
+	People []Person `json:"people"`
+}
+
+// SpeakingEvent says who speaks now.
+type SpeakingEvent struct {
+	Kind string     `json:"t"`
+	IDs  []PersonID `json:"ids"`
+}
+
+// ListeningEvent says how many seats are taken. A seat is an open response, not a person.
+type ListeningEvent struct {
+	Kind string `json:"t"`
+	N    int    `json:"n"`
+}
+
+// SeatEvent tells one player what it was granted; it is not part of the channel.
+type SeatEvent struct {
+	Kind      string `json:"t"`
+	DepthMS   int    `json:"depth_ms"`
+	CadenceMS int    `json:"cadence_ms"`
+}
