@@ -1,0 +1,124 @@
+// Package problem writes refusals as application/problem+json (RFC 9457): what happened, a stable code for programs, and a
+// sentence for people that says what to do.
+package problem
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// ContentType is what a problem is served as.
+const ContentType = "application/problem+json"
+
+// Code is the stable name of a refusal. Programs decide by it; status and words may get better.
+type Code string
+
+// The refusals that exist. A code is never renamed, and never used for something else.
+const (
+	RoomUnknown      Code = "room_unknown"       // 404
+	RoomNotOpen      Code = "room_not_open"      // 425: nothing to hear yet
+	RoomEnded        Code = "room_ended"         // 410
+	ChannelUnknown   Code = "channel_unknown"    // 404
+	Full             Code = "full"               // 503: no seat, come again
+	StageFull        Code = "stage_full"         // 503: everybody on stage has a place already
+	TokenMissing     Code = "token_missing"      // 401
+	TokenMalformed   Code = "token_malformed"    // 401
+	TokenForged      Code = "token_forged"       // 401
+	TokenExpired     Code = "token_expired"      // 401
+	TokenWrongRoom   Code = "token_wrong_room"   // 403
+	Removed          Code = "removed"            // 403: this person was removed from the room
+	Forbidden        Code = "forbidden"          // 403: the role may not do this
+	HostOnly         Code = "host_only"          // 401: needs the host's cookie
+	ClaimUsed        Code = "claim_used"         // 410
+	ClaimUnknown     Code = "claim_unknown"      // 403
+	NotFound         Code = "not_found"          // 404
+	PersonUnknown    Code = "person_unknown"     // 404
+	SessionUnknown   Code = "session_unknown"    // 404
+	MethodNotAllowed Code = "method_not_allowed" // 405
+	BadRequest       Code = "bad_request"        // 400
+	BadOffer         Code = "bad_offer"          // 400: the SDP cannot be answered
+	BadFragment      Code = "bad_fragment"       // 400: the trickle fragment cannot be read
+	WrongType        Code = "wrong_type"         // 415
+	TooLarge         Code = "too_large"          // 413
+	StepImpossible   Code = "step_impossible"    // 409
+	VersionMissing   Code = "version_missing"    // 428: If-Match is needed
+	VersionStale     Code = "version_stale"      // 412: If-Match names an older ICE session
+	TooMany          Code = "too_many"           // 429
+	ShuttingDown     Code = "shutting_down"      // 503
+	Internal         Code = "internal"           // 500
+)
+
+// Problem is one refusal.
+type Problem struct {
+	Status     int           // HTTP status
+	Code       Code          // stable
+	Title      string        // the kind of refusal in a few words; the table's words when empty
+	Detail     string        // a sentence that says what to do
+	RetryAfter time.Duration // when waiting helps: how long; 0 says nothing
+}
+
+// Error makes a Problem an error, so that it can travel up to the handler that writes it.
+func (p Problem) Error() string {
+	p = p.complete()
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Detail
+}
+
+// New returns the refusal that the table keeps for code, with a sentence for this case.
+func New(code Code, detail string) Problem {
+	return Problem{Code: code, Detail: detail}.complete()
+}
+
+// wire is the JSON form. The members' order is that of docs/PROTOCOL.md.
+type wire struct {
+	Type         string `json:"type"`
+	Title        string `json:"title"`
+	Status       int    `json:"status"`
+	Code         Code   `json:"code"`
+	Detail       string `json:"detail,omitempty"`
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+}
+
+// Write answers a request with p. Status and title that p leaves out come from the table of codes; an unknown code without a
+// status is an internal error. It must be called before anything else is written to w.
+func Write(w http.ResponseWriter, p Problem) {
+	p = p.complete()
+	body, err := json.Marshal(wire{
+		Type: "about:blank", Title: p.Title, Status: p.Status, Code: p.Code, Detail: p.Detail,
+		RetryAfterMS: p.RetryAfter.Milliseconds(),
+	})
+	if err != nil {
+		panic(err) // strings and integers always marshal
+	}
+	h := w.Header()
+	h.Set("Content-Type", ContentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.RetryAfter > 0 {
+		// The header has whole seconds: rounded up, so that nobody comes back too early.
+		h.Set("Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n')) // the reader may be gone; nobody is left to tell
+}
+
+func (p Problem) complete() Problem {
+	known, ok := table[p.Code]
+	if !ok {
+		known = table[Internal]
+	}
+	if p.Code == "" {
+		p.Code = Internal
+	}
+	if p.Status == 0 {
+		p.Status = known.status
+	}
+	if p.Title == "" {
+		p.Title = known.title
+	}
+	return p
+}

@@ -1,0 +1,41 @@
+package problem
+
+import "net/http"
+
+// table holds status and title of each code.
+var table = map[Code]struct {
+	status int
+	title  string
+}{
+	RoomUnknown:      {http.StatusNotFound, "No such room"},
+	RoomNotOpen:      {http.StatusTooEarly, "The room is not open yet"},
+	RoomEnded:        {http.StatusGone, "The room has ended"},
+	ChannelUnknown:   {http.StatusNotFound, "No such channel"},
+	Full:             {http.StatusServiceUnavailable, "Every seat is taken"},
+	StageFull:        {http.StatusServiceUnavailable, "The stage is full"},
+	TokenMissing:     {http.StatusUnauthorized, "A stage token is needed"},
+	TokenMalformed:   {http.StatusUnauthorized, "The token is damaged"},
+	TokenForged:      {http.StatusUnauthorized, "The token is not from this server"},
+	TokenExpired:     {http.StatusUnauthorized, "The token has expired"},
+	TokenWrongRoom:   {http.StatusForbidden, "The token is for another room"},
+	Removed:          {http.StatusForbidden, "Removed from the room"},
+	Forbidden:        {http.StatusForbidden, "Not allowed"},
+	HostOnly:         {http.StatusUnauthorized, "Only for the host"},
+	ClaimUsed:        {http.StatusGone, "The link was used already"},
+	ClaimUnknown:     {http.StatusForbidden, "The link is not known"},
+	NotFound:         {http.StatusNotFound, "Not found"},
+	PersonUnknown:    {http.StatusNotFound, "Not on stage"},
+	SessionUnknown:   {http.StatusNotFound, "No such session"},
+	MethodNotAllowed: {http.StatusMethodNotAllowed, "Method not allowed"},
+	BadRequest:       {http.StatusBadRequest, "The request cannot be read"},
+	BadOffer:         {http.StatusBadRequest, "The offer cannot be answered"},
+	BadFragment:      {http.StatusBadRequest, "The fragment cannot be read"},
+	WrongType:        {http.StatusUnsupportedMediaType, "Wrong content type"},
+	TooLarge:         {http.StatusRequestEntityTooLarge, "The body is too large"},
+	StepImpossible:   {http.StatusConflict, "Not possible now"},
+	VersionMissing:   {http.StatusPreconditionRequired, "If-Match is needed"},
+	VersionStale:     {http.StatusPreconditionFailed, "The session has moved on"},
+	TooMany:          {http.StatusTooManyRequests, "Too many requests"},
+	ShuttingDown:     {http.StatusServiceUnavailable, "The server is stopping"},
+	Internal:         {http.StatusInternalServerError, "The server failed"},
+}
