@@ -47,9 +47,10 @@ type Frame struct {
 // Event states how something is from frame At on. Data is a JSON object whose member "t" is Kind. Data is never changed
 // after the event was made.
 type Event struct {
-	At   Number `json:"at"`
-	Kind string `json:"kind"`
-	Data []byte `json:"data"`
+	At   Number
+	Term Term // of its maker, as with frames
+	Kind string
+	Data []byte
 }
 
 // Takeover says that frames from First on are made under Term: those of an older term are dropped from there on, whatever the

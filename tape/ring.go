@@ -1,0 +1,166 @@
+package tape
+
+import "sync"
+
+// Ring keeps the last frames of one variant and answers for any stretch of them. It drops what an older maker says after a newer one
+// took over, so two rings that heard the same frames in any order give the same packets.
+//
+// All methods may be called from any goroutine.
+type Ring struct {
+	mu     sync.RWMutex
+	slots  []slot // guarded by mu; frame n lives at n mod len
+	terms  terms  // guarded by mu
+	oldest Number // guarded by mu; the first number that may be there
+	head   Number // guarded by mu; everything from the first put to here is there, or given up
+	newest Number // guarded by mu; one past the highest number there
+	begun  bool   // guarded by mu
+}
+
+type slot struct {
+	n      Number
+	term   Term
+	packet []byte // nil: empty
+}
+
+// NewRing makes a ring of at most capacity frames (3000 are a minute).
+func NewRing(capacity int) *Ring { return &Ring{slots: make([]slot, capacity)} }
+
+// Takeover makes the ring drop frames of older terms from t.First on, those already there too.
+func (r *Ring) Takeover(t Takeover) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.terms.add(t) || !r.begun || t.First >= r.newest {
+		return
+	}
+	newest := r.oldest
+	for n := r.oldest; n < r.newest; n++ {
+		s := r.at(n)
+		if s.packet == nil || s.n != n {
+			continue
+		}
+		if owner, ok := r.terms.owner(n); !ok || owner != s.term {
+			*s = slot{}
+			r.head = min(r.head, n)
+			continue
+		}
+		newest = n + 1
+	}
+	r.newest = max(newest, r.head)
+}
+
+// Put keeps a frame and reports whether it was new and belongs here. A frame whose term is not known to own its number, or that is
+// older than what the ring holds, is dropped. The packet is kept, not copied.
+func (r *Ring) Put(f Frame) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	owner, ok := r.terms.owner(f.N)
+	if !ok || owner != f.Term || len(f.Packet) == 0 {
+		return false
+	}
+	size := Number(len(r.slots))
+	switch {
+	case !r.begun || f.N >= r.newest+size:
+		// Nothing that is here would be left: a new beginning.
+		clear(r.slots)
+		r.begun, r.oldest, r.head, r.newest = true, f.N, f.N, f.N
+	case f.N < r.newest-size:
+		return false
+	}
+	s := r.at(f.N)
+	if s.packet != nil && s.n == f.N {
+		return false
+	}
+	*s = slot{n: f.N, term: f.Term, packet: f.Packet}
+	r.newest = max(r.newest, f.N+1)
+	r.oldest = max(min(r.oldest, f.N), r.newest-size)
+	r.advance(max(r.head, r.oldest))
+	r.terms.forget(r.oldest)
+	return true
+}
+
+// advance moves the head over what is there.
+func (r *Ring) advance(from Number) {
+	r.head = from
+	for r.head < r.newest && r.has(r.head) {
+		r.head++
+	}
+}
+
+// SkipTo gives up waiting for frames below n: they are served as silence from now on, unless they come after all.
+// It returns how many are missing.
+func (r *Ring) SkipTo(n Number) (missing int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.begun || n <= r.head {
+		return 0
+	}
+	n = min(n, r.newest)
+	for i := r.head; i < n; i++ {
+		if !r.has(i) {
+			missing++
+		}
+	}
+	r.advance(n)
+	return missing
+}
+
+// Head is the first number that is not there yet: what is below may be served. It is 0 in an empty ring.
+func (r *Ring) Head() Number {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.head
+}
+
+// Newest is one past the highest number there; above Head it means that frames in between are missing.
+func (r *Ring) Newest() Number {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.newest
+}
+
+// Oldest is the first number that may be there.
+func (r *Ring) Oldest() Number {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.oldest
+}
+
+// AppendPackets appends the packets of frames from (inclusive) to to (exclusive). What is not there is SilencePacket.
+// The packets are shared: they must not be changed.
+func (r *Ring) AppendPackets(dst [][]byte, from, to Number) [][]byte {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for n := from; n < to; n++ {
+		if r.has(n) {
+			dst = append(dst, r.at(n).packet)
+		} else {
+			dst = append(dst, SilencePacket)
+		}
+	}
+	return dst
+}
+
+// Missing counts the frames from (inclusive) to to (exclusive) that are not there.
+func (r *Ring) Missing(from, to Number) (missing int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for n := from; n < to; n++ {
+		if !r.has(n) {
+			missing++
+		}
+	}
+	return missing
+}
+
+func (r *Ring) at(n Number) *slot {
+	i := n % Number(len(r.slots))
+	if i < 0 {
+		i += Number(len(r.slots))
+	}
+	return &r.slots[i]
+}
+
+func (r *Ring) has(n Number) bool {
+	s := r.at(n)
+	return s.packet != nil && s.n == n
+}
