@@ -46,9 +46,3 @@ func (c *Clock) position(mono time.Duration) time.Duration {
 	d := mono - c.anchor
 	return c.base + d + time.Duration(float64(d)*c.rate)
 }
-
-// Resume says at which frame a maker begins, and which one is running, after the room was heard up to last (exclusive) at a time
-// that lies ago back. A room that was never heard has last 0.
-func Resume(last Number, ago time.Duration) (first, running Number) {
-	return last, last + Number(ago/FrameDuration)
-}

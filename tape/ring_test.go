@@ -1,0 +1,145 @@
+package tape_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+func packet(term tape.Term, n tape.Number) []byte { return fmt.Appendf(nil, "%d:%d", term, n) }
+
+func frame(term tape.Term, n tape.Number) tape.Frame {
+	return tape.Frame{N: n, Term: term, Packet: packet(term, n)}
+}
+
+func put(t *testing.T, r *tape.Ring, term tape.Term, from, to tape.Number) {
+	t.Helper()
+	for n := from; n < to; n++ {
+		if !r.Put(frame(term, n)) {
+			t.Fatalf("frame %d of term %d was refused", n, term)
+		}
+	}
+}
+
+func TestRing(t *testing.T) {
+	t.Run("ServesWhatItGot", func(t *testing.T) {
+		r := tape.NewRing(100)
+		r.Takeover(tape.Takeover{Term: 1, First: 10})
+		put(t, r, 1, 10, 20)
+		if r.Oldest() != 10 || r.Head() != 20 || r.Newest() != 20 {
+			t.Errorf("oldest %d, head %d, newest %d; want 10, 20, 20", r.Oldest(), r.Head(), r.Newest())
+		}
+		got := r.AppendPackets(nil, 12, 14)
+		if len(got) != 2 || !bytes.Equal(got[0], packet(1, 12)) || !bytes.Equal(got[1], packet(1, 13)) {
+			t.Errorf("packets of 12 and 13: %q", got)
+		}
+	})
+	t.Run("RefusesUnknownTerm", func(t *testing.T) {
+		r := tape.NewRing(100)
+		if r.Put(frame(1, 0)) {
+			t.Error("a frame was kept before any takeover was known")
+		}
+		r.Takeover(tape.Takeover{Term: 1, First: 5})
+		if r.Put(frame(1, 4)) || r.Put(frame(2, 6)) || r.Put(tape.Frame{N: 6, Term: 1}) {
+			t.Error("a frame before the takeover, of another term or without packet was kept")
+		}
+	})
+	t.Run("HeadWaitsForHoles", func(t *testing.T) {
+		r := tape.NewRing(100)
+		r.Takeover(tape.Takeover{Term: 1})
+		put(t, r, 1, 0, 5)
+		put(t, r, 1, 7, 10)
+		if r.Head() != 5 || r.Newest() != 10 {
+			t.Fatalf("head %d, newest %d; want 5, 10", r.Head(), r.Newest())
+		}
+		if missing := r.SkipTo(7); missing != 2 || r.Head() != 10 {
+			t.Fatalf("skipped %d to head %d; want 2 to 10", missing, r.Head())
+		}
+		if got := r.AppendPackets(nil, 4, 8); !bytes.Equal(got[1], tape.SilencePacket) || !bytes.Equal(got[3], packet(1, 7)) {
+			t.Errorf("a hole is not silence: %q", got)
+		}
+		put(t, r, 1, 5, 7)
+		if r.Missing(0, 10) != 0 {
+			t.Error("frames that came after all are not served")
+		}
+	})
+	t.Run("KeepsTheLast", func(t *testing.T) {
+		r := tape.NewRing(10)
+		r.Takeover(tape.Takeover{Term: 1})
+		put(t, r, 1, 0, 35)
+		if r.Oldest() != 25 || r.Missing(25, 35) != 0 {
+			t.Errorf("oldest %d, missing %d", r.Oldest(), r.Missing(25, 35))
+		}
+		if r.Put(frame(1, 24)) {
+			t.Error("a frame older than the ring was kept")
+		}
+		put(t, r, 1, 100, 101)
+		if r.Oldest() != 100 || r.Head() != 101 || r.Missing(91, 100) != 9 {
+			t.Errorf("after a jump: oldest %d, head %d", r.Oldest(), r.Head())
+		}
+	})
+	t.Run("TakeoverDropsWhatTheOldMakerWentOnSaying", func(t *testing.T) {
+		r := tape.NewRing(100)
+		r.Takeover(tape.Takeover{Term: 1})
+		put(t, r, 1, 0, 30)
+		r.Takeover(tape.Takeover{Term: 2, First: 20})
+		if r.Head() != 20 || r.Newest() != 20 {
+			t.Errorf("head %d, newest %d; want 20, 20", r.Head(), r.Newest())
+		}
+		if r.Put(frame(1, 20)) {
+			t.Error("the old maker was heard after the takeover")
+		}
+		put(t, r, 2, 20, 25)
+	})
+}
+
+// Two edges that hear two makers in opposite order serve equal bytes: what a ring answers depends on what it heard, not on the order.
+func TestRingOrderDoesNotMatter(t *testing.T) {
+	type message struct {
+		takeover tape.Takeover
+		frame    tape.Frame
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		makers := rapid.IntRange(2, 4).Draw(t, "makers")
+		var all []message
+		first := tape.Number(0)
+		for term := tape.Term(1); term <= tape.Term(makers); term++ {
+			take := tape.Takeover{Term: term, First: first}
+			// A maker who lost his lease goes on for a while before he notices.
+			end := first + tape.Number(rapid.IntRange(5, 40).Draw(t, "frames"))
+			for n := first; n < end; n++ {
+				all = append(all, message{take, frame(term, n)})
+			}
+			first += tape.Number(rapid.IntRange(0, 30).Draw(t, "next first"))
+		}
+		hear := func(ms []message) *tape.Ring {
+			r := tape.NewRing(400)
+			for _, m := range ms {
+				r.Takeover(m.takeover) // every message on the bus says which takeover it belongs to
+				r.Put(m.frame)
+			}
+			return r
+		}
+		a, b := hear(all), hear(rapid.Permutation(all).Draw(t, "order"))
+		pa, pb := a.AppendPackets(nil, 0, 200), b.AppendPackets(nil, 0, 200)
+		for n := range pa {
+			if !bytes.Equal(pa[n], pb[n]) {
+				t.Fatalf("frame %d: %q and %q", n, pa[n], pb[n])
+			}
+		}
+	})
+}
+
+func BenchmarkRingPut(b *testing.B) {
+	r := tape.NewRing(3000)
+	r.Takeover(tape.Takeover{Term: 1})
+	p := make([]byte, 120)
+	b.ReportAllocs()
+	for n := tape.Number(0); b.Loop(); n++ {
+		r.Put(tape.Frame{N: n, Term: 1, Packet: p})
+	}
+}
