@@ -1,0 +1,75 @@
+package codec
+
+import (
+	"fmt"
+
+	"github.com/thesyncim/gopus"
+)
+
+// gopusEncoder encodes in pure Go.
+type gopusEncoder struct{ enc *gopus.Encoder }
+
+func newGopusEncoder(c OpusConfig) (*gopusEncoder, error) {
+	app := gopus.ApplicationVoIP
+	if c.Application == Audio {
+		app = gopus.ApplicationAudio
+	}
+	enc, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: SampleRate, Channels: 1, Application: app})
+	if err != nil {
+		return nil, err
+	}
+	if err := enc.SetBitrate(c.Bitrate); err != nil {
+		return nil, err
+	}
+	if err := enc.SetComplexity(c.Complexity); err != nil {
+		return nil, err
+	}
+	enc.SetVBR(true)
+	enc.SetVBRConstraint(true)
+	return &gopusEncoder{enc}, nil
+}
+
+func (e *gopusEncoder) encode(pcm []float32, packet []byte) (int, error) {
+	return e.enc.Encode(pcm, packet)
+}
+
+func (e *gopusEncoder) reset() error {
+	e.enc.Reset()
+	return nil
+}
+
+// gopusDecoder decodes in pure Go.
+type gopusDecoder struct{ dec *gopus.Decoder }
+
+func newGopusDecoder() (*gopusDecoder, error) {
+	dec, err := gopus.NewDecoder(gopus.DefaultDecoderConfig(SampleRate, 1))
+	if err != nil {
+		return nil, err
+	}
+	return &gopusDecoder{dec}, nil
+}
+
+func (d *gopusDecoder) decode(packet []byte, pcm []float32) (int, error) {
+	return d.dec.Decode(packet, pcm)
+}
+
+func (d *gopusDecoder) conceal(pcm []float32) error { return filled(pcm)(d.dec.Decode(nil, pcm)) }
+
+func (d *gopusDecoder) recover(next []byte, pcm []float32) error {
+	return filled(pcm)(d.dec.DecodeWithFEC(next, pcm, true))
+}
+
+func (d *gopusDecoder) reset() error {
+	d.dec.Reset()
+	return nil
+}
+
+// filled checks that a decoder wrote as many samples as were lost.
+func filled(pcm []float32) func(n int, err error) error {
+	return func(n int, err error) error {
+		if err == nil && n != len(pcm) {
+			err = fmt.Errorf("%w: got %d, want %d", ErrFrameSize, n, len(pcm))
+		}
+		return err
+	}
+}
