@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// Where a page.html wants its style and its script.
+var (
+	stylePlace  = []byte("<!-- style -->")
+	scriptPlace = []byte("<!-- script -->")
+)
+
+// bundle makes one HTML file of the page in dir.
+func bundle(dir string) ([]byte, error) {
+	html, err := os.ReadFile(filepath.Join(dir, "page.html"))
+	if err != nil {
+		return nil, fmt.Errorf("read the page: %w", err)
+	}
+	main := filepath.Join(dir, "main.ts")
+	if _, err := os.Stat(main); errors.Is(err, os.ErrNotExist) {
+		main += "x"
+	}
+	style, err := esbuild(filepath.Join(dir, "style.css"))
+	if err != nil {
+		return nil, err
+	}
+	script, err := esbuild(main)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Count(html, stylePlace) != 1 || bytes.Count(html, scriptPlace) != 1 {
+		return nil, fmt.Errorf("page.html needs %s and %s once each", stylePlace, scriptPlace)
+	}
+	html = squeeze(html)
+	html = bytes.Replace(html, stylePlace, inline("style", style), 1)
+	html = bytes.Replace(html, scriptPlace, inline("script", script), 1)
+	return append(html, '\n'), nil
+}
+
+// esbuild bundles and minifies one entry point.
+func esbuild(entry string) ([]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints:       []string{entry},
+		Bundle:            true,
+		Format:            api.FormatIIFE,
+		Target:            api.ES2022,
+		Charset:           api.CharsetUTF8,
+		LegalComments:     api.LegalCommentsNone,
+		MinifyWhitespace:  true,
+		MinifyIdentifiers: true,
+		MinifySyntax:      true,
+		JSX:               api.JSXAutomatic,
+		JSXImportSource:   "preact",
+		LogLevel:          api.LogLevelSilent,
+	})
+	if len(result.Errors) > 0 {
+		messages := api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
+		return nil, errors.New(strings.TrimSpace(strings.Join(messages, "")))
+	}
+	return bytes.TrimSpace(result.OutputFiles[0].Contents), nil
+}
+
+func inline(element string, text []byte) []byte {
+	return fmt.Appendf(nil, "<%s>%s</%s>", element, text, element)
+}
+
+var indentation = regexp.MustCompile(`\n\s*`)
+
+// squeeze joins the lines of a page. A line break there is layout of the source: where a space is wanted, it stands in the line.
+func squeeze(html []byte) []byte {
+	return indentation.ReplaceAll(bytes.TrimSpace(html), nil)
+}

@@ -1,0 +1,89 @@
+// Command build bundles the pages: every folder of web that holds a page.html becomes one file in web/dist with its style
+// and its script inside, so that a page is one response and running needs no Node.
+//
+//	go generate ./web             bundle
+//	go run ./web/build -check     exit 1 when a committed bundle is not what the sources give
+//
+// A folder's sources are page.html, style.css and main.ts or main.tsx. Types are not checked here: `npm --prefix web run check`
+// does that. Imports from node_modules need `npm --prefix web ci` once.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	check := flag.Bool("check", false, "write nothing; exit 1 when a committed bundle is stale")
+	flag.Parse()
+	err := run(*check)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build:", err)
+		os.Exit(1)
+	}
+}
+
+func run(check bool) error {
+	web, err := webFolder()
+	if err != nil {
+		return err
+	}
+	names, err := pages(web)
+	if err != nil {
+		return err
+	}
+	var stale []string
+	for _, name := range names {
+		html, err := bundle(filepath.Join(web, name))
+		if err != nil {
+			return fmt.Errorf("bundle %s: %w", name, err)
+		}
+		file := filepath.Join(web, "dist", name+".html")
+		if !check {
+			err = os.WriteFile(file, html, 0o644)
+			if err != nil {
+				return fmt.Errorf("write the bundle: %w", err)
+			}
+			continue
+		}
+		committed, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("read the bundle: %w", err)
+		}
+		if !bytes.Equal(committed, html) {
+			stale = append(stale, file)
+		}
+	}
+	if len(stale) > 0 {
+		return fmt.Errorf("stale: %s; run `go generate ./web` and commit the result", strings.Join(stale, ", "))
+	}
+	return nil
+}
+
+// webFolder finds the web folder of the module, wherever in the module the command is started.
+func webFolder() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	return filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "web"), nil
+}
+
+// pages lists the folders of web that hold a page.
+func pages(web string) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(web, "*", "page.html"))
+	if err != nil {
+		return nil, fmt.Errorf("list the pages: %w", err)
+	}
+	names := make([]string, 0, len(found))
+	for _, f := range found {
+		names = append(names, filepath.Base(filepath.Dir(f)))
+	}
+	return names, nil
+}

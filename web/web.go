@@ -1,0 +1,34 @@
+// Package web holds the pages, each a single file with its style and its script inside, bundled from TypeScript by web/build
+// and committed, so that running needs no Node. A page is the same bytes for everybody.
+package web
+
+import (
+	"embed"
+	"net/http"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+//go:generate go run ./build
+
+//go:embed dist
+var dist embed.FS
+
+// ListenPage serves the listener's page at GET /r/{room}: the same bytes for every room, with status 404 where known says
+// that there is no such room (the page then says so itself). known is called concurrently and must not block.
+func ListenPage(known func(room.ID) bool) http.Handler {
+	p := newPage("listen", listenPolicy)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		id := room.ID(r.PathValue("room"))
+		if !id.Valid() || !known(id) {
+			status = http.StatusNotFound
+		}
+		p.serve(w, r, status)
+	})
+	return mux
+}
+
+// listenPolicy lets the listener's page speak to its own edge and play what it hears there; newPage adds its style and script.
+const listenPolicy = "connect-src 'self'; media-src 'self' blob:; img-src data:"
