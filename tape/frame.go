@@ -60,6 +60,14 @@ type Takeover struct {
 	First Number `json:"first"`
 }
 
+// Receiver hears a channel: all its variants, its events and who makes it. Its methods are called in order by one goroutine and must
+// not block.
+type Receiver interface {
+	Takeover(Takeover)
+	Frame(Variant, Frame)
+	Event(Event)
+}
+
 // SilencePacket is 20 ms of silence in three bytes: a CELT fullband mono frame of a single energy-less range coder byte pair. It stands
 // for declared gaps, and for what an edge never got.
 var SilencePacket = []byte{0xf8, 0xff, 0xfe}

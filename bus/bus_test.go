@@ -1,0 +1,237 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, dir string) *Bus {
+	t.Helper()
+	b, err := Open(t.Context(), Config{Dir: dir, Node: "one", Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	b.leaseTTL = 300 * time.Millisecond
+	return b
+}
+
+// peer is another node on the same server.
+func peer(t *testing.T, of *Bus, node string) *Bus {
+	t.Helper()
+	b := newBus(Config{Node: node, Log: of.log})
+	b.leaseTTL = of.leaseTTL
+	err := b.connect(t.Context(), of.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+type heard struct{ lines chan string }
+
+func (h heard) Takeover(k tape.Takeover) { h.lines <- fmt.Sprintf("takeover %d@%d", k.Term, k.First) }
+func (h heard) Frame(v tape.Variant, f tape.Frame) {
+	h.lines <- fmt.Sprintf("%s %d/%d %s", v, f.N, f.Term, f.Packet)
+}
+func (h heard) Event(e tape.Event) {
+	h.lines <- fmt.Sprintf("%s %d/%d %s", e.Kind, e.At, e.Term, e.Data)
+}
+
+func (h heard) next(t *testing.T) string {
+	t.Helper()
+	select {
+	case s := <-h.lines:
+		return s
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing more was heard")
+		return ""
+	}
+}
+
+func TestChannelArrivesInOrder(t *testing.T) {
+	b := open(t, t.TempDir())
+	edge := peer(t, b, "edge")
+	h := heard{make(chan string, 100)}
+	stop, err := edge.Subscribe("harbour", tape.Floor, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	err = edge.conn.Flush() // the server knows the subscription before anything is published
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(b.PublishEvent("harbour", tape.Floor, 10, tape.Event{At: 12, Term: 1, Kind: "stage", Data: []byte(`{"t":"stage"}`)}))
+	say(b.PublishFrame("harbour", tape.Floor, tape.Opus48, 10, tape.Frame{N: 12, Term: 1, Packet: []byte("a")}))
+	say(b.PublishFrame("elsewhere", tape.Floor, tape.Opus48, 10, tape.Frame{N: 12, Term: 1, Packet: []byte("x")}))
+	say(b.PublishFrame("harbour", "fr", tape.Opus48, 10, tape.Frame{N: 12, Term: 1, Packet: []byte("x")}))
+	say(b.conn.Publish("room.harbour.floor.opus-48", []byte("junk")))
+	say(b.PublishFrame("harbour", tape.Floor, tape.Opus24, 13, tape.Frame{N: 13, Term: 2, Packet: []byte("b")}))
+	for _, want := range []string{
+		"takeover 1@10", `stage 12/1 {"t":"stage"}`, "opus-48 12/1 a", "takeover 2@13", "opus-24 13/2 b",
+	} {
+		if got := h.next(t); got != want {
+			t.Errorf("heard %q, want %q", got, want)
+		}
+	}
+}
+
+func TestFactsSurviveAndSpread(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	edge := peer(t, b, "edge")
+	news := make(chan room.Facts, 10)
+	stop := edge.WatchFacts(func(f room.Facts) { news <- f })
+	defer stop()
+	facts := room.Facts{ID: "harbour", Title: "Harbour", State: room.Doors}
+	err := b.PutFacts(t.Context(), facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case f := <-news:
+		if f.Title != "Harbour" {
+			t.Errorf("the edge heard of %+v", f)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("the edge heard nothing")
+	}
+	_ = edge.Close()
+	err = b.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, dir)
+	if f, ok := again.Facts("harbour"); !ok || f.State != room.Doors {
+		t.Errorf("after a restart: %+v, %v", f, ok)
+	}
+}
+
+func TestSeatsAreSummed(t *testing.T) {
+	b := open(t, t.TempDir())
+	edge := peer(t, b, "edge")
+	for _, of := range []*Bus{b, edge} {
+		err := of.PublishSeats(map[room.ID]int{"harbour": 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = of.conn.Flush()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.After(5 * time.Second)
+	for b.Seats("harbour") != 6 {
+		select {
+		case <-deadline:
+			t.Fatalf("%d seats, want 6", b.Seats("harbour"))
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func TestLease(t *testing.T) {
+	acquire := func(t *testing.T, b *Bus) *Lease {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		l, err := b.Acquire(ctx, "harbour", tape.Floor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	t.Run("OwnSuccessor", func(t *testing.T) {
+		dir := t.TempDir()
+		b := open(t, dir)
+		first := acquire(t, b)
+		epoch := time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
+		if first.before.Term != 0 || first.Takeover().Term != 1 {
+			t.Errorf("a new channel: before %+v, now %+v", first.before, first.Takeover())
+		}
+		if err := first.Declare(t.Context(), epoch, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Renew(t.Context(), 500); err != nil {
+			t.Fatal(err)
+		}
+		_ = b.Close() // no release: as after a kill
+		second := acquire(t, open(t, dir))
+		if second.Takeover().Term != 2 || second.before.Reserved != 500 || !second.before.Epoch.Equal(epoch) {
+			t.Errorf("after a restart: before %+v, now %+v", second.before, second.Takeover())
+		}
+	})
+	t.Run("AnotherWaitsAndTheFirstNotices", func(t *testing.T) {
+		b := open(t, t.TempDir())
+		other := peer(t, b, "two")
+		first := acquire(t, b)
+		second := acquire(t, other)
+		if second.Takeover().Term != 2 {
+			t.Errorf("the second maker has term %d", second.Takeover().Term)
+		}
+		if err := first.Renew(t.Context(), 10); !errors.Is(err, ErrLeaseLost) {
+			t.Errorf("the first maker renewed a lost lease: %v", err)
+		}
+	})
+	t.Run("ReleaseHandsOver", func(t *testing.T) {
+		b := open(t, t.TempDir())
+		other := peer(t, b, "two")
+		other.leaseTTL = time.Hour
+		first := acquire(t, b)
+		if err := first.Release(t.Context(), 77); err != nil {
+			t.Fatal(err)
+		}
+		if second := acquire(t, other); second.before.Reserved != 77 {
+			t.Errorf("handed over: %+v", second.before)
+		}
+	})
+	t.Run("RenewAfterUnansweredWrite", func(t *testing.T) {
+		b := open(t, t.TempDir())
+		l := acquire(t, b)
+		before := l.revision
+		if err := l.Renew(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+		l.revision = before // the write was done, but its answer was lost
+		if err := l.Renew(t.Context(), 20); err != nil {
+			t.Errorf("a lease that is ours was given up: %v", err)
+		}
+	})
+}
+
+func FuzzMessage(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(appendHead(nil, tape.Takeover{Term: 1, First: 5}, 7))
+	f.Add(append(appendHead(nil, tape.Takeover{Term: 1, First: 5}, 7), `{"kind":"stage","data":{}}`...))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		h := heard{make(chan string, 4)}
+		for _, last := range []string{"opus-48", eventsToken} {
+			d := deliverer{to: h, bad: func(string, error) {}}
+			d.deliver("room.x.floor."+last, msg)
+		}
+		if k, n, body, err := parseHead(msg); err == nil && !bytes.Equal(append(appendHead(nil, k, n), body...), msg) {
+			t.Error("a message does not come back as it was")
+		}
+	})
+}
