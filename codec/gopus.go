@@ -53,10 +53,14 @@ func (d *gopusDecoder) decode(packet []byte, pcm []float32) (int, error) {
 	return d.dec.Decode(packet, pcm)
 }
 
-func (d *gopusDecoder) conceal(pcm []float32) error { return filled(pcm)(d.dec.Decode(nil, pcm)) }
+func (d *gopusDecoder) conceal(pcm []float32) error {
+	n, err := d.dec.Decode(nil, pcm)
+	return checkFilled(n, pcm, err)
+}
 
 func (d *gopusDecoder) recover(next []byte, pcm []float32) error {
-	return filled(pcm)(d.dec.DecodeWithFEC(next, pcm, true))
+	n, err := d.dec.DecodeWithFEC(next, pcm, true)
+	return checkFilled(n, pcm, err)
 }
 
 func (d *gopusDecoder) reset() error {
@@ -64,12 +68,10 @@ func (d *gopusDecoder) reset() error {
 	return nil
 }
 
-// filled checks that a decoder wrote as many samples as were lost.
-func filled(pcm []float32) func(n int, err error) error {
-	return func(n int, err error) error {
-		if err == nil && n != len(pcm) {
-			err = fmt.Errorf("%w: got %d, want %d", ErrFrameSize, n, len(pcm))
-		}
-		return err
+// checkFilled makes sure that a decoder wrote as many samples as were lost.
+func checkFilled(n int, pcm []float32, err error) error {
+	if err == nil && n != len(pcm) {
+		return fmt.Errorf("%w: got %d, want %d", ErrFrameSize, n, len(pcm))
 	}
+	return err
 }
