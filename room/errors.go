@@ -1,0 +1,14 @@
+package room
+
+import "errors"
+
+// What the keepers of rooms answer, whatever they keep them in.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrExists      = errors.New("exists already")
+	ErrEnded       = errors.New("the room has ended")
+	ErrManyInvites = errors.New("the room has invited as many people as it may")
+	ErrLinkUnknown = errors.New("the link is not known")
+	ErrLinkUsed    = errors.New("the link was used already")
+	ErrLinkExpired = errors.New("the link has expired")
+)
