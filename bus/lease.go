@@ -17,7 +17,12 @@ import (
 const LeaseTTL = 3 * time.Second
 
 // ErrLeaseLost says that another node makes the channel now.
-var ErrLeaseLost = errors.New("another node has taken the lease")
+var ErrLeaseLost error = leaseLost{}
+
+type leaseLost struct{}
+
+func (leaseLost) Error() string   { return "another node has taken the lease" }
+func (leaseLost) LeaseLost() bool { return true }
 
 // record is what the store says about a channel's maker.
 type record struct {

@@ -1,0 +1,130 @@
+package channel
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// listeningEvery is how many frames pass at least between two counts of seats.
+const listeningEvery = 2 * tape.FramesPerSec
+
+// events turns what is so into events for the frames at which it became so.
+type events struct {
+	mu        sync.Mutex
+	facts     room.Facts      // guarded by mu
+	people    []room.Person   // guarded by mu
+	listening int             // guarded by mu
+	dirty     bool            // guarded by mu; facts, people or speaking changed
+	speaking  []room.PersonID // owned by the tick
+	said      []tape.Event    // owned by the tick; the last event of each kind
+	counted   int             // owned by the tick; the count said last
+	countedAt tape.Number     // owned by the tick
+}
+
+func newEvents(f room.Facts) *events { return &events{facts: f, dirty: true} }
+
+func (s *events) setFacts(f room.Facts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.facts, s.dirty = f, true
+}
+
+func (s *events) setPeople(people []room.Person) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.people, s.dirty = slices.Clone(people), true
+}
+
+func (s *events) setListening(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listening = n
+}
+
+// setSpeaking is called by the tick.
+func (s *events) setSpeaking(levels []Level) {
+	i := 0
+	same := true
+	for _, l := range levels {
+		if !l.Speaking {
+			continue
+		}
+		same = same && i < len(s.speaking) && s.speaking[i] == l.ID
+		i++
+	}
+	if same && i == len(s.speaking) {
+		return
+	}
+	s.speaking = nil
+	for _, l := range levels {
+		if l.Speaking {
+			s.speaking = append(s.speaking, l.ID)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = true
+}
+
+// restart forgets what was said: a new term says everything again.
+func (s *events) restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said, s.dirty = nil, true
+}
+
+func (s *events) stage() (people int, f room.Facts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.people), s.facts
+}
+
+// at returns the events that begin with frame n; with repeat, also those that hold since earlier. It is called by the tick.
+func (s *events) at(n tape.Number, term tape.Term, repeat bool) []tape.Event {
+	s.mu.Lock()
+	facts, people, listening, dirty := s.facts, s.people, s.listening, s.dirty
+	s.dirty = false
+	s.mu.Unlock()
+	var news []tape.Event
+	if repeat {
+		news = slices.Clone(s.said)
+	}
+	say := func(kind string, v any) {
+		if e, changed := s.changed(n, term, kind, v); changed {
+			news = append(news, e)
+		}
+	}
+	if dirty {
+		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State})
+		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, people...)})
+		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, s.speaking...)})
+	}
+	if listening != s.counted && n-s.countedAt >= listeningEvery {
+		s.counted, s.countedAt = listening, n
+		say(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: listening})
+	}
+	return news
+}
+
+func (s *events) changed(n tape.Number, term tape.Term, kind string, v any) (tape.Event, bool) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // structs of strings, numbers and booleans always marshal
+	}
+	e := tape.Event{At: n, Term: term, Kind: kind, Data: data}
+	i := slices.IndexFunc(s.said, func(o tape.Event) bool { return o.Kind == kind })
+	switch {
+	case i < 0:
+		s.said = append(s.said, e)
+	case bytes.Equal(s.said[i].Data, data):
+		return tape.Event{}, false
+	default:
+		s.said[i] = e
+	}
+	return e, true
+}

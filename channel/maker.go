@@ -1,0 +1,336 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Bus is where a channel goes.
+type Bus interface {
+	PublishFrame(id room.ID, ch tape.Channel, v tape.Variant, first tape.Number, f tape.Frame) error
+	PublishEvent(id room.ID, ch tape.Channel, first tape.Number, e tape.Event) error
+	Subscribe(id room.ID, ch tape.Channel, to tape.Receiver) (stop func(), err error)
+}
+
+// Lease is the right to make the channel. Its methods are called by one goroutine at a time.
+type Lease interface {
+	Before() (epoch time.Time, reserved tape.Number)
+	Takeover() tape.Takeover
+	Declare(ctx context.Context, epoch time.Time, first tape.Number) error
+	Renew(ctx context.Context, reserved tape.Number) error
+	Release(ctx context.Context, next tape.Number) error
+}
+
+// Mix is the sound of the stage. Tick fills out with 960 samples of 48 kHz mono.
+type Mix interface {
+	Tick(out []float32, now time.Duration)
+	Hold(on bool)
+	Levels() []Level
+}
+
+// Level is how loud a voice is after levelling, in dBFS.
+type Level struct {
+	ID       room.PersonID
+	DB       float64
+	Speaking bool
+	Heard    bool
+}
+
+// Encoder makes a packet of 960 samples of 48 kHz mono.
+type Encoder interface {
+	Encode(pcm []float32, packet []byte) (int, error)
+}
+
+// Time is the two clocks of a machine. Mono never steps; Wall may.
+type Time interface {
+	Mono() time.Duration
+	Wall() time.Time
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Config is what a maker needs. All fields are required but those that say otherwise.
+type Config struct {
+	Room     room.ID
+	Channel  tape.Channel
+	Bus      Bus
+	Acquire  func(context.Context) (Lease, error)
+	Mix      Mix
+	Encoders map[tape.Variant]Encoder
+	Time     Time
+	Log      *slog.Logger
+
+	HoldAfter time.Duration          // how long the stage has to be empty before the hold sound returns
+	OnLive    func()                 // optional: the first voice was heard; called from the tick, must not block
+	OnLevels  func([]Level)          // optional: five times a second; called from the tick, must not block
+	OnFrame   func(next tape.Number) // optional: after each frame; called from the tick, must not block
+}
+
+const (
+	maxCatchUp   = 25   // frames: a maker that is later than half a second declares a gap
+	maxGap       = 3000 // frames: no ring remembers more than a minute, so a longer gap is not filled
+	observeEvery = tape.FramesPerSec
+	repeatEvery  = 2 * tape.FramesPerSec // events are said again for nodes that came late
+	levelsEvery  = tape.FramesPerSec / 5
+	lastFrames   = 2 * tape.PageFrames // after the end, so that the last word and the end itself leave every edge
+	maxPacket    = 1500
+)
+
+// Maker makes one channel of one room. Run does the work; the setters may be called from any goroutine.
+type Maker struct {
+	cfg    Config
+	events *events
+
+	// Owned by Run.
+	lease  Lease
+	keeper *keeper
+	term   tape.Takeover
+	clock  *tape.Clock
+	next   tape.Number
+	empty  tape.Number // the stage has been empty since this frame
+	live   bool
+	ended  bool
+	pcm    []float32
+	packet []byte
+
+	frames atomic.Int64 // made, silence included
+	gaps   atomic.Int64 // frames declared as gaps
+}
+
+// NewMaker makes a maker; Run starts it.
+func NewMaker(cfg Config, facts room.Facts) *Maker {
+	return &Maker{
+		cfg: cfg, events: newEvents(facts), live: facts.State == room.Live,
+		pcm: make([]float32, tape.FrameSamples), packet: make([]byte, maxPacket),
+	}
+}
+
+// SetFacts says what the room is called and where in its life it is. An ended room ends the channel: Run returns after the last frames.
+func (m *Maker) SetFacts(f room.Facts) { m.events.setFacts(f) }
+
+// SetPeople says who is on stage.
+func (m *Maker) SetPeople(people []room.Person) { m.events.setPeople(people) }
+
+// SetListening says how many seats are taken.
+func (m *Maker) SetListening(n int) { m.events.setListening(n) }
+
+// Made is how many frames were made, and how many of them were gaps.
+func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Load() }
+
+// Run waits for the lease, makes the channel until the room has ended or ctx is done, and gives the lease back. When the lease is lost it
+// waits for it again.
+func (m *Maker) Run(ctx context.Context) error {
+	for {
+		err := m.hold(ctx)
+		switch {
+		case errors.Is(err, errLost):
+			m.cfg.Log.Warn("another node makes the channel now", "room", m.cfg.Room, "channel", m.cfg.Channel)
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("make channel %s of room %s: %w", m.cfg.Channel, m.cfg.Room, err)
+		default:
+			return nil
+		}
+	}
+}
+
+// hold makes the channel for as long as one lease lasts.
+func (m *Maker) hold(ctx context.Context) (err error) {
+	follow := &follower{time: m.cfg.Time}
+	stop, err := m.cfg.Bus.Subscribe(m.cfg.Room, m.cfg.Channel, follow)
+	if err != nil {
+		return err
+	}
+	m.lease, err = m.cfg.Acquire(ctx)
+	stop()
+	if err != nil {
+		return err
+	}
+	first, running, err := m.begin(ctx, follow)
+	if err != nil {
+		return err
+	}
+	m.next, m.empty = first, running
+	m.keeper = keep(m.lease, m.cfg.Log)
+	defer func() {
+		// The lease is given back even when ctx is done: the next maker need not wait.
+		err = errors.Join(err, m.keeper.close(context.WithoutCancel(ctx), m.next))
+	}()
+	m.events.restart()
+	m.say()
+	m.gap(running)
+	return m.run(ctx)
+}
+
+// begin anchors the clock and declares where this term's frames begin. Running is the frame that runs now: those from first to there are
+// a gap.
+func (m *Maker) begin(ctx context.Context, follow *follower) (first, running tape.Number, err error) {
+	mono, wall := m.cfg.Time.Mono(), m.cfg.Time.Wall()
+	epoch, reserved := m.lease.Before()
+	last, ago := follow.last(mono)
+	switch {
+	case epoch.IsZero():
+		// Never heard: the one time that the wall clock decides.
+		epoch = wall
+	case last > 0:
+		first = last
+		running = first + tape.Number(ago/tape.FrameDuration)
+	default:
+		// Nobody is left who heard it. The wall clock may have been set back meanwhile; frame numbers are never used twice.
+		first = reserved
+		running = max(first, tape.Number(wall.Sub(epoch)/tape.FrameDuration))
+	}
+	if running-first > maxGap {
+		first = running
+	}
+	m.clock = tape.NewClock(epoch, running, mono)
+	err = m.lease.Declare(ctx, epoch, first)
+	m.term = m.lease.Takeover()
+	return first, running, err
+}
+
+func (m *Maker) run(ctx context.Context) error {
+	for left := lastFrames; ; {
+		mono := m.cfg.Time.Mono()
+		if wait := m.clock.Until(m.next, mono); wait > 0 {
+			err := m.cfg.Time.Sleep(ctx, wait)
+			if err != nil {
+				return err
+			}
+			mono = m.cfg.Time.Mono()
+		}
+		if m.keeper.lost() {
+			return errLost
+		}
+		if begun := m.clock.Begun(mono); begun-m.next > maxCatchUp {
+			m.gap(begun)
+			continue
+		}
+		m.tick(mono)
+		if m.ended {
+			left--
+		}
+		if left == 0 {
+			return nil
+		}
+	}
+}
+
+// tick makes one frame.
+func (m *Maker) tick(mono time.Duration) {
+	m.cfg.Mix.Tick(m.pcm, mono)
+	levels := m.cfg.Mix.Levels()
+	m.attend(levels)
+	m.events.setSpeaking(levels)
+	m.say()
+	for variant, encoder := range m.cfg.Encoders {
+		n, err := encoder.Encode(m.pcm, m.packet)
+		packet := m.packet[:n]
+		if err != nil {
+			// Never seen; a listener must not lose the timeline for it.
+			m.cfg.Log.Error("a frame could not be encoded", "room", m.cfg.Room, "variant", variant, "frame", m.next, "error", err)
+			packet = tape.SilencePacket
+		}
+		m.publish(variant, packet)
+	}
+	m.frames.Add(1)
+	m.next++
+	if m.next%levelsEvery == 0 && m.cfg.OnLevels != nil {
+		m.cfg.OnLevels(levels)
+	}
+	if m.next%observeEvery == 0 {
+		m.clock.Observe(mono, m.cfg.Time.Wall())
+		m.keeper.renew(m.next)
+	}
+	if m.cfg.OnFrame != nil {
+		m.cfg.OnFrame(m.next)
+	}
+}
+
+// attend switches the hold sound: off when a voice arrives, on again when the stage has been empty for long.
+func (m *Maker) attend(levels []Level) {
+	heard := false
+	for _, l := range levels {
+		heard = heard || l.Heard
+	}
+	people, facts := m.events.stage()
+	m.ended = facts.State == room.Ended
+	switch {
+	case heard:
+		if !m.live && facts.State == room.Doors && m.cfg.OnLive != nil {
+			m.cfg.OnLive()
+		}
+		m.live, m.empty = true, m.next
+		m.cfg.Mix.Hold(false)
+	case m.ended:
+		m.cfg.Mix.Hold(false)
+	case people > 0:
+		m.empty = m.next
+		m.cfg.Mix.Hold(!m.live)
+	case !m.live || (m.next-m.empty).Duration() >= m.cfg.HoldAfter:
+		m.cfg.Mix.Hold(true)
+	}
+}
+
+// say publishes the events that begin with the frame about to be made, before that frame; and from time to time all of them again.
+func (m *Maker) say() {
+	for _, e := range m.events.at(m.next, m.term.Term, m.next%repeatEvery == 0) {
+		err := m.cfg.Bus.PublishEvent(m.cfg.Room, m.cfg.Channel, m.term.First, e)
+		if err != nil {
+			m.cfg.Log.Error("an event was not published", "room", m.cfg.Room, "kind", e.Kind, "error", err)
+		}
+	}
+}
+
+// gap declares the frames up to to as silence.
+func (m *Maker) gap(to tape.Number) {
+	if to > m.next {
+		m.gaps.Add(int64(to - m.next))
+		m.cfg.Log.Warn("declared a gap", "room", m.cfg.Room, "from", m.next, "frames", to-m.next)
+	}
+	for ; m.next < to; m.next++ {
+		for variant := range m.cfg.Encoders {
+			m.publish(variant, tape.SilencePacket)
+		}
+		m.frames.Add(1)
+	}
+}
+
+func (m *Maker) publish(v tape.Variant, packet []byte) {
+	err := m.cfg.Bus.PublishFrame(m.cfg.Room, m.cfg.Channel, v, m.term.First, tape.Frame{N: m.next, Term: m.term.Term, Packet: packet})
+	if err != nil {
+		m.cfg.Log.Error("a frame was not published", "room", m.cfg.Room, "variant", v, "frame", m.next, "error", err)
+	}
+}
+
+// follower hears the maker before: a successor goes on from the last frame seen on the bus.
+type follower struct {
+	time Time
+
+	mu   sync.Mutex
+	next tape.Number   // guarded by mu; 0: nothing was heard
+	at   time.Duration // guarded by mu; monotonic
+}
+
+func (f *follower) Takeover(tape.Takeover) {}
+func (f *follower) Event(tape.Event)       {}
+
+func (f *follower) Frame(_ tape.Variant, fr tape.Frame) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fr.N+1 > f.next {
+		f.next, f.at = fr.N+1, f.time.Mono()
+	}
+}
+
+func (f *follower) last(mono time.Duration) (next tape.Number, ago time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next, mono - f.at
+}
