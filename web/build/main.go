@@ -2,6 +2,7 @@
 // and its script inside, so that a page is one response and running needs no Node.
 //
 //	go generate ./web             bundle
+//	go run ./web/build listen     bundle this page only
 //	go run ./web/build -check     exit 1 when a committed bundle is not what the sources give
 //
 // A folder's sources are page.html, style.css and main.ts or main.tsx. Types are not checked here: `npm --prefix web run check`
@@ -22,21 +23,24 @@ import (
 func main() {
 	check := flag.Bool("check", false, "write nothing; exit 1 when a committed bundle is stale")
 	flag.Parse()
-	err := run(*check)
+	err := run(*check, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}
 }
 
-func run(check bool) error {
+// run bundles the named pages, or all of them.
+func run(check bool, names []string) error {
 	web, err := webFolder()
 	if err != nil {
 		return err
 	}
-	names, err := pages(web)
-	if err != nil {
-		return err
+	if len(names) == 0 {
+		names, err = pages(web)
+		if err != nil {
+			return err
+		}
 	}
 	var stale []string
 	for _, name := range names {

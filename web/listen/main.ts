@@ -1,1 +1,147 @@
-export {};
+// The listener's page. One tap takes a seat; everything that is shown rides with the sound.
+
+import type { RoomEvent } from "./events";
+import { Plain } from "./plain";
+import { Player, type Ear } from "./player";
+import { mediaSource, Sound } from "./sound";
+import { pickLanguage, type Language } from "./texts";
+import { Theatre } from "./theatre";
+import { apply, element, View, type Room } from "./view";
+
+declare global {
+  interface Navigator {
+    connection?: { saveData?: boolean };
+  }
+  /** What happens at the ear, to be read by tests and by the curious. */
+  var epidaurus: Readonly<{ state: string; frame: number; delay: number; gaps: number; reconnects: number }>;
+}
+
+const base = location.pathname.replace(/\/$/, "");
+const audio = element<HTMLAudioElement>("audio");
+const room: Room = { title: guessTitle(), language: "", state: "", people: [], speaking: [], seats: 0 };
+const source = mediaSource();
+const ear: Ear = source
+  ? new Player(audio, new Sound(audio, source), `${base}/live.mp4${navigator.connection?.saveData ? "?variant=opus-24" : ""}`, heard, changed)
+  : new Plain(audio, base, changed);
+const view = new View(ear, audio, room, !source);
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const theatre = new Theatre(element<HTMLCanvasElement>("rows"), element("listen"), paint);
+
+/** The page is the same for every room, so before the sound only the address can tell a title: harbour-talk-k3f9x2. */
+function guessTitle(): string {
+  const words = (base.split("/")[2] ?? "").split("-").slice(0, -1).join(" ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function heard(e: RoomEvent): void {
+  apply(room, e);
+  if (e.t === "room" || e.t === "stage") describe();
+}
+
+/** Words for the lock screen. */
+function describe(): void {
+  if (!("mediaSession" in navigator)) return;
+  navigator.mediaSession.metadata = new MediaMetadata({
+    title: room.title,
+    artist: room.people.map((p) => p.name).join(", "),
+    album: "Epidaurus",
+  });
+}
+
+function changed(): void {
+  view.render();
+  paint();
+}
+
+/** How loud a frame is, as the size of its packet tells: an encoder spends bytes where there is something to hear. */
+let usual = 80;
+function loudness(frame: number): number {
+  const at = Math.floor(frame);
+  let sum = 0;
+  for (let i = 0; i < 4; i++) sum += ear.size(at - i);
+  const level = Math.min(1, Math.max(0, sum / 4 / usual - 0.55));
+  return level * (room.state === "live" && !room.speaking.length ? 0.3 : 1);
+}
+
+function paint(): void {
+  const quiet = audio.paused || !ear.seated;
+  const flat = room.speaking.length ? 0.5 : 0;
+  theatre.draw({
+    frame: ear.frame,
+    loudness: quiet ? () => 0 : still.matches ? () => flat : loudness,
+    seats: ear.seated ? room.seats : 0,
+    seated: ear.seated,
+    still: still.matches,
+  });
+}
+
+/** Some 30 pictures a second while there is something to see. */
+let last = 0;
+function animate(now: number): void {
+  requestAnimationFrame(animate);
+  if (now - last < 30 || still.matches || audio.paused || !ear.seated) return;
+  last = now;
+  usual += (Math.max(40, ear.size(ear.frame)) - usual) * 0.004;
+  paint();
+}
+
+function say(language: Language): void {
+  view.speak(language);
+  const here = new URL(location.href);
+  if (here.searchParams.get("lang") || language !== pickLanguage()) {
+    here.searchParams.set("lang", language);
+    history.replaceState(null, "", here);
+  }
+}
+
+function tap(): void {
+  if (ear.seated && !audio.paused) ear.pause();
+  else ear.play();
+}
+
+function wire(): void {
+  element("listen").onclick = tap;
+  element("golive").onclick = () => ear.live();
+  element("language").onclick = () => say(view.language === "en" ? "fr" : "en");
+  element("mute").onclick = () => (audio.muted = !audio.muted);
+  element<HTMLInputElement>("volume").oninput = (e) => {
+    audio.volume = Number((e.target as HTMLInputElement).value);
+    audio.muted = false;
+  };
+  audio.onvolumechange = changed;
+  for (const kind of ["ogg", "mp4"]) {
+    const link = element<HTMLAnchorElement>(kind);
+    link.href = link.textContent = `${location.origin}${base}/live.${kind}`;
+  }
+  if ("mediaSession" in navigator) {
+    navigator.mediaSession.setActionHandler("play", () => ear.play());
+    navigator.mediaSession.setActionHandler("pause", () => ear.pause());
+  }
+  matchMedia("(prefers-color-scheme: dark)").onchange = paint;
+  setInterval(() => view.render(), 500);
+  requestAnimationFrame(animate);
+}
+
+globalThis.epidaurus = Object.freeze({
+  get state() {
+    return audio.paused && ear.phase === "listening" ? "paused" : ear.phase;
+  },
+  get frame() {
+    return ear.frame;
+  },
+  get delay() {
+    return ear.delay;
+  },
+  get gaps() {
+    return ear.gaps;
+  },
+  get reconnects() {
+    return ear.reconnects;
+  },
+});
+
+say(pickLanguage());
+wire();
+// Where the browser tells with which status the page came, a wrong link is known before the tap.
+const [came] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+if (came?.responseStatus === 404 && ear instanceof Player) ear.refused("unknown");

@@ -1,0 +1,53 @@
+// How far the ear is behind the stage, and how fast it should play to be where it should be. Pure: times are given, in seconds.
+
+/** Nobody hears a voice that is 3 % fast or slow, when its pitch stays. */
+const GENTLE = 0.03;
+/** Off by less than OFF, the pace stays 1; once off, the ear is brought nearer than NEAR; half as fast from BRISK on. In s. */
+const OFF = 0.06, NEAR = 0.015, BRISK = 0.15;
+/** Further off than this is caught up by a jump, not by hurrying for minutes. */
+const JUMP = 1;
+/** How fast the estimate forgets a lucky early arrival: clocks differ by less, and paths change. */
+const FORGET = 0.002;
+
+/** Holds the ear `target` seconds behind the stage. */
+export class Pace {
+  target = 4;
+  #lead = -Infinity; // the stage's time minus ours, as the earliest of the late arrivals showed it
+  #at = 0;
+  #correcting = false;
+
+  /** Sound up to the media time `end` has arrived. What arrives just now was made just now, or earlier. */
+  arrived(end: number, now: number): void {
+    this.#lead = Math.max(end - now, this.#lead - FORGET * (now - this.#at));
+    this.#at = now;
+  }
+
+  /** The media time that is heard on stage. */
+  stage(now: number): number {
+    return this.#lead + now;
+  }
+
+  /** How far a listener at this media time is behind the stage. */
+  delay(position: number, now: number): number {
+    return this.stage(now) - position;
+  }
+
+  /** The rate to play at. */
+  rate(position: number, now: number): number {
+    const off = this.delay(position, now) - this.target;
+    if (Math.abs(off) > OFF) this.#correcting = true;
+    if (Math.abs(off) < NEAR) this.#correcting = false;
+    return this.#correcting ? 1 + Math.sign(off) * (Math.abs(off) > BRISK ? GENTLE : GENTLE / 2) : 1;
+  }
+
+  /** Whether hurrying would take too long. */
+  far(position: number, now: number): boolean {
+    return this.delay(position, now) - this.target > JUMP;
+  }
+
+  /** Forgets the stage: its clock is another one now. */
+  clear(): void {
+    this.#lead = -Infinity;
+    this.#correcting = false;
+  }
+}

@@ -1,0 +1,72 @@
+// For browsers without MediaSource: an audio element with an endless address. It plays, late, and knows nothing of the room.
+
+import type { Ear, Phase } from "./player";
+
+const FIRST_WAIT = 1000, LONGEST_WAIT = 10_000; // ms
+
+export class Plain implements Ear {
+  phase: Phase = "ready";
+  retryAt = 0;
+  reconnects = 0;
+  readonly behind = false;
+  readonly frame = 0;
+  readonly delay = 0;
+  readonly gaps = 0;
+  readonly hourly = 0;
+  #wait = FIRST_WAIT;
+
+  /** `base` is the room's address; its sound is `base`/live.ogg and `base`/live.mp4. */
+  constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
+    audio.preload = "none";
+    audio.addEventListener("playing", () => {
+      this.phase = "listening";
+      this.#wait = FIRST_WAIT;
+      changed();
+    });
+    audio.addEventListener("pause", changed);
+    // The element cannot tell an end from a cut; asking again tells.
+    audio.addEventListener("error", () => this.#lost());
+    audio.addEventListener("ended", () => this.#lost());
+  }
+
+  get seated(): boolean {
+    return this.phase !== "ready";
+  }
+
+  size(): number {
+    return 0;
+  }
+
+  play(): void {
+    const ogg = this.audio.canPlayType('audio/ogg; codecs="opus"');
+    this.audio.src = `${this.base}/live.${ogg ? "ogg" : "mp4"}`;
+    this.phase = "joining";
+    this.audio.play().catch(this.changed);
+    this.changed();
+  }
+
+  /** An endless address cannot be paused: the seat is left. */
+  pause(): void {
+    this.audio.removeAttribute("src");
+    this.audio.load();
+    this.phase = "ready";
+    this.changed();
+  }
+
+  live(): void {
+    this.play();
+  }
+
+  #lost(): void {
+    if (!this.seated) return;
+    this.phase = "lost";
+    this.retryAt = performance.now() + this.#wait;
+    setTimeout(() => {
+      if (this.phase !== "lost") return;
+      this.reconnects++;
+      this.play();
+    }, this.#wait);
+    this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
+    this.changed();
+  }
+}

@@ -1,0 +1,266 @@
+// Puts line, sound and pace together: takes a seat at the tap, begins at the right distance, keeps it, comes back after trouble.
+
+import { FRAMES_PER_SECOND, type Fragment } from "./boxes";
+import { Timeline, type RoomEvent } from "./events";
+import { Line, type Listener, type Refusal, type Trouble } from "./line";
+import { Pace } from "./pace";
+import { Sound } from "./sound";
+
+/** What a player is at. `ready`: no seat is taken. */
+export type Phase = "ready" | "joining" | "listening" | Trouble | Refusal;
+
+/** Sound that must be here before the first note, in s: two of the shortest cadences, so that the second is not a stumble. */
+const ENOUGH = 0.4;
+/** A listener who paused is offered the way to live from this on, in s beyond the usual delay. */
+const BEHIND = 2;
+/** A pause after which the seat is given up, in ms. */
+const LONGEST_PAUSE = 10 * 60_000;
+/** Before a source that the browser gave up on is replaced, in ms: should it be the sound's fault, this is no hurry. */
+const BROKEN_WAIT = 1000;
+const TICK = 50; // ms
+
+/** Packet sizes of the last 10 minutes are kept by frame: what the theatre draws. */
+const SIZES = 1 << 15;
+
+/** What is shown of a player, and what may be done with it. */
+export interface Ear {
+  readonly phase: Phase;
+  /** A seat is taken, or being taken. */
+  readonly seated: boolean;
+  /** The listener paused, and hears what is older than live. */
+  readonly behind: boolean;
+  /** When the next attempt is, in ms of performance.now(), while the phase is a trouble. */
+  readonly retryAt: number;
+  /** The frame at the ear; 0 when that cannot be known. */
+  readonly frame: number;
+  /** How far the ear is behind the stage, in s; 0 when that cannot be known. */
+  readonly delay: number;
+  /** How often sound was missing, or jumped over, after it had begun. */
+  readonly gaps: number;
+  /** How often sound flowed again after the line was lost. */
+  readonly reconnects: number;
+  /** Bytes that an hour of this sound is; 0 before that can be told. */
+  readonly hourly: number;
+  /** Size of a frame's packet in bytes: small is quiet. */
+  size(frame: number): number;
+  /** Plays; to be called from a tap, which is what browsers want before they sound. */
+  play(): void;
+  pause(): void;
+  /** From a pause, or from behind, to what is said now. */
+  live(): void;
+}
+
+export class Player implements Ear, Listener {
+  phase: Phase = "ready";
+  retryAt = 0;
+  behind = false;
+  gaps = 0;
+
+  readonly #line: Line;
+  readonly #pace = new Pace();
+  readonly #timeline = new Timeline();
+  readonly #sizes = new Uint16Array(SIZES);
+  #begun = false; // the ear is in the sound
+  #dry = false; // the ear waits for sound
+  #finished = false; // all of the room's sound is here
+  #pausedAt = 0;
+
+  constructor(
+    private readonly audio: HTMLAudioElement,
+    private readonly sound: Sound,
+    url: string,
+    /** Tells an event when the ear gets to it. */
+    private readonly show: (e: RoomEvent) => void,
+    /** Something that is shown may have changed. */
+    private readonly changed: () => void,
+  ) {
+    this.#line = new Line(url, this);
+    audio.addEventListener("pause", () => {
+      this.#pausedAt = performance.now();
+      changed();
+    });
+    audio.addEventListener("play", () => {
+      this.behind = this.delay > this.#pace.target + BEHIND;
+      changed();
+    });
+    audio.addEventListener("ended", () => this.#over("ended"));
+    audio.addEventListener("error", () => this.#again());
+    setInterval(() => this.#tick(), TICK);
+  }
+
+  get frame(): number {
+    return Math.floor(this.audio.currentTime * FRAMES_PER_SECOND);
+  }
+
+  get delay(): number {
+    return this.#begun ? Math.max(0, this.#pace.delay(this.audio.currentTime, performance.now() / 1000)) : 0;
+  }
+
+  get seated(): boolean {
+    return !["ready", "unknown", "ended", "removed"].includes(this.phase);
+  }
+
+  get reconnects(): number {
+    return this.#line.reconnects;
+  }
+
+  get hourly(): number {
+    return this.#line.hourly;
+  }
+
+  size(frame: number): number {
+    return this.#sizes[frame & (SIZES - 1)]!;
+  }
+
+  play(): void {
+    if (!this.seated) {
+      this.phase = "joining";
+      if (this.#begun) this.anew();
+      this.#line.open();
+    }
+    this.#sounds();
+    this.changed();
+  }
+
+  pause(): void {
+    this.audio.pause();
+  }
+
+  live(): void {
+    this.behind = false;
+    if (this.#begun) this.#jump();
+    this.play();
+  }
+
+  head(bytes: Uint8Array): void {
+    this.sound.head(bytes);
+  }
+
+  fragment(f: Fragment): void {
+    this.sound.append(f.bytes);
+    f.sizes.forEach((size, i) => (this.#sizes[(f.from + i) & (SIZES - 1)] = size));
+    this.#pace.arrived((f.from + f.sizes.length) / FRAMES_PER_SECOND, performance.now() / 1000);
+  }
+
+  event(at: number, e: RoomEvent): void {
+    if (e.t === "seat") this.#pace.target = e.depth_ms / 1000;
+    else this.#timeline.add(at, e);
+  }
+
+  anew(): void {
+    this.#timeline.clear();
+    this.#pace.clear();
+    this.sound.clear();
+    this.#begun = false;
+    this.#finished = false;
+    this.#sounds();
+  }
+
+  flows(): void {
+    this.phase = "listening";
+    this.changed();
+  }
+
+  waits(why: Trouble, at: number): void {
+    this.phase = why;
+    this.retryAt = at;
+    this.changed();
+  }
+
+  finished(): void {
+    this.#finished = true;
+    this.sound.end();
+  }
+
+  refused(why: Refusal): void {
+    // What is here is heard to the last word.
+    if (why === "ended" && this.#begun) this.finished();
+    else this.#over(why);
+  }
+
+  #over(why: Refusal): void {
+    this.phase = why;
+    this.#line.close();
+    this.audio.pause();
+    for (const e of this.#timeline.due(Infinity)) this.show(e);
+    this.changed();
+  }
+
+  #sounds(): void {
+    // Refused when there was no tap, or overtaken by a pause or a new source: the button shows which.
+    this.audio.play().catch(() => this.changed());
+  }
+
+  /** The browser gave up on the sound: begin again with a new source. */
+  #again(): void {
+    if (!this.seated) return;
+    this.gaps++;
+    this.waits("lost", performance.now() + BROKEN_WAIT);
+    this.#line.close();
+    setTimeout(() => {
+      if (!this.seated) return;
+      this.anew();
+      this.#line.open();
+    }, BROKEN_WAIT);
+  }
+
+  #tick(): void {
+    if (!this.seated) return;
+    if (this.audio.paused) {
+      if (this.#begun && performance.now() > this.#pausedAt + LONGEST_PAUSE) {
+        this.#line.close();
+        this.phase = "ready";
+        this.changed();
+      }
+      return;
+    }
+    if (this.#begun) this.#follow();
+    else this.#begin();
+    if (!this.#begun) return;
+    const due = this.#timeline.due(this.frame);
+    due.forEach(this.show);
+    if (due.length) this.changed();
+  }
+
+  /** Enters the sound as soon as there is enough of it, no further behind than the seat's depth. */
+  #begin(): void {
+    const first = this.sound.from(0);
+    if (first === undefined) {
+      if (this.#finished) this.#over("ended");
+      return;
+    }
+    const end = this.sound.until(first);
+    if (end - first < ENOUGH && !this.#finished) return;
+    this.audio.currentTime = Math.max(first, end - this.#pace.target);
+    this.#begun = true;
+    this.#dry = true; // until the element sounds, which is no gap
+    this.changed();
+  }
+
+  /** Keeps the distance, and crosses what is missing. */
+  #follow(): void {
+    const { audio, sound } = this;
+    const now = performance.now() / 1000, ear = audio.currentTime;
+    const here = sound.until(ear) - ear;
+    if (here > 0.1) this.#dry = false;
+    else if (here < 0.02 && !this.#dry && !this.#finished) {
+      this.#dry = true;
+      this.gaps++;
+      this.changed();
+    }
+    if (audio.seeking) return;
+    const next = sound.from(ear);
+    const missed = here < 0.02 && next !== undefined && next > ear + 0.02;
+    if (missed || (!this.behind && this.#pace.far(ear, now))) this.#jump();
+    const rate = this.behind ? 1 : this.#pace.rate(ear, now);
+    if (audio.playbackRate !== rate) audio.playbackRate = rate;
+  }
+
+  /** Goes to where live is heard at the usual distance, or to the nearest sound after it that is here. */
+  #jump(): void {
+    const { audio, sound } = this;
+    const goal = this.#pace.stage(performance.now() / 1000) - this.#pace.target;
+    const to = sound.from(Math.max(goal, audio.currentTime));
+    if (to !== undefined && to > audio.currentTime + 0.02) audio.currentTime = to;
+  }
+}

@@ -1,0 +1,98 @@
+// All words of the page. A word that is missing in one language is a type error.
+
+import type { Role, RoomState } from "./events";
+
+const en = {
+  language: "English",
+  listen: "Listen",
+  pause: "Pause",
+  resume: "Go on",
+  again: "Try again",
+  ready: "One tap, and you have a seat.",
+  joining: "Taking a seat…",
+  doors: "The doors are open. Music plays until it begins.",
+  live: "You hear the stage.",
+  dry: "Waiting for sound…",
+  paused: "Paused. Your seat is kept.",
+  lost: "The line broke. Coming back…",
+  full: "Every seat is taken.",
+  early: "The doors are not open yet.",
+  ended: "This conversation has ended.",
+  unknown: "There is no such room. Check the link.",
+  removed: "You were removed from this room.",
+  plain: "This browser plays the bare sound: later than others, and without the names.",
+  retry: (s: number) => `Trying again in ${s} s`,
+  room: { doors: "Doors open", live: "Live", ended: "Ended" } satisfies Record<RoomState, string>,
+  role: { host: "host", cohost: "co-host", speaker: "speaker" } satisfies Record<Role, string>,
+  stage: "On stage",
+  nobody: "Nobody yet",
+  muted: "muted",
+  speaking: "speaking",
+  volume: "Volume",
+  mute: "Mute",
+  unmute: "Unmute",
+  seats: (n: number, shown: string) => (n === 1 ? "1 seat taken" : `${shown} seats taken`),
+  close: "less than a second behind the stage",
+  seconds: (n: number) => `about ${n} second${n > 1 ? "s" : ""} behind the stage`,
+  minutes: (n: number) => `about ${n} minute${n > 1 ? "s" : ""} behind the stage`,
+  behind: (time: string) => `${time} behind · go live`,
+  data: (mb: number) => `about ${mb} MB an hour`,
+  elsewhere: "Listen elsewhere",
+  players: "Open one of these in VLC, mpv or a radio.",
+  untitled: "A conversation",
+};
+
+export type Texts = typeof en;
+
+const fr: Texts = {
+  language: "Français",
+  listen: "Écouter",
+  pause: "Pause",
+  resume: "Reprendre",
+  again: "Réessayer",
+  ready: "Un geste, et vous avez une place.",
+  joining: "On vous place…",
+  doors: "Les portes sont ouvertes. Musique jusqu’au début.",
+  live: "Vous entendez la scène.",
+  dry: "En attente du son…",
+  paused: "En pause. Votre place est gardée.",
+  lost: "La ligne est coupée. On revient…",
+  full: "Toutes les places sont prises.",
+  early: "Les portes ne sont pas encore ouvertes.",
+  ended: "Cette conversation est terminée.",
+  unknown: "Cette salle n’existe pas. Vérifiez le lien.",
+  removed: "L’accès à cette salle vous a été retiré.",
+  plain: "Ce navigateur joue le son seul : plus tard que d’autres, et sans les noms.",
+  retry: (s) => `Nouvel essai dans ${s} s`,
+  room: { doors: "Portes ouvertes", live: "En direct", ended: "Terminé" },
+  role: { host: "hôte", cohost: "co-hôte", speaker: "intervenant" },
+  stage: "Sur scène",
+  nobody: "Personne encore",
+  muted: "micro coupé",
+  speaking: "parle",
+  volume: "Volume",
+  mute: "Couper le son",
+  unmute: "Rétablir le son",
+  seats: (n, shown) => (n < 2 ? `${n} place prise` : `${shown} places prises`),
+  close: "moins d’une seconde après la scène",
+  seconds: (n) => `environ ${n} seconde${n > 1 ? "s" : ""} après la scène`,
+  minutes: (n) => `environ ${n} minute${n > 1 ? "s" : ""} après la scène`,
+  behind: (time) => `${time} de retard · revenir au direct`,
+  data: (mb) => `environ ${mb} Mo par heure`,
+  elsewhere: "Écouter ailleurs",
+  players: "À ouvrir dans VLC, mpv ou une radio.",
+  untitled: "Une conversation",
+};
+
+export const texts = { en, fr };
+export type Language = keyof typeof texts;
+
+/** The language of ?lang=, else the first one of the browser's that we speak, else English. */
+export function pickLanguage(): Language {
+  const wanted = [new URLSearchParams(location.search).get("lang") ?? "", ...navigator.languages];
+  for (const tag of wanted) {
+    const language = tag.slice(0, 2).toLowerCase();
+    if (language in texts) return language as Language;
+  }
+  return "en";
+}
