@@ -1,0 +1,55 @@
+// The one huge word, and why. It may only say ON AIR when everything that makes it true is known to be true.
+
+import type { RoomState } from "./wire";
+
+export type Word = "on-air" | "nobody" | "mic-off";
+
+export type Reason =
+  | "live"
+  | "doors"
+  | "not-on-stage"
+  | "joining"
+  | "reconnecting"
+  | "muted"
+  | "muted-by-other"
+  | "mic-lost"
+  | "mic-silenced"
+  | "not-heard"
+  | "left"
+  | "removed"
+  | "ended"
+  | "refused";
+
+/** All that the word depends on. */
+export interface Truth {
+  end: "removed" | "ended" | "refused" | null;
+  left: boolean;
+  voice: "off" | "joining" | "on" | "lost";
+  fresh: boolean;
+  muted: boolean;
+  mutedByOther: boolean;
+  micLive: boolean;
+  micSilenced: boolean;
+  heard: boolean;
+  room: RoomState | null;
+}
+
+export interface Air {
+  word: Word;
+  reason: Reason;
+}
+
+export function air(t: Truth): Air {
+  if (t.end) return { word: "mic-off", reason: t.end };
+  if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");
+  if (t.voice === "joining") return nobody("joining");
+  if (t.voice === "lost" || !t.fresh) return nobody("reconnecting");
+  if (t.room === "ended") return nobody("ended");
+  if (t.muted) return nobody(t.mutedByOther ? "muted-by-other" : "muted");
+  if (t.micSilenced) return nobody("mic-silenced");
+  if (!t.micLive) return nobody("mic-lost");
+  if (!t.heard) return nobody("not-heard");
+  return { word: "on-air", reason: t.room === "live" ? "live" : "doors" };
+}
+
+const nobody = (reason: Reason): Air => ({ word: "nobody", reason });

@@ -1,0 +1,99 @@
+// The huge word with what belongs right beside it: why, the mute button, and the way off the stage.
+
+import { useEffect } from "preact/hooks";
+import type { Air, Reason, Word } from "./air";
+import type { Desk } from "./desk";
+import { showInTab } from "./icon";
+import { Meter } from "./parts";
+import { useStore } from "./store";
+import { t } from "./text";
+import { sentence } from "./trouble";
+
+const WORDS: Record<Word, string> = { "on-air": t.onAir, nobody: t.nobody, "mic-off": t.micOff };
+
+const REASONS: Record<Reason, string> = {
+  live: t.live,
+  doors: t.doors,
+  "not-on-stage": t.notOnStage,
+  joining: t.joining,
+  reconnecting: t.reconnecting,
+  muted: t.muted,
+  "muted-by-other": t.mutedByOther,
+  "mic-lost": t.micLost,
+  "mic-silenced": t.micSilenced,
+  "not-heard": t.notHeard,
+  left: t.left,
+  removed: t.removed,
+  ended: t.ended,
+  refused: t.refused,
+};
+
+export function AirWord({ desk }: { desk: Desk }) {
+  const { air } = useStore(desk.view);
+  const { voice, muted, obstacle, end, stage } = useStore(desk.line.view);
+  const { talking } = useStore(desk.mic.view);
+  const title = stage?.room.title ?? "";
+  useEffect(() => showInTab(air.word, WORDS[air.word], title), [air.word, title]);
+  const onStage = voice !== "off";
+  const warn = talking && muted && onStage;
+  return (
+    <section class="air" data-word={air.word} data-reason={air.reason} data-onstage={onStage} data-warn={warn}>
+      <div class="said" role="status" aria-live="assertive">
+        <h1 class="word" data-testid="air-word">{WORDS[air.word]}</h1>
+        <p class="why" data-testid="air-why">{why(air, obstacle, end)}</p>
+      </div>
+      {onStage && <Controls desk={desk} muted={muted} />}
+      <p class="warning" role="alert" data-testid="talking">{warn ? t.talking : ""}</p>
+    </section>
+  );
+}
+
+type LineView = Desk["line"]["view"]["value"];
+
+function why(air: Air, obstacle: LineView["obstacle"], end: LineView["end"]): string {
+  if (end?.why === "refused") return sentence(end.refusal);
+  if (obstacle === "no-path") return t.noPath;
+  if (obstacle) return sentence(obstacle);
+  return REASONS[air.reason];
+}
+
+function Controls({ desk, muted }: { desk: Desk; muted: boolean }) {
+  useMuteKeys(desk);
+  return (
+    <div class="controls">
+      <button type="button" class="mute" data-testid="mute" data-muted={muted} aria-keyshortcuts="M Space" onClick={() => desk.mute(!muted)}>
+        <MicSign off={muted} />
+        <span>{muted ? t.unmute : t.mute}</span>
+        <kbd>{t.muteKeys}</kbd>
+      </button>
+      <Meter label={t.yourLevel} level={desk.mic.read} testid="own-level" />
+      <button type="button" class="leave" data-testid="leave" onClick={() => desk.leave()}>{t.leave}</button>
+    </div>
+  );
+}
+
+function MicSign({ off }: { off: boolean }) {
+  return (
+    <svg viewBox="0 0 24 24" width="28" height="28" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true">
+      <rect x="9" y="3" width="6" height="11" rx="3" />
+      <path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3" />
+      {off && <path d="M3 3l18 18" />}
+    </svg>
+  );
+}
+
+/** M and the space bar mute and unmute, except where they mean something else. */
+function useMuteKeys(desk: Desk): void {
+  useEffect(() => {
+    const press = (e: KeyboardEvent) => {
+      if (e.repeat || e.ctrlKey || e.altKey || e.metaKey || !(e.target instanceof Element)) return;
+      const space = e.key === " ";
+      if (!space && e.key.toLowerCase() !== "m") return;
+      if (e.target.closest(space ? "input, select, textarea, button, a, summary" : "input:not([type=checkbox]), select, textarea")) return;
+      e.preventDefault();
+      desk.mute(!desk.line.view.value.muted);
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [desk]);
+}

@@ -1,0 +1,111 @@
+// Requests to the stage's port. Every failure is either a Refusal, which the server explained, or the browser's own network error.
+
+import type { Invite, Role, Room } from "./wire";
+
+/** An answer that says no, with the server's stable code and its sentence. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail);
+    this.name = "Refusal";
+  }
+}
+
+interface Call {
+  method?: string;
+  token?: string;
+  json?: unknown;
+  sdp?: string;
+  /** Milliseconds after which the request is given up as a network error. */
+  timeout?: number;
+  signal?: AbortSignal;
+  /** Lets the request outlive the page. */
+  keepalive?: boolean;
+}
+
+const REQUEST_TIMEOUT = 8000;
+const PING_TIMEOUT = 1000;
+
+/** Sends one request and returns its successful answer. */
+export async function call(path: string, c: Call = {}): Promise<Response> {
+  const headers: Record<string, string> = {};
+  if (c.token) headers.Authorization = `Bearer ${c.token}`;
+  if (c.json !== undefined) headers["Content-Type"] = "application/json";
+  if (c.sdp !== undefined) headers["Content-Type"] = "application/sdp";
+  const answer = await fetch(path, {
+    method: c.method ?? "GET",
+    headers,
+    body: c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
+    cache: "no-store",
+    credentials: "same-origin",
+    keepalive: c.keepalive ?? false,
+    signal: c.signal ?? AbortSignal.timeout(c.timeout ?? REQUEST_TIMEOUT),
+  });
+  if (!answer.ok) throw await refusal(answer);
+  return answer;
+}
+
+async function refusal(answer: Response): Promise<Refusal> {
+  let code = "";
+  let detail = answer.statusText;
+  try {
+    const body = await answer.json();
+    code = String(body.code ?? "");
+    detail = String(body.detail || body.title || detail);
+  } catch {
+    // Not a problem document (a proxy in between, perhaps): status and its text are all there is.
+  }
+  return new Refusal(answer.status, code, detail);
+}
+
+const room = (id: string) => `/r/${encodeURIComponent(id)}`;
+const managed = (id: string) => `/api/rooms/${encodeURIComponent(id)}`;
+
+async function json<T>(path: string, c: Call = {}): Promise<T> {
+  return (await call(path, c)).json();
+}
+
+// The host's side, by cookie.
+
+export const claim = (secret: string) => call("/api/claim", { method: "POST", json: { secret } });
+export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
+export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
+export const createRoom = (title: string, lang: string, low_delay: boolean) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay } });
+export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
+
+// By stage token.
+
+export const invite = (id: string, token: string, name: string, role: Role) =>
+  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role } });
+export const endRoom = (id: string, token: string) => call(`${managed(id)}/end`, { method: "POST", token });
+export const setName = (id: string, token: string, name: string) =>
+  call(`${room(id)}/stage/people/me/name`, { method: "PUT", token, json: name });
+export const setMuted = (id: string, token: string, person: string, muted: boolean) =>
+  call(`${room(id)}/stage/people/${encodeURIComponent(person)}/muted`, { method: "PUT", token, json: muted });
+export const removePerson = (id: string, token: string, person: string) =>
+  call(`${room(id)}/stage/people/${encodeURIComponent(person)}`, { method: "DELETE", token });
+export const openEvents = (id: string, token: string, signal: AbortSignal) =>
+  call(`${room(id)}/stage/events`, { token, signal });
+export const leave = (session: string, token: string) => call(session, { method: "DELETE", token, keepalive: true });
+
+/** Offers a session on stage; returns the answer and the session's address. */
+export async function offerDesk(id: string, token: string, sdp: string, timeout: number): Promise<{ sdp: string; session: string }> {
+  const answer = await call(`${room(id)}/desk`, { method: "POST", token, sdp, timeout });
+  const session = new URL(answer.headers.get("Location") ?? "", answer.url).pathname;
+  return { sdp: await answer.text(), session };
+}
+
+/** Reports whether the server answers now. */
+export async function ping(id: string): Promise<boolean> {
+  try {
+    await call(`${room(id)}/stage/ping`, { timeout: PING_TIMEOUT });
+    return true;
+  } catch (e) {
+    // A refusal is an answer too, but a proxy's 502 to 504 says that the server behind it is not there.
+    return e instanceof Refusal && e.status < 500;
+  }
+}

@@ -1,0 +1,56 @@
+// Hear yourself as a listener does: the listeners' own player, on a seat of the same room.
+
+import { Player } from "../listen/player";
+import { mediaSource, Sound } from "../listen/sound";
+import { Store } from "./store";
+
+export interface MonitorView {
+  state: "off" | "joining" | "playing" | "waiting" | "ended" | "failed";
+}
+
+export class Monitor {
+  readonly view = new Store<MonitorView>({ state: "off" });
+  private player: Player | null = null;
+
+  constructor(private readonly room: string) {}
+
+  /** Takes a seat and plays; call it from a gesture. */
+  start(): void {
+    const kind = mediaSource();
+    if (!kind) return this.view.set({ state: "failed" });
+    this.player ??= this.make(kind);
+    this.player.play();
+    this.derive();
+  }
+
+  /** Gives the seat up. */
+  stop(): void {
+    this.player?.leave();
+  }
+
+  private make(kind: NonNullable<ReturnType<typeof mediaSource>>): Player {
+    const audio = document.createElement("audio");
+    audio.dataset.testid = "monitor-sound";
+    document.getElementById("voices")?.append(audio);
+    const url = `/r/${encodeURIComponent(this.room)}/live.mp4`;
+    return new Player(audio, new Sound(audio, kind), url, () => {}, () => this.derive());
+  }
+
+  private derive(): void {
+    switch (this.player?.phase) {
+      case undefined:
+      case "ready":
+        return this.view.set({ state: "off" });
+      case "joining":
+        return this.view.set({ state: "joining" });
+      case "listening":
+        return this.view.set({ state: "playing" });
+      case "ended":
+      case "removed":
+      case "unknown":
+        return this.view.set({ state: "ended" });
+      default:
+        return this.view.set({ state: "waiting" });
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// The desk of one room.
+
+import { useEffect, useState } from "preact/hooks";
+import { AirWord } from "./airword";
+import { ownToken, Refusal } from "./api";
+import { Desk } from "./desk";
+import { Lobby } from "./lobby";
+import { Brand, Notice } from "./parts";
+import { People } from "./people";
+import { Side } from "./side";
+import { useStore } from "./store";
+import { t } from "./text";
+import { dropToken, keepToken, tokenOf } from "./token";
+import { sentence } from "./trouble";
+
+/** Finds the token: the link's, the tab's from before a reload, or a new one for the host. */
+export function RoomPage({ room, voices, raw }: { room: string; voices: HTMLElement; raw: boolean }) {
+  const [desk, setDesk] = useState<Desk | null>(null);
+  const [trouble, setTrouble] = useState("");
+  useEffect(() => {
+    const open = (token: string) => {
+      const made = new Desk(room, token, voices, raw);
+      made.start();
+      setDesk(made);
+    };
+    const token = tokenOf(room);
+    if (token) return open(token);
+    ownToken(room).then(
+      (own) => {
+        keepToken(room, own);
+        open(own);
+      },
+      (e) => setTrouble(e instanceof Refusal && e.code === "host_only" ? t.noToken : sentence(e)),
+    );
+  }, [room, voices, raw]);
+  if (trouble) return <Notice title={t.refused} text={trouble} />;
+  if (!desk) return <p class="loading">{t.loading}</p>;
+  return <DeskPage desk={desk} />;
+}
+
+function DeskPage({ desk }: { desk: Desk }) {
+  const { stage, voice, end } = useStore(desk.line.view);
+  const { trouble } = useStore(desk.view);
+  // A token that was refused is of no use after a reload either; the host then gets another.
+  useEffect(() => {
+    if (end) dropToken(desk.room);
+  }, [desk, end]);
+  return (
+    <div class="desk">
+      <header class="top">
+        <Brand />
+        {stage && (
+          <>
+            <span class="title" lang={stage.room.lang}>{stage.room.title}</span>
+            <span class={`chip ${stage.room.state}`}>{t.state[stage.room.state]}</span>
+            <span class="seats" data-testid="seats">{t.seats(stage.listening)}</span>
+          </>
+        )}
+      </header>
+      <AirWord desk={desk} />
+      {voice !== "off" && trouble && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
+      {end ? (
+        <a class="button" href="/desk/">{t.home404}</a>
+      ) : (
+        <div class="columns">
+          <div class="main-column">
+            {voice === "off" && <Lobby desk={desk} />}
+            <People desk={desk} />
+          </div>
+          <Side desk={desk} />
+        </div>
+      )}
+    </div>
+  );
+}

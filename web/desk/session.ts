@@ -1,0 +1,98 @@
+// One WebRTC session on stage: our microphone out, the other voices in. It is made once and never renegotiated; whoever
+// needs a better one makes the next.
+
+import { leave, offerDesk } from "./api";
+import { RECEIVING } from "./wire";
+
+const VOICE_BITRATE = 64_000; // bit/s: Opus at its best for one voice, and little beside any video call
+const OFFER_TIMEOUT = 4000;
+const CONNECT_TIMEOUT = 5000;
+
+/** The server took the offer, but no path for the sound was found. */
+export class NoPath extends Error {}
+
+export class Session {
+  /** When the network last brought anything, in performance.now() time. */
+  progressAt = performance.now();
+  connectedAt = 0;
+
+  private readonly pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  private address = "";
+  private received = 0;
+  private giveUp: () => void = () => {};
+
+  constructor(
+    private readonly room: string,
+    private readonly token: string,
+    track: MediaStreamTrack | null,
+    onChange: () => void,
+  ) {
+    this.pc.addTransceiver(track ?? "audio", { direction: "sendonly", sendEncodings: [{ maxBitrate: VOICE_BITRATE }] });
+    for (let i = 0; i < RECEIVING; i++) this.pc.addTransceiver("audio", { direction: "recvonly" });
+    this.pc.addEventListener("connectionstatechange", onChange);
+  }
+
+  get state(): RTCPeerConnectionState {
+    return this.pc.connectionState;
+  }
+
+  /** The twelve receiving sections' tracks in the order of the stage's slots. */
+  get voices(): MediaStreamTrack[] {
+    return this.pc.getTransceivers().slice(1).map((t) => t.receiver.track);
+  }
+
+  /** Offers at once, without waiting for candidates: the server is ICE lite and learns our address from our checks. */
+  async offer(): Promise<void> {
+    const description = await this.pc.createOffer();
+    await this.pc.setLocalDescription(description);
+    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT);
+    this.address = session;
+    await this.pc.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  /** Waits for the path; throws NoPath after a few seconds. */
+  connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(), CONNECT_TIMEOUT);
+      const settle = (this.giveUp = () => {
+        clearTimeout(timer);
+        this.pc.removeEventListener("connectionstatechange", check);
+        if (this.state !== "connected") return reject(new NoPath(`connection ${this.state}`));
+        this.connectedAt = this.progressAt = performance.now();
+        resolve();
+      });
+      const check = () => {
+        if (this.state !== "new" && this.state !== "connecting") settle();
+      };
+      this.pc.addEventListener("connectionstatechange", check);
+      check();
+    });
+  }
+
+  async send(track: MediaStreamTrack | null): Promise<void> {
+    await this.pc.getTransceivers()[0]?.sender.replaceTrack(track);
+  }
+
+  /** Looks whether the network brought anything since the last look: media, reports, or answers to ICE checks. */
+  async look(): Promise<void> {
+    let received = 0;
+    for (const s of (await this.pc.getStats()).values()) {
+      if (s.type === "transport") received += s.packetsReceived ?? 0;
+      if (s.type === "candidate-pair") received += (s.responsesReceived ?? 0) + (s.requestsReceived ?? 0);
+    }
+    if (received !== this.received) this.progressAt = performance.now();
+    this.received = received;
+  }
+
+  close(): void {
+    this.pc.close();
+    this.giveUp(); // closing fires no event
+  }
+
+  /** Closes and tells the server, so that the others see it at once. */
+  leave(): void {
+    this.close();
+    // The server notices a lost connection too, only later; nobody waits for this answer.
+    if (this.address) leave(this.address, this.token).catch(() => {});
+  }
+}

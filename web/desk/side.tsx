@@ -1,0 +1,104 @@
+// What stands beside the stage: links, the monitor, the sound, the end.
+
+import { useState } from "preact/hooks";
+import { endRoom, invite } from "./api";
+import type { Desk } from "./desk";
+import { CopyText, Panel, TwoStep } from "./parts";
+import { SoundSettings } from "./sound";
+import { useStore } from "./store";
+import { t } from "./text";
+import { type Invite, mayModerate, type Role } from "./wire";
+
+export function Side({ desk }: { desk: Desk }) {
+  const { stage, voice } = useStore(desk.line.view);
+  const { state } = useStore(desk.mic.view);
+  if (!stage) return null;
+  return (
+    <div class="side">
+      {mayModerate(stage.you.role) && <Invites desk={desk} />}
+      <Panel title={t.listenersLink}>
+        <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
+        <p class="hint">{t.listenersHint}</p>
+      </Panel>
+      <MonitorPanel desk={desk} />
+      {voice !== "off" && state === "on" && (
+        <Panel title={t.sound}>
+          <SoundSettings desk={desk} />
+        </Panel>
+      )}
+      {stage.you.role === "host" && (
+        <Panel title={t.endTitle}>
+          <p class="hint">{t.endHint}</p>
+          <TwoStep label={t.end} ask={t.endAsk} yes={t.endYes} testid="end" act={() => void desk.attempt(() => endRoom(desk.room, desk.token))} />
+        </Panel>
+      )}
+    </div>
+  );
+}
+
+function MonitorPanel({ desk }: { desk: Desk }) {
+  const { state } = useStore(desk.monitor.view);
+  const { word } = useStore(desk.view).air;
+  const on = state !== "off" && state !== "failed";
+  return (
+    <Panel title={t.monitorTitle} class="monitor">
+      {word === "on-air" && <p class={on ? "trouble" : "hint"}>{t.monitorEcho}</p>}
+      <div class="row">
+        <button type="button" data-testid="monitor" data-state={state} aria-pressed={on} onClick={() => (on ? desk.monitor.stop() : desk.monitor.start())}>
+          {on ? t.monitorOff : t.monitorOn}
+        </button>
+        <span class="note" role="status">{state === "off" ? "" : t.monitorState[state]}</span>
+      </div>
+      <p class="hint">{t.monitorTab}</p>
+    </Panel>
+  );
+}
+
+const ROLES: Role[] = ["speaker", "cohost"];
+
+function Invites({ desk }: { desk: Desk }) {
+  const [made, setMade] = useState<Invite[]>([]);
+  const submit = async (e: SubmitEvent & { currentTarget: HTMLFormElement }) => {
+    e.preventDefault();
+    const form = e.currentTarget;
+    const data = new FormData(form);
+    await desk.attempt(async () => {
+      const one = await invite(desk.room, desk.token, String(data.get("name")), data.get("role") as Role);
+      setMade((all) => [one, ...all]);
+      form.reset();
+    });
+  };
+  return (
+    <Panel title={t.inviteTitle}>
+      <form class="invite" onSubmit={submit}>
+        <label class="field">
+          <span>{t.inviteName}</span>
+          <input name="name" required maxLength={40} autocomplete="off" data-testid="invite-name" />
+        </label>
+        <label class="field">
+          <span>{t.inviteRole}</span>
+          <select name="role" data-testid="invite-role">
+            {ROLES.map((r) => <option key={r} value={r}>{t.role[r]}</option>)}
+          </select>
+        </label>
+        <button type="submit" data-testid="invite">{t.inviteMake}</button>
+      </form>
+      <div aria-live="polite">{made.map((one) => <Made key={one.person} one={one} />)}</div>
+    </Panel>
+  );
+}
+
+function Made({ one }: { one: Invite }) {
+  return (
+    <div class="made">
+      <h3>{t.inviteFor(one.name)}</h3>
+      <CopyText label={t.inviteFor(one.name)} text={one.desk_url} testid="invite-link" />
+      <p class="hint">{t.inviteHint}</p>
+      <details>
+        <summary>{t.encoder}</summary>
+        <CopyText label={t.whipAddress} text={one.whip_url} testid="whip-url" />
+        <CopyText label={t.whipToken} text={one.token} testid="whip-token" />
+      </details>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+// The wire contract of docs/PROTOCOL.md as types: what the stage's port sends and takes.
+
+export type Role = "host" | "cohost" | "speaker";
+export type RoomState = "doors" | "live" | "ended";
+
+/** Somebody on stage. `heard`: sound of theirs reached the mixer within the last second. */
+export interface Person {
+  id: string;
+  name: string;
+  role: Role;
+  muted: boolean;
+  heard: boolean;
+  away: boolean;
+}
+
+/** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
+export interface Stage {
+  you: { id: string; name: string; role: Role };
+  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string };
+  people: Person[];
+  slots: (string | null)[];
+  listening: number;
+  frame: number;
+}
+
+/** dBFS after levelling by person; -60 and below is silence. */
+export type Levels = Record<string, number>;
+
+export interface Room {
+  id: string;
+  title: string;
+  lang: string;
+  state: RoomState;
+  low_delay: boolean;
+  created_at: string;
+  ended_at?: string;
+  listen_url: string;
+  desk_url: string;
+}
+
+export interface Invite {
+  person: string;
+  role: Role;
+  name: string;
+  token: string;
+  desk_url: string;
+  whip_url: string;
+}
+
+/** How many other voices a desk can receive: its offer has one receiving section for each. */
+export const RECEIVING = 12;
+
+/** How many people one stage carries. */
+export const SEATS_ON_STAGE = RECEIVING + 1;
+
+/** Above this level, in dBFS, a person counts as speaking. */
+export const SPEAKING_DB = -45;
+
+/** At and below this level, in dBFS, a meter is empty. */
+export const SILENCE_DB = -60;
+
+export function mayModerate(role: Role): boolean {
+  return role === "host" || role === "cohost";
+}
