@@ -56,7 +56,7 @@ export class Player implements Ear, Listener {
   behind = false;
   gaps = 0;
 
-  readonly #line: Line;
+  readonly line: Line;
   readonly #pace = new Pace();
   readonly #timeline = new Timeline();
   readonly #sizes = new Uint16Array(SIZES);
@@ -74,7 +74,7 @@ export class Player implements Ear, Listener {
     /** Something that is shown may have changed. */
     private readonly changed: () => void,
   ) {
-    this.#line = new Line(url, this);
+    this.line = new Line(url, this);
     audio.addEventListener("pause", () => {
       this.#pausedAt = performance.now();
       changed();
@@ -101,11 +101,11 @@ export class Player implements Ear, Listener {
   }
 
   get reconnects(): number {
-    return this.#line.reconnects;
+    return this.line.reconnects;
   }
 
   get hourly(): number {
-    return this.#line.hourly;
+    return this.line.hourly;
   }
 
   size(frame: number): number {
@@ -116,7 +116,7 @@ export class Player implements Ear, Listener {
     if (!this.seated) {
       this.phase = "joining";
       if (this.#begun) this.anew();
-      this.#line.open();
+      this.line.open();
     }
     this.#sounds();
     this.changed();
@@ -124,6 +124,14 @@ export class Player implements Ear, Listener {
 
   pause(): void {
     this.audio.pause();
+  }
+
+  /** Gives the seat up. */
+  leave(): void {
+    this.line.close();
+    this.phase = "ready";
+    this.audio.pause();
+    this.changed();
   }
 
   live(): void {
@@ -180,7 +188,7 @@ export class Player implements Ear, Listener {
 
   #over(why: Refusal): void {
     this.phase = why;
-    this.#line.close();
+    this.line.close();
     this.audio.pause();
     for (const e of this.#timeline.due(Infinity)) this.show(e);
     this.changed();
@@ -196,22 +204,18 @@ export class Player implements Ear, Listener {
     if (!this.seated) return;
     this.gaps++;
     this.waits("lost", performance.now() + BROKEN_WAIT);
-    this.#line.close();
+    this.line.close();
     setTimeout(() => {
       if (!this.seated) return;
       this.anew();
-      this.#line.open();
+      this.line.open();
     }, BROKEN_WAIT);
   }
 
   #tick(): void {
     if (!this.seated) return;
     if (this.audio.paused) {
-      if (this.#begun && performance.now() > this.#pausedAt + LONGEST_PAUSE) {
-        this.#line.close();
-        this.phase = "ready";
-        this.changed();
-      }
+      if (this.#begun && performance.now() > this.#pausedAt + LONGEST_PAUSE) this.leave();
       return;
     }
     if (this.#begun) this.#follow();
