@@ -1,0 +1,134 @@
+package epidaurus_test
+
+import (
+	"go/parser"
+	"go/token"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/go/packages"
+)
+
+const module = "github.com/epidaurus-live/epidaurus/"
+
+// components do not know each other: who uses a thing declares the interface he needs, and node connects.
+var components = []string{"stage", "mix", "codec", "edge", "bus", "channel", "store", "api", "web", "drill"}
+
+// rule forbids packages (a name, or a name/... tree) to import others.
+type rule struct {
+	packages  string // "*" is every package but those in except
+	except    []string
+	forbidden []string // an import path or a path/... tree; a leading "./" is our own module
+	reason    string
+}
+
+func rules() []rule {
+	pure := []string{"net/...", "os/...", "log/..."}
+	table := []rule{
+		{"room", nil, append(pure, "./..."), "room is pure, and below everything"},
+		{"tape", nil, append(pure, "./..."), "tape is pure, and below everything"},
+		{"mix", nil, pure, "mix is pure"},
+		{"pack/fmp4", nil, pure, "packers are pure"},
+		{"pack/ogg", nil, pure, "packers are pure"},
+		{"*", []string{"stage/..."}, []string{"github.com/pion/..."}, "the stage is the only user of WebRTC"},
+		{"*", []string{"codec"}, []string{"github.com/thesyncim/gopus/...", "github.com/hraban/opus/..."}, "codec is the only user of codec libraries"},
+		{"*", []string{"bus"}, []string{"github.com/nats-io/..."}, "the bus is the only user of NATS"},
+		{"*", []string{"store"}, []string{"database/sql/...", "modernc.org/...", "github.com/pressly/..."}, "the store is the only user of SQL"},
+		{"*", []string{"cmd/epidaurus"}, []string{"github.com/alecthomas/kong"}, "the command line stays in the command"},
+		{"*", []string{"node", "internal/...", "cmd/..."}, []string{"./node/..."}, "arrows go down: only commands know nodes"},
+		{
+			"drill/...", nil,
+			[]string{"./stage/...", "./edge/...", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/..."},
+			"the drill speaks the public protocol, as a stranger would",
+		},
+		{
+			"stage/whip", nil,
+			[]string{"./stage", "./edge/...", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/..."},
+			"the WHIP client speaks the public protocol, as a stranger would",
+		},
+	}
+	for _, c := range components {
+		var others []string
+		for _, o := range components {
+			if o != c {
+				others = append(others, "./"+o)
+			}
+		}
+		table = append(table, rule{c, nil, others, "components do not import each other"})
+	}
+	return table
+}
+
+func TestImports(t *testing.T) {
+	loaded, err := packages.Load(&packages.Config{Mode: packages.NeedName | packages.NeedImports}, "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(loaded) < 15 {
+		t.Fatalf("only %d packages were found", len(loaded))
+	}
+	for _, p := range loaded {
+		name := strings.TrimPrefix(p.PkgPath, module)
+		for _, r := range rules() {
+			if !r.binds(name) {
+				continue
+			}
+			for imported := range p.Imports {
+				if matchesAny(r.forbidden, imported) {
+					t.Errorf("%s imports %s: %s", name, imported, r.reason)
+				}
+			}
+		}
+	}
+}
+
+func (r rule) binds(name string) bool {
+	if r.packages == "*" {
+		return !slices.ContainsFunc(r.except, func(e string) bool { return matches(e, name) })
+	}
+	return matches(r.packages, name)
+}
+
+func matchesAny(patterns []string, imported string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		own, isOwn := strings.CutPrefix(p, "./")
+		if !isOwn {
+			return matches(p, imported)
+		}
+		rest, inModule := strings.CutPrefix(imported, module)
+		return inModule && matches(own, rest)
+	})
+}
+
+// matches reports whether name is the pattern, or in its tree where it ends in "/...". The pattern "..." is everything.
+func matches(pattern, name string) bool {
+	tree, isTree := strings.CutSuffix(pattern, "...")
+	if !isTree {
+		return pattern == name
+	}
+	return name == strings.TrimSuffix(tree, "/") || strings.HasPrefix(name, tree)
+}
+
+// Every package has exactly one package comment, so that a newcomer knows where to look for it.
+func TestPackageComments(t *testing.T) {
+	loaded, err := packages.Load(&packages.Config{Mode: packages.NeedName | packages.NeedFiles}, "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range loaded {
+		comments := 0
+		for _, file := range p.GoFiles {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Doc != nil && !strings.HasPrefix(f.Doc.Text(), "Code generated") {
+				comments++
+			}
+		}
+		if comments != 1 {
+			t.Errorf("%s has %d package comments, not one", p.PkgPath, comments)
+		}
+	}
+}
