@@ -29,9 +29,6 @@ const (
 	moofHead = boxHeader + mfhdSize + trafHead
 )
 
-// FragmentOverhead is the number of bytes that a fragment of n packets has beside packets and events.
-func FragmentOverhead(n int) int { return moofHead + 4*n + boxHeader }
-
 // AppendFragment appends the events, a moof and an mdat with the packets of the frames from, from+1, … It does not allocate when
 // dst has room. The sequence number is from+1 modulo 2^32 and so grows from each fragment to the next. Without packets only the
 // events are appended.
