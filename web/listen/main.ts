@@ -9,9 +9,6 @@ import { Theatre } from "./theatre";
 import { apply, element, View, type Room } from "./view";
 
 declare global {
-  interface Navigator {
-    connection?: { saveData?: boolean };
-  }
   /** What happens at the ear, to be read by tests and by the curious. */
   var epidaurus: Readonly<{ state: string; frame: number; delay: number; gaps: number; reconnects: number }>;
 }
@@ -20,8 +17,9 @@ const base = location.pathname.replace(/\/$/, "");
 const audio = element<HTMLAudioElement>("audio");
 const room: Room = { title: guessTitle(), language: "", state: "", people: [], speaking: [], seats: 0 };
 const source = mediaSource();
+const saving = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData;
 const ear: Ear = source
-  ? new Player(audio, new Sound(audio, source), `${base}/live.mp4${navigator.connection?.saveData ? "?variant=opus-24" : ""}`, heard, changed)
+  ? new Player(audio, new Sound(audio, source), `${base}/live.mp4${saving ? "?variant=opus-24" : ""}`, heard, changed)
   : new Plain(audio, base, changed);
 const view = new View(ear, audio, room, !source);
 const still = matchMedia("(prefers-reduced-motion: reduce)");

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+var shots = flag.String("shots", "", "write pictures of the listener's page into this folder")
+
+// look is one way a visitor may see the page.
+type look struct {
+	width, height int64
+	scheme, lang  string
+}
+
+func (l look) String() string {
+	return fmt.Sprintf("%dx%d-%s-%s", l.width, l.height, l.scheme, l.lang)
+}
+
+// Nothing is wider than the screen, in either language, on a small phone and on a desk, however long names are.
+func TestFitsTheScreen(t *testing.T) {
+	e := newFakeEdge(t, false)
+	b := browser(t)
+	for _, size := range [][2]int64{{360, 740}, {1280, 800}} {
+		for _, scheme := range []string{"dark", "light"} {
+			for _, lang := range []string{"en", "fr"} {
+				l := look{size[0], size[1], scheme, lang}
+				t.Run(l.String(), func(t *testing.T) { testLook(t, b, e, l) })
+			}
+		}
+	}
+}
+
+func testLook(t *testing.T, b context.Context, e *fakeEdge, l look) {
+	p := openLook(t, b, e.url()+"?lang="+l.lang, l)
+	p.fits(l, "ready")
+	p.listen()
+	p.until(`epidaurus.delay > 3 && document.querySelector("#people li b") && document.getElementById("chip").innerText`)
+	p.plays(1500 * time.Millisecond)
+	p.fits(l, "live")
+}
+
+func openLook(t *testing.T, b context.Context, address string, l look) *tab {
+	t.Helper()
+	p := open(t, b, "about:blank")
+	p.do(chromedp.EmulateViewport(l.width, l.height))
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.do(chromedp.Navigate(address))
+	return p
+}
+
+// fits checks the page's width, and keeps a picture when asked to.
+func (p *tab) fits(l look, name string) {
+	p.Helper()
+	if w := eval[int64](p, "document.documentElement.scrollWidth"); w > l.width {
+		p.Errorf("%s: the page is %d px wide on a screen of %d", name, w, l.width)
+	}
+	if *shots == "" {
+		return
+	}
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.Fatal(err)
+	}
+	err = os.WriteFile(filepath.Join(*shots, l.String()+"-"+name+".png"), png, 0o644)
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// A full stage with names as long as they may be, in each state that has its own words.
+func TestFitsACrowdedStage(t *testing.T) {
+	e := newFakeEdge(t, false)
+	var people []room.Person
+	for i := range room.MaxOnStage {
+		people = append(people, room.Person{ID: room.PersonID(fmt.Sprintf("p%d", i+1)), Name: "Maria Alexandrina da Conceição Vasconcelos"[:24+i], Role: room.Speaker, Muted: i%3 == 1})
+	}
+	e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: people})
+	e.happen(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: 1_248_310})
+	b := browser(t)
+	for _, l := range []look{{360, 740, "dark", "fr"}, {1280, 800, "light", "en"}} {
+		p := openLook(t, b, e.url()+"?lang="+l.lang, l)
+		p.listen()
+		p.until(`document.querySelectorAll("#people li").length === 13`)
+		p.fits(l, "crowd")
+		e.door(full(20 * time.Second))
+		e.cutLines()
+		p.until(`epidaurus.state === "full"`)
+		p.fits(l, "full")
+		e.door(nil)
+	}
+	p := openLook(t, b, e.URL+"/r/"+url.PathEscape("nowhere-abc"), look{360, 740, "light", "en"})
+	p.until(`epidaurus.state === "unknown"`)
+	p.fits(look{360, 740, "light", "en"}, "unknown")
+}
