@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// AddRoom keeps a new room. The error is room.ErrExists when its ID is taken, and room.ErrNotFound when its host is not known.
+func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
+	return s.write(ctx, "room add", func(tx *sql.Tx) error {
+		f := r.Facts
+		_, err := tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, created_at, ended_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, toMillis(f.Created), maybeMillis(f.EndedAt))
+		return conflict(err)
+	})
+}
+
+// DropRoom forgets a room that could not be opened. It is no error when there is none.
+func (s *Store) DropRoom(ctx context.Context, id room.ID) error {
+	return s.write(ctx, "room drop", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM rooms WHERE id = ?", id)
+		return err
+	})
+}
+
+// SetState takes a room to the next step of its life. To be there already is no error; room.ErrStep is, and room.ErrNotFound.
+func (s *Store) SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error {
+	return s.write(ctx, "room state", func(tx *sql.Tx) error {
+		from, err := stateOf(ctx, tx, id)
+		if err != nil || from == to {
+			return err
+		}
+		err = room.Step(from, to)
+		if err != nil {
+			return err
+		}
+		var ended time.Time
+		if to == room.Ended {
+			ended = at
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE rooms SET state = ?, ended_at = ? WHERE id = ?", to, maybeMillis(ended), id)
+		return err
+	})
+}
+
+func stateOf(ctx context.Context, tx *sql.Tx, id room.ID) (state room.State, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT state FROM rooms WHERE id = ?", id).Scan(&state)
+	return state, err
+}
+
+// Room returns one room. The error is room.ErrNotFound when there is none.
+func (s *Store) Room(ctx context.Context, id room.ID) (room.Record, error) {
+	records, err := s.queryRooms(ctx, "WHERE id = ?", id)
+	if err == nil && len(records) == 0 {
+		err = room.ErrNotFound
+	}
+	if err != nil {
+		return room.Record{}, s.wrap("room", err)
+	}
+	return records[0], nil
+}
+
+// Rooms returns every room, the newest first.
+func (s *Store) Rooms(ctx context.Context) ([]room.Record, error) {
+	records, err := s.queryRooms(ctx, "ORDER BY created_at DESC, id")
+	return records, s.wrap("rooms", err)
+}
+
+// RoomsOf returns the rooms of one host, the newest first.
+func (s *Store) RoomsOf(ctx context.Context, host room.HostID) ([]room.Record, error) {
+	records, err := s.queryRooms(ctx, "WHERE host_id = ? ORDER BY created_at DESC, id", host)
+	return records, s.wrap("rooms of host", err)
+}
+
+// queryRooms reads rooms with one statement, so that what it says was true at one moment.
+func (s *Store) queryRooms(ctx context.Context, which string, args ...any) ([]room.Record, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, created_at, ended_at,
+		(SELECT string_agg(person_id, ',' ORDER BY removed_at, person_id) FROM removals WHERE room_id = rooms.id)
+		FROM rooms `+which, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []room.Record
+	for rows.Next() {
+		r, err := scanRoom(rows)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, rows.Err()
+}
+
+func scanRoom(rows *sql.Rows) (room.Record, error) {
+	var (
+		r       room.Record
+		created int64
+		ended   sql.NullInt64
+		removed sql.NullString
+	)
+	f := &r.Facts
+	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &created, &ended, &removed)
+	if err != nil {
+		return room.Record{}, err
+	}
+	f.Created, f.EndedAt = fromMillis(created), maybeTime(ended)
+	if removed.Valid {
+		for id := range strings.SplitSeq(removed.String, ",") {
+			f.Removed = append(f.Removed, room.PersonID(id))
+		}
+	}
+	return r, nil
+}
