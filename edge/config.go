@@ -1,0 +1,103 @@
+//go:build linux
+
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Rooms tells the facts of rooms from memory: it is asked at every join.
+type Rooms interface {
+	Facts(room.ID) (room.Facts, bool)
+}
+
+// Feed brings a channel's frames, takeovers and events.
+type Feed interface {
+	// Subscribe begins to call to, from one goroutine per subscription. A takeover comes before the frames that it is about. What an
+	// event says of frame n comes before frame n, or it misses the listeners who are seated.
+	Subscribe(r room.ID, c tape.Channel, to tape.Receiver) (stop func(), err error)
+}
+
+// Config is what an Edge needs and how it behaves. Rooms and Feed are required; the zero value of anything else takes the default.
+type Config struct {
+	Rooms Rooms // required
+	Feed  Feed  // required
+
+	Log    *slog.Logger     // default: nothing is logged
+	Now    func() time.Time // default: time.Now; must carry a monotonic reading
+	Random func() float64   // default: math/rand/v2.Float64; spreads retries, safe for concurrent use
+
+	Sections    int // goroutines that write; default: GOMAXPROCS
+	MaxSeats    int // default: the limit of open files less a reserve for stage, desk and metrics
+	MaxMonitors int // seats on connections that are not plain TCP, each with two goroutines; default: 32
+
+	PreSkip uint16 // samples an Opus decoder drops at its start; default: 312, the encoder's look-ahead
+
+	Cadence   time.Duration // between two writes to a seat: a multiple of 240 ms; default: 240 ms
+	MaxBehind time.Duration // a seat further behind skips to live; default: 8 s
+	MaxStuck  time.Duration // a seat that takes no byte for this long is closed; default: 30 s
+	Linger    time.Duration // a channel stays subscribed after its last seat; default: 60 s
+	LossWait  time.Duration // a frame missing this long while later ones are there is given up; default: 200 ms
+	FirstWait time.Duration // a listener waits for the first frame of a channel; default: 5 s
+}
+
+// Fixed sizes of an edge.
+const (
+	ringFrames   = 60 * tape.FramesPerSec // what a hub keeps of each variant: how far back a listener can resume
+	bridgeFrames = tape.SegmentFrames     // most sound in one piece for a seat that catches up
+	tick         = tape.FrameDuration     // how often a section looks for new frames
+)
+
+// withDefaults checks c and fills in what is left out.
+func (c Config) withDefaults() (Config, error) {
+	if c.Rooms == nil || c.Feed == nil {
+		return c, errors.New("edge: Config.Rooms and Config.Feed are required")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
+	if c.MaxSeats == 0 {
+		limit, err := seatsByFileLimit()
+		if err != nil {
+			return c, err
+		}
+		c.MaxSeats = limit
+	}
+	orDefault(&c.Sections, runtime.GOMAXPROCS(0))
+	orDefault(&c.MaxMonitors, 32)
+	orDefault(&c.PreSkip, 312)
+	orDefault(&c.Cadence, tape.PageFrames*tape.FrameDuration)
+	orDefault(&c.MaxBehind, 8*time.Second)
+	orDefault(&c.MaxStuck, 30*time.Second)
+	orDefault(&c.Linger, time.Minute)
+	orDefault(&c.LossWait, 200*time.Millisecond)
+	orDefault(&c.FirstWait, 5*time.Second)
+	if c.Cadence < 0 || c.Cadence%(tape.PageFrames*tape.FrameDuration) != 0 {
+		return c, fmt.Errorf("edge: the cadence is %v: it must be a multiple of 240ms", c.Cadence)
+	}
+	return c, nil
+}
+
+func orDefault[T comparable](v *T, otherwise T) {
+	var zero T
+	if *v == zero {
+		*v = otherwise
+	}
+}
+
+// frames is how many whole frames d has.
+func frames(d time.Duration) tape.Number { return tape.Number(d / tape.FrameDuration) }

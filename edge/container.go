@@ -1,0 +1,79 @@
+//go:build linux
+
+package edge
+
+import (
+	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/pack/ogg"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// container says what frames are packed into.
+type container uint8
+
+const (
+	mp4 container = iota
+	oggOpus
+	containers // how many there are
+)
+
+// contentType is the media type that a container is served as.
+func (c container) contentType() string {
+	if c == oggOpus {
+		return "audio/ogg; codecs=opus"
+	}
+	return `audio/mp4; codecs="opus"`
+}
+
+// packer appends parts of a stream to dst. What it appends depends on its arguments and on the channel alone. It has no state: any
+// goroutine may use it.
+type packer interface {
+	// appendHead appends what stands before the sound of a player, with the state of the room where it begins.
+	appendHead(dst []byte, state []tape.Event) []byte
+	// appendSound appends the frames from, from+1, … and the events among them.
+	appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event) []byte
+	// appendEnd appends what tells a player that the channel has ended before frame end.
+	appendEnd(dst []byte, end tape.Number, events []tape.Event) []byte
+}
+
+// mp4Packer packs into fragmented MP4, with events as emsg boxes.
+type mp4Packer struct{ init []byte }
+
+func newMP4Packer(preSkip uint16) mp4Packer { return mp4Packer{init: fmp4.Init(preSkip)} }
+
+func (p mp4Packer) appendHead(dst []byte, state []tape.Event) []byte {
+	return appendEvents(append(dst, p.init...), state)
+}
+
+func (mp4Packer) appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event) []byte {
+	return fmp4.AppendFragment(dst, from, packets, events)
+}
+
+func (mp4Packer) appendEnd(dst []byte, _ tape.Number, events []tape.Event) []byte {
+	return appendEvents(dst, events)
+}
+
+func appendEvents(dst []byte, events []tape.Event) []byte {
+	for _, e := range events {
+		dst = fmp4.AppendEvent(dst, e)
+	}
+	return dst
+}
+
+// oggPacker packs into Ogg pages, which have no place for events.
+type oggPacker struct {
+	serial uint32
+	head   ogg.Head
+}
+
+func (p oggPacker) appendHead(dst []byte, _ []tape.Event) []byte {
+	return ogg.AppendHeaders(dst, p.serial, p.head)
+}
+
+func (p oggPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event) []byte {
+	return ogg.AppendPages(dst, p.serial, from, packets)
+}
+
+func (p oggPacker) appendEnd(dst []byte, end tape.Number, _ []tape.Event) []byte {
+	return ogg.AppendEnd(dst, p.serial, end, p.head.PreSkip)
+}

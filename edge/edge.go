@@ -1,0 +1,181 @@
+//go:build linux
+
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Edge gives seats to listeners and writes to them what their channels carry. All its methods may be called from any goroutine.
+type Edge struct {
+	// immutable
+	config   Config
+	start    time.Time
+	sections []*section
+	handler  http.Handler
+	closing  context.Context // done when the edge no longer gives seats
+	shut     context.CancelCauseFunc
+
+	taken    atomic.Int64 // seats, and requests on their way to one
+	monitors atomic.Int64 // of these, the relayed ones
+	offered  atomic.Uint64
+	refused  [len(refusals)]atomic.Uint64
+	turn     atomic.Uint64 // the section of the next newcomer
+	tally    tally         // of hubs
+
+	mu       sync.Mutex
+	hubs     map[hubKey]*hub // guarded by mu
+	closed   bool            // guarded by mu
+	joining  sync.WaitGroup  // handlers between take and post; raised under mu
+	relays   sync.WaitGroup  // raised while joining
+	keepers  sync.WaitGroup
+	finished chan struct{} // closed when Close has nothing more to wait for
+}
+
+// errClosing is why the edge gives no seat while it closes.
+var errClosing = errors.New("the edge is closing")
+
+// New makes an edge and starts its sections. Close ends it.
+func New(c Config) (*Edge, error) {
+	e, err := newEdge(c, true)
+	if err != nil {
+		return nil, err
+	}
+	e.keepers.Go(e.keep)
+	return e, nil
+}
+
+// newEdge makes an edge without a keeper, whose sections tick by the clock if paced, and else when told to.
+func newEdge(c Config, paced bool) (*Edge, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e := &Edge{config: c, start: c.Now(), hubs: make(map[hubKey]*hub), finished: make(chan struct{})}
+	e.handler = e.routes()
+	e.closing, e.shut = context.WithCancelCause(context.Background())
+	for range c.Sections {
+		poll, err := newPoller()
+		if err != nil {
+			for _, s := range e.sections {
+				s.poll.close()
+			}
+			return nil, fmt.Errorf("edge: %w", err)
+		}
+		e.sections = append(e.sections, &section{
+			poll: poll, now: e.now, paced: paced, cadence: frames(c.Cadence), maxBehind: frames(c.MaxBehind), maxStuck: c.MaxStuck,
+			taken: &e.taken, done: make(chan struct{}),
+		})
+	}
+	for _, s := range e.sections {
+		go s.run() // Close waits for s.done
+	}
+	return e, nil
+}
+
+// now is the monotonic time since the edge began.
+func (e *Edge) now() time.Duration { return e.config.Now().Sub(e.start) }
+
+// Seats is how many seats a room has here, on all its channels. A seat is an open response, not a person.
+func (e *Edge) Seats(id room.ID) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var n int64
+	for key, h := range e.hubs {
+		if key.room == id {
+			n += h.seats.Load()
+		}
+	}
+	return int(n)
+}
+
+// Open subscribes to a room's sound because its doors are open, so that the first listener finds a burst ready. It stays subscribed
+// until the room has ended.
+func (e *Edge) Open(id room.ID) error {
+	facts, ok := e.config.Rooms.Facts(id)
+	if !ok {
+		return fmt.Errorf("open room %s: there is no such room", id)
+	}
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return fmt.Errorf("open room %s: %w", id, errClosing)
+	}
+	h := e.hubLocked(hubKey{id, tape.Floor}, facts)
+	h.open = true
+	e.joining.Add(1)
+	e.mu.Unlock()
+	defer e.joining.Done()
+	err := h.subscribe()
+	if err != nil {
+		e.forget(h)
+		return fmt.Errorf("open room %s: %w", id, err)
+	}
+	return nil
+}
+
+// hubLocked finds or makes a hub. The caller holds mu.
+func (e *Edge) hubLocked(key hubKey, facts room.Facts) *hub {
+	h := e.hubs[key]
+	if h == nil {
+		h = newHub(key, facts, &e.config, e.now, &e.tally)
+		e.hubs[key] = h
+	}
+	return h
+}
+
+// forget takes a hub that could not subscribe out of the way of the next try.
+func (e *Edge) forget(h *hub) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hubs[h.key] == h {
+		delete(e.hubs, h.key)
+	}
+}
+
+// Close stops giving seats, cuts those that exist without a last chunk, so that their players resume at another edge, and waits for all
+// that the edge started, or for ctx.
+func (e *Edge) Close(ctx context.Context) error {
+	e.mu.Lock()
+	first := !e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if first {
+		e.shut(errClosing)
+		go e.finish() // whoever closes waits for finished
+	}
+	select {
+	case <-e.finished:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the edge: %w", context.Cause(ctx))
+	}
+}
+
+func (e *Edge) finish() {
+	defer close(e.finished)
+	e.joining.Wait()
+	for _, s := range e.sections {
+		s.shut()
+	}
+	for _, s := range e.sections {
+		<-s.done
+	}
+	e.relays.Wait()
+	e.keepers.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, h := range e.hubs {
+		h.unsubscribe()
+	}
+	clear(e.hubs)
+}

@@ -1,0 +1,265 @@
+//go:build linux
+
+package edge
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Handler serves the live streams of all rooms: /r/{room}/live.mp4, /r/{room}/live.ogg, and the same below /r/{room}/{channel}/. It takes
+// connections over, so it must be reached by HTTP/1: a TLS listener in front of it must not offer h2.
+func (e *Edge) Handler() http.Handler { return e.handler }
+
+func (e *Edge) routes() http.Handler {
+	mux := http.NewServeMux()
+	for file, c := range map[string]container{"live.mp4": mp4, "live.ogg": oggOpus} {
+		listen := func(w http.ResponseWriter, r *http.Request) { e.serveLive(w, r, c) }
+		mux.HandleFunc("/r/{room}/"+file, listen)
+		mux.HandleFunc("/r/{room}/{channel}/"+file, listen)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		e.refuse(w, problem.New(problem.NotFound, "There is nothing at this address. Check the link."))
+	})
+	return mux
+}
+
+// request is what a listener asks for.
+type request struct {
+	key       hubKey
+	facts     room.Facts
+	variant   int // in tape.Variants
+	container container
+	from      tape.Number // negative: live
+	bare      bool        // HTTP/1.0: no chunks
+}
+
+func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if r.Method == http.MethodGet {
+		e.offered.Add(1)
+	}
+	ask, err := e.parse(r, c)
+	if err == nil {
+		if r.Method == http.MethodHead {
+			w.Header().Set("Content-Type", c.contentType())
+			w.Header().Set("Cache-Control", "no-store")
+			return
+		}
+		err = e.join(w, r, ask)
+	}
+	if err != nil {
+		e.refuse(w, err)
+	}
+}
+
+// parse reads a request. Its errors are problems.
+func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return ask, problem.New(problem.MethodNotAllowed, "A live stream can only be read: use GET.")
+	case r.ProtoMajor != 1:
+		return ask, problem.Problem{
+			Status: http.StatusHTTPVersionNotSupported, Code: problem.BadRequest, Title: "HTTP/1.1 only",
+			Detail: "Live streams are served by HTTP/1.1 only: connect without HTTP/2.",
+		}
+	}
+	ask = request{container: c, from: -1, bare: !r.ProtoAtLeast(1, 1)}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return ask, problem.New(problem.BadRequest, "The part of the address behind the question mark cannot be read.")
+	}
+	if query.Has("from") {
+		n, err := strconv.ParseInt(query.Get("from"), 10, 64)
+		if err != nil || n < 0 {
+			return ask, problem.New(problem.BadRequest, "\"from\" must be the number of a frame, such as from=12345.")
+		}
+		ask.from = tape.Number(n)
+	}
+	if query.Has("variant") {
+		ask.variant = slices.Index(tape.Variants, tape.Variant(query.Get("variant")))
+		if ask.variant < 0 {
+			return ask, problem.New(problem.BadRequest, "\"variant\" must be opus-48, opus-24 or opus-12.")
+		}
+	}
+	ask.key = hubKey{room.ID(r.PathValue("room")), tape.Floor}
+	if channel := r.PathValue("channel"); channel != "" {
+		ask.key.channel = tape.Channel(channel)
+	}
+	return ask, e.find(&ask)
+}
+
+// find looks the room up.
+func (e *Edge) find(ask *request) error {
+	ok := ask.key.room.Valid()
+	if ok {
+		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
+	}
+	switch {
+	case !ok:
+		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	case ask.facts.State == room.Ended:
+		return problem.New(problem.RoomEnded, "This conversation is over.")
+	case ask.key.channel != tape.Floor:
+		return problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
+	}
+	return nil
+}
+
+// join gives a seat. Once the connection is taken over it returns nil whatever happens.
+func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
+	h, err := e.take(ask, r.TLS != nil)
+	if err != nil {
+		return err
+	}
+	defer e.joining.Done()
+	reel := h.reels[ask.variant]
+	err = e.ready(r.Context(), reel)
+	if err != nil {
+		e.giveBack(h)
+		return err
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		e.config.Log.Error("cannot take a connection over", "error", err)
+		e.giveBack(h)
+		return problem.New(problem.Internal, "The server cannot stream on this connection.")
+	}
+	// The request's reader may hold bytes that followed it. They are thrown away, but they count.
+	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered())}
+	err = e.connect(st, conn)
+	if err != nil {
+		e.config.Log.Warn("cannot seat a listener", "error", err)
+		_ = conn.Close()
+		e.giveBack(h)
+		return nil
+	}
+	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
+	if !section.post(arrival{seat: st, reel: reel, container: ask.container, from: ask.from}) {
+		_ = st.conn.Close()
+		e.giveBack(h)
+	}
+	return nil
+}
+
+// take keeps a place for a request, so that the limit holds however many come at once. Who gets one gives it back or makes it a seat,
+// and then is done with joining.
+func (e *Edge) take(ask request, monitor bool) (*hub, error) {
+	full := e.taken.Add(1) > int64(e.config.MaxSeats)
+	if full || monitor && e.monitors.Load() >= int64(e.config.MaxMonitors) {
+		e.taken.Add(-1)
+		return nil, e.later(problem.Full, "Every seat is taken. Try again in a moment.")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		e.taken.Add(-1)
+		return nil, e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
+	}
+	h := e.hubLocked(ask.key, ask.facts)
+	if h.end.Load() != never {
+		e.taken.Add(-1)
+		return nil, problem.New(problem.RoomEnded, "This conversation is over.")
+	}
+	h.seats.Add(1)
+	e.joining.Add(1)
+	return h, nil
+}
+
+// giveBack undoes take for a request that got no seat.
+func (e *Edge) giveBack(h *hub) {
+	h.seats.Add(-1)
+	e.taken.Add(-1)
+}
+
+// ready returns when there is something to hear. Only who comes to a channel that was not subscribed has to wait.
+func (e *Edge) ready(ctx context.Context, r *reel) error {
+	err := r.hub.subscribe()
+	if err != nil {
+		e.config.Log.Error("cannot hear a room", "room", r.hub.key.room, "error", err)
+		e.forget(r.hub)
+		p := e.later(problem.Internal, "The sound does not reach this server. Try again in a moment.")
+		p.Status = http.StatusServiceUnavailable
+		return p
+	}
+	if r.begins() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.config.FirstWait)
+	defer cancel()
+	defer context.AfterFunc(e.closing, cancel)()
+	select {
+	case <-r.ready:
+		return nil
+	case <-ctx.Done():
+	}
+	if e.closing.Err() != nil {
+		return e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
+	}
+	return e.later(problem.RoomNotOpen, "There is nothing to hear in this room yet. Try again in a moment.")
+}
+
+// connect makes the connection the seat's. One that is not plain TCP gets a relay.
+func (e *Edge) connect(st *seat, conn net.Conn) (err error) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		st.conn = tcp
+		st.fd, err = prepare(tcp, e.config.MaxStuck)
+		return err
+	}
+	if e.monitors.Add(1) > int64(e.config.MaxMonitors) {
+		e.monitors.Add(-1)
+		return errors.New("every relay is taken")
+	}
+	relay, end, err := newRelay(conn, e.config.MaxStuck)
+	if err != nil {
+		e.monitors.Add(-1)
+		return err
+	}
+	st.conn, st.fd = end, int32(end)
+	e.relays.Go(func() {
+		defer e.monitors.Add(-1)
+		relay.run()
+	})
+	return nil
+}
+
+// The first answer to a listener who is refused for now; at random up to twice that, so that they do not come back all at once.
+const retryAfter = 10 * time.Second
+
+// later is a refusal that waiting helps against.
+func (e *Edge) later(code problem.Code, detail string) problem.Problem {
+	p := problem.New(code, detail)
+	p.RetryAfter = retryAfter + time.Duration(e.config.Random()*float64(retryAfter))
+	return p
+}
+
+// refuse answers with a problem and counts it.
+func (e *Edge) refuse(w http.ResponseWriter, err error) {
+	p, ok := errors.AsType[problem.Problem](err)
+	if !ok {
+		p = problem.New(problem.Internal, "The server failed.")
+	}
+	if i := slices.Index(refusals[:], p.Code); i >= 0 {
+		e.refused[i].Add(1)
+	}
+	if p.Code == problem.MethodNotAllowed {
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+	}
+	problem.Write(w, p)
+}

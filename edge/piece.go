@@ -1,0 +1,57 @@
+//go:build linux
+
+package edge
+
+import (
+	"strconv"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// piece is a stretch of a response. It is made once, shared by all seats that get it, and never changed.
+type piece struct {
+	from, to tape.Number // frames from (inclusive) to to (exclusive)
+	framed   []byte      // as HTTP/1.1 sends it: a chunk (RFC 9112 §7.1)
+	bare     []byte      // as HTTP/1.0 sends it: the same without the framing
+	last     bool        // nothing comes after it
+}
+
+// view is what goes to a seat that has the chunk framing, or has it not.
+func (p *piece) view(bare bool) []byte {
+	if bare {
+		return p.bare
+	}
+	return p.framed
+}
+
+// chunkHead is room for the longest head of a chunk: eight hexadecimal digits and CRLF.
+const chunkHead = 10
+
+const crlf = "\r\n"
+
+// lastChunk ends a chunked body: without it a player knows that the response was cut and resumes.
+const lastChunk = "0\r\n\r\n"
+
+// blank returns a buffer with place for a prefix and the head of a chunk, behind which a body of about size bytes is appended.
+func blank(prefix, size int) []byte {
+	return make([]byte, prefix+chunkHead, prefix+chunkHead+size+len(crlf)+len(lastChunk))
+}
+
+// seal turns a buffer that blank began into the two views. The prefix goes before the chunk, and before the bare body.
+// An empty body makes no chunk, since that would end the response.
+func seal(buf []byte, prefix string) (framed, bare []byte) {
+	start := len(prefix) + chunkHead
+	body := len(buf) - start
+	if body == 0 {
+		return []byte(prefix), []byte(prefix)
+	}
+	buf = append(buf, crlf...)
+	// The length's digits end just before the body, so the chunk begins where they do, and the prefix before them.
+	var head [chunkHead]byte
+	digits := append(strconv.AppendUint(head[:0], uint64(body), 16), crlf...)
+	start -= len(digits)
+	copy(buf[start:], digits)
+	start -= len(prefix)
+	copy(buf[start:], prefix)
+	return buf[start:], buf[len(prefix)+chunkHead : len(prefix)+chunkHead+body]
+}

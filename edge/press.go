@@ -1,0 +1,199 @@
+//go:build linux
+
+package edge
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// press makes the pieces of one variant in one container, each once. All methods may be called from any goroutine.
+type press struct {
+	// immutable
+	ring      *tape.Ring
+	events    *tape.EventLog
+	pack      packer
+	container container
+	now       func() time.Time
+
+	// guarded by mu
+	mu      sync.Mutex
+	recent  [recentPieces]*piece // in order of making, the oldest is replaced
+	keys    [recentPieces]pieceKey
+	turn    int
+	packets [][]byte     // scratch
+	said    []tape.Event // scratch
+}
+
+// recentPieces is how many pieces a press remembers: enough for every phase of the shortest cadence, so that sections which tick at
+// different moments find what another made. Whatever is gone is made again from the frames.
+const recentPieces = 16
+
+type pieceKind uint8
+
+const (
+	sound   pieceKind = iota
+	silence           // the same frames, given up for a seat that stayed behind
+	opening           // the response from its first byte
+	ending            // what stands after the last frame
+)
+
+// pieceKey is all that the bytes of a piece depend on, besides the frames.
+type pieceKey struct {
+	kind     pieceKind
+	bare     bool // of an opening
+	from, to tape.Number
+	grant    grant // of an opening
+}
+
+// grant is what a seat is told about itself.
+type grant struct {
+	depth   time.Duration
+	cadence time.Duration
+}
+
+// sound returns the frames from (inclusive) to to (exclusive) with their events.
+func (p *press) sound(from, to tape.Number) *piece {
+	return p.get(pieceKey{kind: sound, from: from, to: to})
+}
+
+// silence returns the same stretch of time without its sound, but with its events: the timeline does not break, the state is true.
+func (p *press) silence(from, to tape.Number) *piece {
+	return p.get(pieceKey{kind: silence, from: from, to: to})
+}
+
+// opening returns a response from its status line to frame to (exclusive), for a seat whose first frame is from.
+func (p *press) opening(from, to tape.Number, bare bool, g grant) *piece {
+	return p.get(pieceKey{kind: opening, bare: bare, from: from, to: to, grant: g})
+}
+
+// ending returns what closes a response properly, after the last frame end-1.
+func (p *press) ending(end tape.Number) *piece {
+	return p.get(pieceKey{kind: ending, from: end, to: end})
+}
+
+func (p *press) get(k pieceKey) *piece {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, known := range p.keys {
+		if p.recent[i] != nil && known == k {
+			return p.recent[i]
+		}
+	}
+	made := p.make(k)
+	p.recent[p.turn], p.keys[p.turn] = made, k
+	p.turn = (p.turn + 1) % recentPieces
+	return made
+}
+
+// make makes a piece. The caller holds mu.
+func (p *press) make(k pieceKey) *piece {
+	made := &piece{from: k.from, to: k.to, last: k.kind == ending}
+	prefix := ""
+	if k.kind == opening {
+		prefix = p.responseHead(k)
+	}
+	size := p.load(k)
+	body := blank(len(prefix), size)
+	switch k.kind {
+	case ending:
+		body = p.pack.appendEnd(body, k.to, p.said)
+	case opening:
+		body = p.pack.appendHead(body, p.stateAt(k))
+		body = p.appendSound(body, k)
+	default:
+		body = p.appendSound(body, k)
+	}
+	made.framed, made.bare = seal(body, prefix)
+	switch k.kind {
+	case ending:
+		made.framed = append(made.framed, lastChunk...)
+	case opening:
+		if k.bare {
+			made.bare = append([]byte(prefix), made.bare...)
+		}
+	}
+	return made
+}
+
+// load puts the packets and events of k into the scratch, and estimates how long their container is.
+func (p *press) load(k pieceKey) (size int) {
+	p.packets = p.packets[:0]
+	switch k.kind {
+	case silence:
+		for range k.to - k.from {
+			p.packets = append(p.packets, tape.SilencePacket)
+		}
+	default:
+		p.packets = p.ring.AppendPackets(p.packets, k.from, k.to)
+	}
+	through := k.to
+	if k.kind == ending {
+		through++ // what is true once the last frame was heard, such as the room's end
+	}
+	p.said = p.events.Between(p.said[:0], k.from, through)
+	size = 512
+	for _, packet := range p.packets {
+		size += len(packet) + 12
+	}
+	for _, e := range p.said {
+		size += len(e.Data) + 128
+	}
+	return size
+}
+
+func (p *press) appendSound(dst []byte, k pieceKey) []byte {
+	if k.from == k.to {
+		return dst
+	}
+	return p.pack.appendSound(dst, k.from, p.packets, p.said)
+}
+
+// stateAt returns how everything is just before the first frame of an opening, and what the seat was granted. What begins with that
+// frame comes with the frame.
+func (p *press) stateAt(k pieceKey) []tape.Event {
+	state := p.events.StateAt(nil, k.from)
+	kept := state[:0]
+	for _, e := range state {
+		if e.At < k.from {
+			kept = append(kept, e)
+		}
+	}
+	seat, err := json.Marshal(room.SeatEvent{
+		Kind:      room.KindSeat,
+		DepthMS:   int(k.grant.depth.Milliseconds()),
+		CadenceMS: int(k.grant.cadence.Milliseconds()),
+	})
+	if err != nil {
+		panic(err) // a string and integers always marshal
+	}
+	return append(kept, tape.Event{At: k.from, Kind: room.KindSeat, Data: seat})
+}
+
+// responseHead is the status line and the fields of an answer. A seat's connection carries nothing after it.
+func (p *press) responseHead(k pieceKey) string {
+	version, framing := "1.1", "Transfer-Encoding: chunked\r\n"
+	if k.bare {
+		version, framing = "1.0", ""
+	}
+	return fmt.Sprintf("HTTP/%s 200 OK\r\n"+
+		"Date: %s\r\n"+
+		"Content-Type: %s\r\n"+
+		"Cache-Control: no-store\r\n"+
+		"Access-Control-Allow-Origin: *\r\n"+
+		"Access-Control-Expose-Headers: "+frameHeader+"\r\n"+
+		frameHeader+": %d\r\n"+
+		"X-Content-Type-Options: nosniff\r\n"+
+		"Connection: close\r\n"+
+		"%s\r\n",
+		version, p.now().UTC().Format(http.TimeFormat), p.container.contentType(), k.from, framing)
+}
+
+// frameHeader names the number of the first frame in an answer.
+const frameHeader = "Epidaurus-Frame"

@@ -1,0 +1,105 @@
+//go:build linux
+
+package edge
+
+import "github.com/epidaurus-live/epidaurus/tape"
+
+// shape says how the bytes of a row are packed and when they are written.
+type shape struct {
+	container container
+	cadence   tape.Number // frames between two writes
+	phase     tape.Number // below cadence: which of its frames the writes fall on
+}
+
+// block is the rows of one reel in one section. It belongs to the section's goroutine.
+type block struct {
+	reel *reel
+	rows []*row
+	turn tape.Number // the phase of the next newcomer
+	head tape.Number // how far the rows were served
+	over bool
+}
+
+// row is the seats of one section that share variant, container, cadence and phase: they get the same bytes at the same tick. It belongs
+// to the section's goroutine.
+type row struct {
+	press *press
+	shape shape
+	hub   *hub
+	next  tape.Number // the first frame not offered to the seats
+	over  bool        // the channel ended before next
+	seats []*seat     // in no order
+}
+
+// cut is the last frame up to which the row is due once the channel has all before head. The phases of an MP4 row cut between
+// different frames. Ogg pages must end on their grid, so an Ogg row of a later phase cuts there too, and writes later instead.
+func (r *row) cut(head tape.Number) tape.Number {
+	if r.shape.container == oggOpus {
+		return floorTo(head-r.shape.phase, r.shape.cadence)
+	}
+	return floorTo(head-r.shape.phase, r.shape.cadence) + r.shape.phase
+}
+
+// begin returns the first frame of a new seat, and the one before which its opening ends. from is the frame at which it resumes, or
+// negative; one that is no longer there, or not made yet, is answered like none.
+func (r *row) begin(from, depth, head tape.Number) (first, end tape.Number, resumes bool) {
+	end = r.next
+	if !r.over {
+		end = min(end, r.cut(head)) // a takeover may have taken back frames that the row was offered
+	}
+	oldest := r.press.ring.Oldest()
+	if from >= 0 && from >= oldest && from <= max(head, end) {
+		return from, max(from, min(end, bridge(from))), true
+	}
+	first = max(end-depth, oldest)
+	if r.shape.container == oggOpus {
+		first = max(floorTo(end-depth, tape.PageFrames), oldest)
+	}
+	return first, max(first, end), false
+}
+
+func (r *row) leave(st *seat) {
+	last := len(r.seats) - 1
+	moved := r.seats[last]
+	r.seats[st.place] = moved
+	moved.place = st.place
+	r.seats[last] = nil
+	r.seats = r.seats[:last]
+}
+
+// advance offers the row's seats what the channel has since the last time. A section that comes late writes several cadences at once.
+func (s *section) advance(r *row, head tape.Number, over bool) {
+	from, to := r.next, r.cut(head)
+	if over {
+		to = max(head, from)
+	}
+	if to > from {
+		r.next = to
+		var p *piece
+		if to-from <= s.maxBehind {
+			p = r.press.sound(from, to)
+		}
+		r.each(func(st *seat) { s.offer(st, p) })
+	}
+	if over && !r.over {
+		r.over = true
+		r.each(func(st *seat) { s.offer(st, nil) })
+	}
+}
+
+// each calls do with each seat. Do may close the seat that it was called with.
+func (r *row) each(do func(*seat)) {
+	// From the end, since the last seat takes the place of one that leaves.
+	for i := len(r.seats) - 1; i >= 0; i-- {
+		do(r.seats[i])
+	}
+}
+
+// floorTo is the greatest multiple of step that is not above n.
+func floorTo(n, step tape.Number) tape.Number {
+	m := n % step
+	if m < 0 {
+		m += step
+	}
+	return n - m
+}

@@ -1,0 +1,167 @@
+//go:build linux
+
+package edge
+
+import (
+	"io"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// seat is one listener's open response. It is small because there are many: what it has not sent yet is a reference to shared bytes.
+// It belongs to its section's goroutine from its admission on.
+type seat struct {
+	conn  io.Closer     // the owner of fd
+	row   *row          // whose bytes it gets
+	cur   *piece        // what the socket has not taken; nil when it took everything
+	next  tape.Number   // the first frame that is in no piece begun so far
+	since time.Duration // while cur is not nil: when the socket last took a byte
+	fd    int32
+	off   int32 // how much of cur the socket took
+	slot  int32 // in section.slots
+	place int32 // in row.seats
+	input int32 // bytes received and thrown away
+
+	bare     bool // without chunks: the request was HTTP/1.0
+	catching bool // it resumed at an older frame and has not reached the row yet
+	armed    bool // the poller tells when the socket takes bytes again
+}
+
+// following returns what comes after what the seat has got: nil, true when nothing does for now, and false when it missed more than
+// can be made up for.
+func (s *section) following(st *seat) (_ *piece, ok bool) {
+	r := st.row
+	if st.next >= r.next {
+		st.catching = false
+		if r.over {
+			return r.press.ending(st.next), true
+		}
+		return nil, true
+	}
+	missed := r.next - st.next
+	lost := st.next < r.press.ring.Oldest()
+	switch {
+	case missed > ringFrames:
+		return nil, false
+	case lost || missed > s.maxBehind && !st.catching:
+		s.tally.gaps.Add(1)
+		s.tally.skipped.Add(uint64(missed))
+		return r.press.silence(st.next, r.next), true
+	}
+	// On the grid of segments those who catch up from different frames share their bytes from the second piece on.
+	return r.press.sound(st.next, min(r.next, bridge(st.next))), true
+}
+
+// bridge is the end of the longest piece for a seat that catches up from frame n.
+func bridge(n tape.Number) tape.Number { return floorTo(n, bridgeFrames) + bridgeFrames }
+
+// offer writes the row's newest piece to a seat that has all before it, and else what it lacks.
+func (s *section) offer(st *seat, p *piece) {
+	if st.cur != nil {
+		s.suspect(st)
+		return
+	}
+	if p == nil || st.next != p.from {
+		s.serve(st)
+		return
+	}
+	all := p.view(st.bare)
+	n, err := s.send(st, all)
+	if err != nil {
+		s.close(st, &s.tally.left)
+		return
+	}
+	st.next = p.to
+	if n < len(all) {
+		st.cur, st.off, st.since = p, int32(n), s.clock
+		s.arm(st, true)
+	}
+}
+
+// turnPieces is how many pieces one seat may get before others have their turn.
+const turnPieces = 4
+
+// serve writes what a seat lacks, until its socket is full, or it lacks nothing, or its turn is over.
+func (s *section) serve(st *seat) {
+	for range turnPieces {
+		if st.cur == nil {
+			p, ok := s.following(st)
+			if !ok {
+				s.close(st, &s.tally.cut)
+				return
+			}
+			if p == nil {
+				s.arm(st, false)
+				return
+			}
+			st.cur, st.off, st.next, st.since = p, 0, p.to, s.clock
+		}
+		rest := st.cur.view(st.bare)[st.off:]
+		n, err := s.send(st, rest)
+		if err != nil {
+			s.close(st, &s.tally.left)
+			return
+		}
+		if n > 0 {
+			st.off += int32(n)
+			st.since = s.clock
+		}
+		if n < len(rest) {
+			break
+		}
+		last := st.cur.last
+		st.cur, st.off = nil, 0
+		if last {
+			s.close(st, &s.tally.ended)
+			return
+		}
+	}
+	s.arm(st, true)
+}
+
+// suspect closes a seat whose socket has taken nothing for too long.
+func (s *section) suspect(st *seat) {
+	if s.clock-st.since > s.maxStuck {
+		drop(st.fd)
+		s.close(st, &s.tally.stuck)
+	}
+}
+
+// hear throws away what a seat sent, and closes it when it hung up or does not stop.
+func (s *section) hear(st *seat) {
+	n, open := receive(st.fd, s.input[:])
+	if !open {
+		s.close(st, &s.tally.left)
+		return
+	}
+	s.tally.bytesIn.Add(uint64(n))
+	st.input += int32(n)
+	if st.input > maxInput {
+		drop(st.fd)
+		s.close(st, &s.tally.talkative)
+	}
+}
+
+// send hands bytes to the seat's socket.
+func (s *section) send(st *seat, p []byte) (n int, err error) {
+	n, err = send(st.fd, p)
+	s.tally.writes.Add(1)
+	s.tally.bytesOut.Add(uint64(n))
+	if n < len(p) {
+		s.tally.full.Add(1)
+	}
+	return n, err
+}
+
+// arm asks the poller to tell when the seat's socket takes bytes again, or no longer to.
+func (s *section) arm(st *seat, on bool) {
+	if st.armed == on {
+		return
+	}
+	st.armed = on
+	err := s.poll.watchOutput(st.fd, st.slot, on)
+	if err != nil {
+		s.close(st, &s.tally.left)
+	}
+}

@@ -1,0 +1,303 @@
+//go:build linux
+
+package edge
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// section owns a part of the seats: one goroutine writes to all of them, and waits for none.
+type section struct {
+	// immutable
+	poll      *poller
+	now       func() time.Duration // monotonic
+	paced     bool                 // ticks by the clock; else only when told to
+	cadence   tape.Number
+	maxBehind tape.Number
+	maxStuck  time.Duration
+	taken     *atomic.Int64 // the edge's count of seats
+	done      chan struct{} // closed when run has returned
+
+	tally tally
+
+	// owned by run
+	clock    time.Duration // when the present turn began
+	nextTick time.Duration
+	slots    []*seat // by seat.slot; nil: free
+	free     []int32
+	blocks   []*block
+	emptied  bool // a row may have lost its last seat
+	input    [4096]byte
+	second   worst
+
+	mail mailbox
+}
+
+// mailbox is what others put in for the section.
+type mailbox struct {
+	mu       sync.Mutex
+	arrivals []arrival         // guarded by mu
+	steps    []chan<- struct{} // guarded by mu; who paces the section by hand puts them in, each is closed after a tick
+	closing  bool              // guarded by mu
+}
+
+// arrival is a seat that comes in.
+type arrival struct {
+	seat      *seat // with conn, fd, bare and input
+	reel      *reel
+	container container
+	from      tape.Number // where it resumes; negative: live
+}
+
+// admitTurn is how many newcomers are seated before those who sit have their turn.
+const admitTurn = 64
+
+// post hands a seat to the section. It reports whether the section took it; else the caller still owns the connection.
+func (s *section) post(a arrival) bool {
+	s.mail.mu.Lock()
+	defer s.mail.mu.Unlock()
+	if s.mail.closing {
+		return false
+	}
+	s.mail.arrivals = append(s.mail.arrivals, a)
+	s.poll.wake()
+	return true
+}
+
+// shut cuts all seats and ends run.
+func (s *section) shut() {
+	s.mail.mu.Lock()
+	if !s.mail.closing {
+		s.mail.closing = true
+		s.poll.wake()
+	}
+	s.mail.mu.Unlock()
+}
+
+// run writes until the section is shut.
+func (s *section) run() {
+	defer close(s.done)
+	s.clock = s.now()
+	s.nextTick = s.clock + tick
+	waiting := false // newcomers are left over from the last turn
+	for {
+		for _, ev := range s.poll.wait(s.patience(waiting)) {
+			s.attend(ev)
+		}
+		s.clock = s.now()
+		arrivals, steps, closing := s.fetch()
+		for _, a := range arrivals {
+			s.admit(a)
+		}
+		if closing {
+			s.cutAll()
+			for _, stepped := range steps {
+				close(stepped)
+			}
+			return
+		}
+		waiting = len(arrivals) == admitTurn
+		if s.due() || len(steps) > 0 {
+			s.tick()
+		}
+		for _, stepped := range steps {
+			close(stepped)
+		}
+	}
+}
+
+// patience is how long the section may wait for its sockets.
+func (s *section) patience(waiting bool) time.Duration {
+	switch {
+	case waiting:
+		return 0
+	case !s.paced:
+		return -1
+	}
+	return max(0, s.nextTick-s.now())
+}
+
+// fetch takes from the mailbox what belongs to one turn.
+func (s *section) fetch() (arrivals []arrival, steps []chan<- struct{}, closing bool) {
+	s.mail.mu.Lock()
+	defer s.mail.mu.Unlock()
+	n := min(len(s.mail.arrivals), admitTurn)
+	if s.mail.closing {
+		n = len(s.mail.arrivals)
+	}
+	arrivals = s.mail.arrivals[:n:n]
+	s.mail.arrivals = s.mail.arrivals[n:]
+	if len(s.mail.arrivals) == 0 {
+		s.mail.arrivals = nil
+		steps, s.mail.steps = s.mail.steps, nil
+		s.poll.calm()
+	}
+	return arrivals, steps, s.mail.closing
+}
+
+// attend does what the poller asks for.
+func (s *section) attend(ev unix.EpollEvent) {
+	if ev.Fd == wakeSlot {
+		return // the mailbox is looked into at every turn
+	}
+	st := s.slots[ev.Fd]
+	if st == nil {
+		return // closed earlier in this turn
+	}
+	switch {
+	case ev.Events&(unix.EPOLLERR|unix.EPOLLHUP|unix.EPOLLRDHUP) != 0:
+		s.close(st, &s.tally.left)
+		return
+	case ev.Events&unix.EPOLLIN != 0:
+		s.hear(st)
+	}
+	if ev.Events&unix.EPOLLOUT != 0 && s.slots[ev.Fd] == st {
+		s.serve(st)
+	}
+}
+
+// admit gives a newcomer its row and its opening.
+func (s *section) admit(a arrival) {
+	r := s.rowFor(a)
+	head, over := a.reel.reach()
+	s.advance(r, head, over)
+	st := a.seat
+	hub := a.reel.hub
+	first, end, resumes := r.begin(a.from, frames(hub.depth), head)
+	st.row, st.next, st.catching = r, end, resumes
+	st.cur = r.press.opening(first, end, st.bare, grant{depth: hub.depth, cadence: r.shape.cadence.Duration()})
+	st.since = s.clock
+	st.place = int32(len(r.seats))
+	r.seats = append(r.seats, st)
+	s.seatIn(st)
+	s.tally.seated.Add(1)
+	err := s.poll.add(st.fd, st.slot)
+	if err != nil {
+		s.close(st, &s.tally.left)
+		return
+	}
+	s.serve(st)
+}
+
+func (s *section) seatIn(st *seat) {
+	if n := len(s.free); n > 0 {
+		st.slot = s.free[n-1]
+		s.free = s.free[:n-1]
+		s.slots[st.slot] = st
+		return
+	}
+	st.slot = int32(len(s.slots))
+	s.slots = append(s.slots, st)
+}
+
+// rowFor finds or makes the row of a newcomer. Newcomers go to the phases in turn, so that writes spread over the cadence.
+func (s *section) rowFor(a arrival) *row {
+	i := slices.IndexFunc(s.blocks, func(b *block) bool { return b.reel == a.reel })
+	if i < 0 {
+		i = len(s.blocks)
+		s.blocks = append(s.blocks, &block{reel: a.reel})
+	}
+	b := s.blocks[i]
+	want := shape{container: a.container, cadence: s.cadence, phase: b.turn}
+	b.turn = (b.turn + 1) % s.cadence
+	for _, r := range b.rows {
+		if r.shape == want {
+			return r
+		}
+	}
+	r := &row{press: a.reel.presses[a.container], shape: want, hub: a.reel.hub}
+	head, over := a.reel.reach()
+	r.next, r.over = r.cut(head), over
+	if over {
+		r.next = head
+	}
+	b.rows = append(b.rows, r)
+	return r
+}
+
+// due reports whether a tick's time has come, and counts how late it is.
+func (s *section) due() bool {
+	late := s.clock - s.nextTick
+	if !s.paced || late < 0 {
+		return false
+	}
+	s.tally.ticks.Add(1)
+	s.tally.late.Add(uint64(late))
+	s.tally.worst.Store(int64(s.second.add(s.clock, late)))
+	// Ticks that were missed altogether are not made up for.
+	s.nextTick += tick * (late/tick + 1)
+	return true
+}
+
+// tick offers all rows what their channels have by now.
+func (s *section) tick() {
+	for _, b := range s.blocks {
+		head, over := b.reel.reach()
+		if head == b.head && over == b.over {
+			continue
+		}
+		b.head, b.over = head, over
+		for _, r := range b.rows {
+			s.advance(r, head, over)
+		}
+	}
+	if s.emptied {
+		s.emptied = false
+		s.sweep()
+	}
+}
+
+// sweep forgets rows and blocks without seats.
+func (s *section) sweep() {
+	for _, b := range s.blocks {
+		b.rows = slices.DeleteFunc(b.rows, func(r *row) bool { return len(r.seats) == 0 })
+	}
+	s.blocks = slices.DeleteFunc(s.blocks, func(b *block) bool { return len(b.rows) == 0 })
+}
+
+// close gives up a seat, and counts why.
+func (s *section) close(st *seat, why *atomic.Uint64) {
+	hub := st.row.hub
+	st.row.leave(st)
+	s.emptied = s.emptied || len(st.row.seats) == 0
+	s.slots[st.slot] = nil
+	// The slot is used again only in a later turn: an event of this one may still name it.
+	s.free = append(s.free, st.slot)
+	st.cur = nil
+	_ = st.conn.Close() // takes the socket out of the epoll too; there is nobody to tell about an error
+	why.Add(1)
+	hub.seats.Add(-1)
+	s.taken.Add(-1)
+}
+
+// cutAll closes all seats without a last chunk, so that their players resume elsewhere.
+func (s *section) cutAll() {
+	for _, st := range s.slots {
+		if st != nil {
+			s.close(st, &s.tally.cut)
+		}
+	}
+	s.poll.close()
+}
+
+// worst keeps the greatest value of the last full second.
+type worst struct {
+	second  time.Duration // the second that running belongs to
+	running time.Duration
+	last    time.Duration
+}
+
+func (w *worst) add(now, v time.Duration) time.Duration {
+	if second := now.Truncate(time.Second); second != w.second {
+		w.second, w.last, w.running = second, w.running, 0
+	}
+	w.running = max(w.running, v)
+	return w.last
+}

@@ -1,0 +1,102 @@
+//go:build linux
+
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxInput is how many bytes a seat may send after its request, which has nothing to say: they are read and thrown away.
+	maxInput = 16 << 10
+
+	// inputBuffer keeps the kernel from holding much of what nobody wants to read.
+	inputBuffer = 4 << 10
+
+	// unsentLimit bounds what the kernel holds unsent for one seat. A burst fits in two turns, and a stuck listener shows within
+	// seconds instead of a minute, and costs 32 KiB instead of up to some MiB.
+	unsentLimit = 32 << 10
+)
+
+// prepare sets the options of a seat's connection and returns its descriptor. The connection stays the descriptor's owner: it must be
+// kept while the descriptor is used, and only its Close closes it.
+func prepare(conn *net.TCPConn, stuck time.Duration) (fd int32, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("reach the socket: %w", err)
+	}
+	var failed error
+	err = raw.Control(func(f uintptr) {
+		fd = int32(f)
+		failed = errors.Join(
+			unix.SetsockoptInt(int(f), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+			unix.SetsockoptInt(int(f), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stuck.Milliseconds())),
+			unix.SetsockoptInt(int(f), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit),
+			unix.SetsockoptInt(int(f), unix.SOL_SOCKET, unix.SO_RCVBUF, inputBuffer),
+		)
+	})
+	if err != nil || failed != nil {
+		return 0, fmt.Errorf("prepare the socket: %w", errors.Join(err, failed))
+	}
+	return fd, nil
+}
+
+// send hands p to a socket without waiting, and returns how much it took. A full socket is no error.
+func send(fd int32, p []byte) (n int, err error) {
+	for {
+		n, err = unix.Write(int(fd), p)
+		switch {
+		case err == nil:
+			return n, nil
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0, nil
+		}
+		return 0, err
+	}
+}
+
+// receive reads what a socket has, without waiting. n is 0 where there is nothing now, open is false where there will be nothing more.
+func receive(fd int32, p []byte) (n int, open bool) {
+	for {
+		n, err := unix.Read(int(fd), p)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0, true
+		case err != nil:
+			return 0, false
+		}
+		return n, n > 0
+	}
+}
+
+// drop makes the coming Close throw away what is unsent, instead of leaving it with the kernel for a listener who takes nothing.
+func drop(fd int32) {
+	// Fails only where there is nothing to throw away.
+	_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// Descriptors that seats leave to the rest of the process: stage, desk, metrics, bus, database and the listeners' page.
+const (
+	reserveMost = 1024
+	reservePart = 4 // at least one in so many, where the limit is low
+)
+
+// seatsByFileLimit is how many seats fit below the process's limit of open files.
+func seatsByFileLimit() (int, error) {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	if err != nil {
+		return 0, fmt.Errorf("edge: read the limit of open files: %w", err)
+	}
+	open := int(min(limit.Cur, 1<<30))
+	return open - min(reserveMost, open/reservePart), nil
+}

@@ -1,0 +1,88 @@
+//go:build linux
+
+package edge
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+)
+
+// Stats is what an edge counted since it began, read at one moment. Whoever wants it per second takes the difference of two.
+type Stats struct {
+	Seats    int // taken now, with those on their way to one
+	MaxSeats int
+
+	Offered uint64                  // requests for a seat
+	Seated  uint64                  // of these, seats given
+	Refused map[problem.Code]uint64 // of these, refused, by reason
+
+	Left      uint64 // seats given up by their listeners, or by their network
+	Ended     uint64 // seats closed properly at the end of their room
+	Stuck     uint64 // seats closed because they took nothing for Config.MaxStuck
+	Talkative uint64 // seats closed because they sent more than a request
+	Cut       uint64 // seats cut because they missed more than is kept, or because the edge closed
+
+	BytesOut uint64 // handed to the kernel
+	BytesIn  uint64 // sent by seats and thrown away
+	Writes   uint64 // calls that wrote to a seat
+	Full     uint64 // of these, those that found the socket full
+	Gaps     uint64 // times that a seat stayed behind and was given silence
+	Skipped  uint64 // frames of that silence
+	Lost     uint64 // frames that never reached this edge, in all variants
+
+	Ticks     uint64        // of all sections
+	Late      time.Duration // by how much they came late, together
+	WorstLate time.Duration // the latest one within the last full second
+}
+
+// tally is where one goroutine counts, so that no two share a cache line for each write. Reading is safe from any goroutine.
+type tally struct {
+	seated, left, ended, stuck, talkative, cut           atomic.Uint64
+	bytesOut, bytesIn, writes, full, gaps, skipped, lost atomic.Uint64
+	ticks, late                                          atomic.Uint64
+	worst                                                atomic.Int64
+	_                                                    [64]byte
+}
+
+func (t *tally) addTo(s *Stats) {
+	s.Seated += t.seated.Load()
+	s.Left += t.left.Load()
+	s.Ended += t.ended.Load()
+	s.Stuck += t.stuck.Load()
+	s.Talkative += t.talkative.Load()
+	s.Cut += t.cut.Load()
+	s.BytesOut += t.bytesOut.Load()
+	s.BytesIn += t.bytesIn.Load()
+	s.Writes += t.writes.Load()
+	s.Full += t.full.Load()
+	s.Gaps += t.gaps.Load()
+	s.Skipped += t.skipped.Load()
+	s.Lost += t.lost.Load()
+	s.Ticks += t.ticks.Load()
+	s.Late += time.Duration(t.late.Load())
+	s.WorstLate = max(s.WorstLate, time.Duration(t.worst.Load()))
+}
+
+// refusals are the reasons why a request gets no seat. Each has its own counter.
+var refusals = [...]problem.Code{
+	problem.BadRequest, problem.MethodNotAllowed, problem.NotFound, problem.RoomUnknown, problem.ChannelUnknown, problem.RoomNotOpen,
+	problem.RoomEnded, problem.Full, problem.ShuttingDown, problem.Internal,
+}
+
+// Stats reads the counters. It may be called at any time, from any goroutine.
+func (e *Edge) Stats() Stats {
+	s := Stats{
+		Seats: int(e.taken.Load()), MaxSeats: e.config.MaxSeats, Offered: e.offered.Load(),
+		Refused: make(map[problem.Code]uint64, len(refusals)),
+	}
+	for i, code := range refusals {
+		s.Refused[code] = e.refused[i].Load()
+	}
+	e.tally.addTo(&s)
+	for _, sec := range e.sections {
+		sec.tally.addTo(&s)
+	}
+	return s
+}
