@@ -7,8 +7,9 @@ import (
 	"io"
 )
 
-// MaxSeconds is the longest sound that Read takes: it holds all of it.
-const MaxSeconds = 1800
+// MaxSeconds is the longest sound that Read takes, because it holds all of it. Of rates above 48 kHz it takes as many samples, and
+// so fewer seconds.
+const MaxSeconds = 1200
 
 // Read reads a whole file, PCM of 16, 24 or 32 bits or float, of any rate and number of channels, and returns it as mono at 48
 // kHz, full scale [-1, 1]. A file that is cut off gives the sound that is there. Errors wrap ErrFormat unless reading failed.
@@ -82,8 +83,8 @@ func readSound(src io.Reader, f format, size int64) ([]float32, error) {
 			}
 			mono = append(mono, float32(sum/float64(f.channels)))
 		}
-		if len(mono) > MaxSeconds*f.rate {
-			return nil, fmt.Errorf("%w: it is longer than %d minutes", ErrFormat, MaxSeconds/60)
+		if len(mono) > MaxSeconds*min(f.rate, Rate) {
+			return nil, fmt.Errorf("%w: it is longer than %d minutes", ErrFormat, len(mono)/f.rate/60)
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return Resample(mono, f.rate), nil

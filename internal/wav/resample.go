@@ -22,13 +22,12 @@ func Resample(pcm []float32, rate int) []float32 {
 	f := newFilter(rate, min(up, maxPhases))
 	out := make([]float32, (len(pcm)*up+down-1)/down)
 	for i := range out {
-		// Output i lies at input position i·down/up.
-		at, rest := i*down/up, i*down%up
-		phase := float64(rest) / float64(up) * float64(f.phases)
-		row := int(phase)
+		// Output i lies at input position i·down/up, between the rows of the filter by rest/up.
+		at, rest := i*down/up, i*down%up*f.phases
+		row := rest / up
 		v := f.apply(pcm, at, row)
-		if between := float32(phase - float64(row)); between > 0 && up > maxPhases {
-			v += between * (f.apply(pcm, at, row+1) - v)
+		if between := rest % up; between > 0 {
+			v += float32(between) / float32(up) * (f.apply(pcm, at, row+1) - v)
 		}
 		out[i] = v
 	}
