@@ -1,0 +1,137 @@
+package stage
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Mix is where the voices go.
+type Mix interface {
+	// Open begins a voice. The same person again, after the old voice was closed, goes on with what the mix had learnt of it.
+	Open(room.ID, room.PersonID) (Voice, error)
+}
+
+// Voice is one voice in the mix. The stage calls Push from one goroutine at a time and nothing after Close.
+type Voice interface {
+	// Push hands over one RTP packet's Opus payload, which the callee copies. It never blocks. at is the arrival by Config.Clock.
+	Push(seq uint16, ts uint32, payload []byte, at time.Duration)
+	// Mute fades the voice out or in.
+	Mute(bool)
+	// Close fades the voice out and forgets it.
+	Close()
+}
+
+// Rooms tells what is known about a room.
+type Rooms interface {
+	Facts(room.ID) (room.Facts, bool)
+}
+
+// Level is how loud somebody is in the mix.
+type Level struct {
+	ID    room.PersonID
+	DB    float64 // dBFS after levelling; -60 and below is silence
+	Heard bool    // sound arrived at the mixer within the last second
+}
+
+// Config is what a stage needs. Callbacks may be called from any goroutine, and must not call the stage back.
+type Config struct {
+	// Verify returns what a stage token grants, or one of room's token errors. Required.
+	Verify func(token string) (room.Grant, error)
+	// Rooms and Mix are required.
+	Rooms Rooms
+	Mix   Mix
+	// People is told who is on stage, in the order of their coming, at each change: one call at a time for a room, the
+	// latest state. Optional.
+	People func(room.ID, []room.Person)
+	// Remove makes a removal last: from then on Facts.IsRemoved is true. Required.
+	Remove func(room.ID, room.PersonID) error
+	// ListenURL is where a room is heard. Optional.
+	ListenURL func(room.ID) string
+	// Frame is the frame that a room's channel makes now. Optional.
+	Frame func(room.ID) tape.Number
+
+	// Media is the UDP socket of all media. The stage owns it from New on and closes it. Required.
+	Media net.PacketConn
+	// Advertise are the addresses at which clients reach Media and the split listener, where they differ from the machine's
+	// own (NAT 1:1). Default: the socket's own address, or all of the machine's where it is bound to none.
+	Advertise []netip.Addr
+
+	// Clock is the monotonic time that the mix ticks by. Default: the time since New.
+	Clock func() time.Duration
+	// Away is how long a lost person's place is kept. Default: 30 s.
+	Away time.Duration
+	// Heartbeat is the time between comments on a quiet event stream. Default: 5 s.
+	Heartbeat time.Duration
+	// WriteTimeout closes an event stream whose reader takes nothing. Default: 5 s.
+	WriteTimeout time.Duration
+	// Log is where it says what it does. Default: nowhere.
+	Log *slog.Logger
+}
+
+// Timing that follows from the protocol rather than from a node's configuration.
+const (
+	// lostAfter without a packet or check, a connection counts as lost. A browser checks consent every 2 to 2.5 s, and a
+	// microphone sends every 20 ms, muted in the page or not.
+	lostAfter = 3 * time.Second
+	// connectGrace is how long a new session may take to connect before its person is shown as away.
+	connectGrace = 5 * time.Second
+	// negotiateTimeout bounds the making of one answer.
+	negotiateTimeout = 5 * time.Second
+)
+
+// Limits that keep one client from taking what belongs to all.
+const (
+	maxOffer       = 64 << 10 // bytes of SDP
+	maxFragment    = 16 << 10 // bytes of a trickle fragment
+	maxSmallBody   = 1 << 10  // bytes of a name or a flag
+	maxNegotiating = 16       // offers answered at the same time
+	maxStreams     = 64       // event streams in a room
+	maxOwnStreams  = 4        // event streams of one person; the oldest gives way
+)
+
+func (c *Config) complete() error {
+	switch {
+	case c.Verify == nil:
+		return errors.New("stage: Config.Verify is missing")
+	case c.Rooms == nil:
+		return errors.New("stage: Config.Rooms is missing")
+	case c.Mix == nil:
+		return errors.New("stage: Config.Mix is missing")
+	case c.Remove == nil:
+		return errors.New("stage: Config.Remove is missing")
+	case c.Media == nil:
+		return errors.New("stage: Config.Media is missing")
+	}
+	if c.People == nil {
+		c.People = func(room.ID, []room.Person) {}
+	}
+	if c.ListenURL == nil {
+		c.ListenURL = func(room.ID) string { return "" }
+	}
+	if c.Frame == nil {
+		c.Frame = func(room.ID) tape.Number { return 0 }
+	}
+	if c.Clock == nil {
+		start := time.Now()
+		c.Clock = func() time.Duration { return time.Since(start) }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&c.Away, 30*time.Second)
+	setDefault(&c.Heartbeat, 5*time.Second)
+	setDefault(&c.WriteTimeout, 5*time.Second)
+	return nil
+}
+
+func setDefault(d *time.Duration, v time.Duration) {
+	if *d <= 0 {
+		*d = v
+	}
+}

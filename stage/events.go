@@ -1,0 +1,280 @@
+package stage
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// event is one server-sent event.
+type event struct {
+	name string
+	data []byte // one line of JSON
+}
+
+// stream is one page's event stream. What it has not written yet is kept once: the latest state and the latest levels, so
+// that a slow reader is never more than one step behind and costs no memory.
+type stream struct {
+	// immutable
+	person room.PersonID
+	wake   chan struct{} // holds one token
+
+	mu       sync.Mutex
+	state    []byte // guarded by mu; nil when written
+	levels   []byte // guarded by mu; nil when written
+	last     *event // guarded by mu; ends the stream
+	finished bool   // guarded by mu
+}
+
+func (st *stream) post(state, levels []byte) {
+	st.mu.Lock()
+	if state != nil {
+		st.state = state
+	}
+	if levels != nil {
+		st.levels = levels
+	}
+	st.mu.Unlock()
+	st.poke()
+}
+
+// finish ends the stream, with a last event or without.
+func (st *stream) finish(last *event) {
+	st.mu.Lock()
+	if !st.finished {
+		st.finished, st.last = true, last
+	}
+	st.mu.Unlock()
+	st.poke()
+}
+
+func (st *stream) poke() {
+	select {
+	case st.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what is to be written, in order, and whether the stream ends after it.
+func (st *stream) take() (events []event, finished bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.finished {
+		if st.last != nil {
+			events = append(events, *st.last)
+		}
+		return events, true
+	}
+	if st.state != nil {
+		events = append(events, event{"state", st.state})
+	}
+	if st.levels != nil {
+		events = append(events, event{"levels", st.levels})
+	}
+	st.state, st.levels = nil, nil
+	return events, false
+}
+
+// serve writes events until the stream or its reader ends. A reader that takes nothing ends it too: each write has a deadline.
+func (st *stream) serve(w http.ResponseWriter, r *http.Request, cfg *Config) {
+	control := http.NewResponseController(w)
+	heartbeat := time.NewTicker(cfg.Heartbeat)
+	defer heartbeat.Stop()
+	for {
+		var buf []byte
+		finished := false
+		select {
+		case <-r.Context().Done():
+			return
+		case <-heartbeat.C:
+			buf = []byte(":\n\n")
+		case <-st.wake:
+			var events []event
+			events, finished = st.take()
+			for _, e := range events {
+				buf = appendEvent(buf, e)
+			}
+		}
+		if len(buf) > 0 {
+			err := control.SetWriteDeadline(time.Now().Add(cfg.WriteTimeout))
+			if err != nil {
+				cfg.Log.Debug("event stream without write deadline", "err", err)
+			}
+			_, err = w.Write(buf)
+			if err == nil {
+				err = control.Flush()
+			}
+			if err != nil {
+				return
+			}
+		}
+		if finished {
+			return
+		}
+	}
+}
+
+func appendEvent(dst []byte, e event) []byte {
+	dst = append(dst, "event: "...)
+	dst = append(dst, e.name...)
+	dst = append(dst, "\ndata: "...)
+	dst = append(dst, e.data...)
+	return append(dst, "\n\n"...)
+}
+
+// watch opens a stream for a person. The oldest of too many of the same person gives way: it is most likely a page that is no
+// more. The caller ends it by unwatch.
+func (sc *scene) watch(g room.Grant) (*stream, error) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	switch {
+	case sc.ended:
+		return nil, errRoomEnded
+	case sc.closed:
+		return nil, errShuttingDown
+	case sc.removed[g.Person]:
+		return nil, errRemoved
+	}
+	sc.profileLocked(g)
+	own, oldest := 0, -1
+	for i, st := range sc.streams {
+		if st.person == g.Person {
+			own++
+			if oldest < 0 {
+				oldest = i
+			}
+		}
+	}
+	switch {
+	case own >= maxOwnStreams:
+		sc.streams[oldest].finish(nil)
+		sc.streams = slices.Delete(sc.streams, oldest, oldest+1)
+	case len(sc.streams) >= maxStreams:
+		return nil, problem.Problem{
+			Code: problem.TooMany, RetryAfter: 10 * time.Second,
+			Detail: "Too many pages watch this stage. Close some, then try again.",
+		}
+	}
+	st := &stream{person: g.Person, wake: make(chan struct{}, 1)}
+	sc.streams = append(sc.streams, st)
+	sc.wg.Add(1)
+	sc.changed()
+	return st, nil
+}
+
+func (sc *scene) unwatch(st *stream) {
+	sc.mu.Lock()
+	sc.streams = slices.DeleteFunc(sc.streams, func(o *stream) bool { return o == st })
+	sc.mu.Unlock()
+	sc.wg.Done()
+}
+
+// The state event's parts; docs/PROTOCOL.md has the words.
+type (
+	stateEvent struct {
+		You       youState      `json:"you"`
+		Room      roomState     `json:"room"`
+		People    []personState `json:"people"`
+		Slots     slots         `json:"slots"`
+		Listening int           `json:"listening"`
+		Frame     tape.Number   `json:"frame"`
+	}
+	youState struct {
+		ID   room.PersonID `json:"id"`
+		Name string        `json:"name"`
+		Role room.Role     `json:"role"`
+	}
+	roomState struct {
+		ID        room.ID    `json:"id"`
+		Title     string     `json:"title"`
+		Language  string     `json:"lang"`
+		State     room.State `json:"state"`
+		LowDelay  bool       `json:"low_delay"`
+		ListenURL string     `json:"listen_url"`
+	}
+	personState struct {
+		room.Person
+		Heard bool `json:"heard"`
+		Away  bool `json:"away"`
+	}
+)
+
+// tellStreamsLocked gives each stream the whole state as its person may see it.
+func (sc *scene) tellStreamsLocked() {
+	if len(sc.streams) == 0 {
+		return
+	}
+	facts, _ := sc.cfg.Rooms.Facts(sc.id)
+	state := stateEvent{
+		Room: roomState{
+			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
+			ListenURL: sc.cfg.ListenURL(sc.id),
+		},
+		People:    make([]personState, len(sc.people)),
+		Listening: sc.listening,
+		Frame:     sc.cfg.Frame(sc.id),
+	}
+	now := time.Now()
+	for i, p := range sc.personsLocked() {
+		m := sc.people[i]
+		state.People[i] = personState{Person: p, Heard: m.heard, Away: !m.awayAt.IsZero() && !m.awayAt.After(now)}
+	}
+	for _, st := range sc.streams {
+		p := sc.profiles[st.person]
+		state.You = youState{ID: st.person, Name: p.name, Role: p.role}
+		state.Slots = slots{}
+		if m := sc.memberLocked(st.person); m != nil {
+			state.Slots = m.slots
+		}
+		data, err := json.Marshal(state)
+		if err != nil {
+			panic(err) // strings, numbers and flags always marshal
+		}
+		st.post(data, nil)
+	}
+}
+
+// setLevels sends the meters, and the state where somebody began or ceased to be heard.
+func (sc *scene) setLevels(levels []Level) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	meters := make(map[room.PersonID]float64, len(levels))
+	for _, l := range levels {
+		m := sc.memberLocked(l.ID)
+		if m == nil {
+			continue
+		}
+		meters[l.ID] = math.Round(max(l.DB, -60)*10) / 10
+		if heard := l.Heard && m.session != nil; heard != m.heard {
+			m.heard = heard
+			sc.changed()
+		}
+	}
+	if len(sc.streams) == 0 {
+		return
+	}
+	data, err := json.Marshal(meters)
+	if err != nil {
+		sc.log.Warn("levels are no numbers", "err", err)
+		return
+	}
+	for _, st := range sc.streams {
+		st.post(nil, data)
+	}
+}
+
+func (sc *scene) setListening(n int) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.listening != n {
+		sc.listening = n
+		sc.changed()
+	}
+}

@@ -1,0 +1,189 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// Refusals that need no more words than these.
+var (
+	errRoomEnded      = problem.New(problem.RoomEnded, "The room has ended.")
+	errShuttingDown   = problem.Problem{Code: problem.ShuttingDown, Detail: "The server is stopping. Try again in a moment.", RetryAfter: 2 * time.Second}
+	errRemoved        = problem.New(problem.Removed, "You were removed from this room. Ask the host for a new link.")
+	errSessionUnknown = problem.New(problem.SessionUnknown, "This session has ended, or was replaced by a newer one. Go on stage again.")
+)
+
+// caller is who makes a request, after the token was checked.
+type caller struct {
+	room.Grant
+	scene *scene
+}
+
+// action answers a request of somebody who may be on this room's stage; the error that it returns is written as a problem.
+type action func(w http.ResponseWriter, r *http.Request, c caller) error
+
+// methods are the actions on one address by method.
+type methods map[string]action
+
+func (s *Stage) routes() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, m := range map[string]methods{
+		"/r/{room}/whip":                        {http.MethodPost: s.publish(whip)},
+		"/r/{room}/whip/{session}":              {http.MethodPatch: s.patch, http.MethodDelete: s.leave},
+		"/r/{room}/desk":                        {http.MethodPost: s.publish(desk)},
+		"/r/{room}/desk/{session}":              {http.MethodDelete: s.leave},
+		"/r/{room}/stage/events":                {http.MethodGet: s.watch},
+		"/r/{room}/stage/people/{person}/muted": {http.MethodPut: s.mute},
+		"/r/{room}/stage/people/me/name":        {http.MethodPut: s.rename},
+		"/r/{room}/stage/people/{person}":       {http.MethodDelete: s.remove},
+	} {
+		mux.Handle(pattern, s.serve(m))
+	}
+	mux.HandleFunc("/r/{room}/stage/ping", func(w http.ResponseWriter, _ *http.Request) {
+		allowOrigins(w.Header())
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+// serve checks method and token, runs the action and writes its refusal.
+func (s *Stage) serve(m methods) http.Handler {
+	allowed := strings.Join(append(slices.Sorted(maps.Keys(m)), http.MethodOptions), ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		allowOrigins(w.Header())
+		if r.Method == http.MethodOptions {
+			s.options(w, m, allowed)
+			return
+		}
+		act, ok := m[r.Method]
+		if !ok {
+			w.Header().Set("Allow", allowed)
+			problem.Write(w, problem.New(problem.MethodNotAllowed, fmt.Sprintf("This address takes %s.", allowed)))
+			return
+		}
+		c, err := s.authorize(r)
+		if err == nil {
+			err = act(w, r, c)
+		}
+		if err != nil {
+			s.refuse(w, r, err)
+		}
+	})
+}
+
+// allowOrigins lets pages of other origins in (RFC 9725, section 4.2): what a request may do hangs on its token alone.
+func allowOrigins(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Patch, Retry-After")
+}
+
+func (s *Stage) options(w http.ResponseWriter, m methods, allowed string) {
+	h := w.Header()
+	h.Set("Allow", allowed)
+	h.Set("Access-Control-Allow-Methods", allowed)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match")
+	h.Set("Access-Control-Max-Age", "86400")
+	if _, ok := m[http.MethodPost]; ok {
+		h.Set("Accept-Post", typeSDP)
+	}
+	if _, ok := m[http.MethodPatch]; ok {
+		h.Set("Accept-Patch", typeFragment)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// authorize finds out who asks. It costs a signature check and no look-up elsewhere; nothing is kept for strangers.
+func (s *Stage) authorize(r *http.Request) (caller, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return caller{}, problem.New(problem.TokenMissing, "Send the stage token as \"Authorization: Bearer ...\". It is in the link, behind #.")
+	}
+	grant, err := s.cfg.Verify(token)
+	if err != nil {
+		return caller{}, tokenProblem(err)
+	}
+	id := room.ID(r.PathValue("room"))
+	if grant.Room != id {
+		return caller{}, problem.New(problem.TokenWrongRoom, "The token is for another room. Use the link of this room.")
+	}
+	facts, ok := s.cfg.Rooms.Facts(id)
+	switch {
+	case !ok:
+		return caller{}, problem.New(problem.RoomUnknown, fmt.Sprintf("There is no room %q here. Check the link.", id))
+	case facts.IsRemoved(grant.Person):
+		return caller{}, errRemoved
+	case facts.State == room.Ended:
+		return caller{}, errRoomEnded
+	}
+	sc, err := s.scene(id)
+	if err != nil {
+		return caller{}, err
+	}
+	if sc.isRemoved(grant.Person) {
+		return caller{}, errRemoved
+	}
+	return caller{Grant: grant, scene: sc}, nil
+}
+
+func tokenProblem(err error) problem.Problem {
+	for _, known := range []struct {
+		err  error
+		code problem.Code
+	}{
+		{room.ErrTokenForged, problem.TokenForged},
+		{room.ErrTokenExpired, problem.TokenExpired},
+	} {
+		if errors.Is(err, known.err) {
+			return problem.New(known.code, sentence(known.err))
+		}
+	}
+	return problem.New(problem.TokenMalformed, sentence(room.ErrTokenMalformed))
+}
+
+// sentence makes an error's words a sentence.
+func sentence(err error) string {
+	s := err.Error()
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.
+func (s *Stage) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var p problem.Problem
+	if !errors.As(err, &p) {
+		s.cfg.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		p = problem.New(problem.Internal, "Something failed on the server. Try again; its log has the reason.")
+	}
+	if p.Code == problem.TokenMissing {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	problem.Write(w, p)
+}
+
+// readBody reads a body of the wanted type and at most limit bytes.
+func readBody(w http.ResponseWriter, r *http.Request, mediaType string, limit int64) ([]byte, error) {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || got != mediaType {
+		return nil, problem.New(problem.WrongType, fmt.Sprintf("Send the body as %s.", mediaType))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, problem.New(problem.TooLarge, fmt.Sprintf("The body may have at most %d bytes.", limit))
+	case err != nil:
+		return nil, problem.New(problem.BadRequest, "The body could not be read to its end.")
+	}
+	return body, nil
+}

@@ -1,0 +1,191 @@
+package stage
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// watch is the event stream of a page.
+func (s *Stage) watch(w http.ResponseWriter, r *http.Request, c caller) error {
+	st, err := c.scene.watch(c.Grant)
+	if err != nil {
+		return err
+	}
+	defer c.scene.unwatch(st)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // a proxy that gathers would hold back what is said now
+	w.WriteHeader(http.StatusOK)
+	st.serve(w, r, &s.cfg)
+	return nil
+}
+
+// mute mutes or unmutes a person at the server: nobody hears him, whatever his page does.
+func (s *Stage) mute(w http.ResponseWriter, r *http.Request, c caller) error {
+	var muted bool
+	err := readJSON(w, r, &muted)
+	if err != nil {
+		return err
+	}
+	target := targetOf(r, c)
+	switch {
+	case target == c.Person:
+	case !c.Role.Moderates():
+		return problem.New(problem.Forbidden, "Only the host and co-hosts may mute somebody else.")
+	case !muted:
+		return problem.New(problem.Forbidden, "Only the person may undo a mute: ask for it.")
+	}
+	err = c.scene.mute(target, muted)
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// rename lets a person choose the name that is shown.
+func (s *Stage) rename(w http.ResponseWriter, r *http.Request, c caller) error {
+	var name string
+	err := readJSON(w, r, &name)
+	if err != nil {
+		return err
+	}
+	name, err = room.CheckName(name)
+	if err != nil {
+		return problem.New(problem.BadRequest, sentence(err))
+	}
+	c.scene.rename(c.Grant, name)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// remove takes a person off the stage for good: the token is void from then on.
+func (s *Stage) remove(w http.ResponseWriter, r *http.Request, c caller) error {
+	target := targetOf(r, c)
+	switch {
+	case !c.Role.Moderates():
+		return problem.New(problem.Forbidden, "Only the host and co-hosts may remove somebody.")
+	case target == c.Person:
+		return problem.New(problem.Forbidden, "You cannot remove yourself: leave the stage instead.")
+	case !validPerson(target):
+		return errPersonUnknown
+	}
+	err := c.scene.mayRemove(c.Role, target)
+	if err != nil {
+		return err
+	}
+	err = s.cfg.Remove(c.Room, target)
+	if err != nil {
+		return err
+	}
+	c.scene.remove(target, c.Grant)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+var errPersonUnknown = problem.New(problem.PersonUnknown, "This person is not on stage.")
+
+// targetOf is the person whom the address names; "me" is the caller.
+func targetOf(r *http.Request, c caller) room.PersonID {
+	target := room.PersonID(r.PathValue("person"))
+	if target == "me" {
+		return c.Person
+	}
+	return target
+}
+
+func validPerson(id room.PersonID) bool {
+	for _, c := range []byte(id) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(id) >= 1 && len(id) <= 32
+}
+
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	body, err := readBody(w, r, "application/json", maxSmallBody)
+	if err != nil {
+		return err
+	}
+	err = json.Unmarshal(body, into)
+	if err != nil {
+		return problem.New(problem.BadRequest, "The body is not the JSON value that this address takes.")
+	}
+	return nil
+}
+
+// mute changes what is heard before it returns; the pages learn of it after.
+func (sc *scene) mute(id room.PersonID, muted bool) error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	m := sc.memberLocked(id)
+	if m == nil {
+		return errPersonUnknown
+	}
+	m.profile.muted = muted
+	if m.session != nil {
+		m.session.sound.mute(muted)
+	}
+	sc.changed()
+	return nil
+}
+
+func (sc *scene) rename(g room.Grant, name string) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.profileLocked(g).name = name
+	sc.changed()
+}
+
+// mayRemove protects hosts: nobody removes one, and a co-host removes only whom he can see to be none.
+func (sc *scene) mayRemove(by room.Role, target room.PersonID) error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	p := sc.profiles[target]
+	switch {
+	case p != nil && p.role == room.Host:
+		return problem.New(problem.Forbidden, "A host cannot be removed.")
+	case p == nil && by != room.Host:
+		return errPersonUnknown
+	}
+	return nil
+}
+
+func (sc *scene) remove(target room.PersonID, by room.Grant) {
+	data, err := json.Marshal(struct {
+		By string `json:"by"`
+	}{sc.nameOf(by)})
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.removed[target] = true
+	if m := sc.memberLocked(target); m != nil {
+		sc.dropLocked(m)
+	}
+	for _, st := range sc.streams {
+		if st.person == target {
+			st.finish(&event{"removed", data})
+		}
+	}
+	sc.log.Info("removed from the room", "person", target, "by", by.Person)
+	sc.changed()
+}
+
+func (sc *scene) nameOf(g room.Grant) string {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.profileLocked(g).name
+}
+
+func (sc *scene) isRemoved(id room.PersonID) bool {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.removed[id]
+}

@@ -1,0 +1,142 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+)
+
+const (
+	typeSDP      = "application/sdp"
+	typeFragment = "application/trickle-ice-sdpfrag"
+)
+
+// publish puts the caller on stage: WHIP's and the desk's POST (RFC 9725, section 4.2).
+func (s *Stage) publish(k kind) action {
+	return func(w http.ResponseWriter, r *http.Request, c caller) error {
+		body, err := readBody(w, r, typeSDP, maxOffer)
+		if err != nil {
+			return err
+		}
+		o, err := parseOffer(body, k)
+		if err != nil {
+			return offerProblem(err, problem.BadOffer)
+		}
+		err = c.scene.mayJoin(c.Person)
+		if err != nil {
+			return err
+		}
+		sess, answer, err := s.answer(r, c, k, o)
+		if err != nil {
+			return offerProblem(err, problem.BadOffer)
+		}
+		h := w.Header()
+		h.Set("Content-Type", typeSDP)
+		h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k, sess.id))
+		h.Set("ETag", sess.etag())
+		if k == whip {
+			h.Set("Accept-Patch", typeFragment)
+		}
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write([]byte(answer)) // who does not wait for the answer never connects, and leaves by time
+		return nil
+	}
+}
+
+// answer makes the session, as one of a bounded number at a time, and puts it on stage.
+func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, string, error) {
+	ctx := r.Context()
+	select {
+	case s.negotiating <- struct{}{}:
+		defer func() { <-s.negotiating }()
+	case <-time.After(negotiateTimeout):
+		return nil, "", problem.Problem{
+			Status: http.StatusServiceUnavailable, Code: problem.TooMany, RetryAfter: 3 * time.Second,
+			Detail: "Too many people go on stage at this moment. Try again in a few seconds.",
+		}
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+	sess, answer, err := newSession(ctx, s.network, k, c.Person, o, &s.cfg, c.scene.connection)
+	if err != nil {
+		return nil, "", err
+	}
+	err = c.scene.join(c.Grant, sess)
+	if err != nil {
+		sess.close()
+		return nil, "", err
+	}
+	return sess, answer, nil
+}
+
+// patch takes trickled candidates, or restarts ICE (RFC 9725, sections 4.3.1 and 4.3.2).
+func (s *Stage) patch(w http.ResponseWriter, r *http.Request, c caller) error {
+	sess, err := c.scene.session(r.PathValue("session"), c.Person)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r, typeFragment, maxFragment)
+	if err != nil {
+		return err
+	}
+	f, err := parseFragment(string(body))
+	if err != nil {
+		return offerProblem(err, problem.BadFragment)
+	}
+	err = checkMatch(r.Header.Get("If-Match"), sess.etag())
+	if err != nil {
+		return err
+	}
+	if f.ufrag == "" || sess.isCurrent(f.ufrag, f.pwd) {
+		// A lite agent makes no checks: candidates are welcome and not needed.
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	answer, err := sess.restart(r.Context(), f)
+	if err != nil {
+		return offerProblem(err, problem.BadFragment)
+	}
+	h := w.Header()
+	h.Set("Content-Type", typeFragment)
+	h.Set("ETag", sess.etag())
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write([]byte(answer)) // who is gone before the answer comes back by a new session
+	return nil
+}
+
+// checkMatch compares If-Match with the ICE session's tag; a restart may come with "*".
+func checkMatch(given, etag string) error {
+	if given == "" {
+		return problem.New(problem.VersionMissing, "Send the session's ETag as If-Match; for an ICE restart \"*\".")
+	}
+	for tag := range strings.SplitSeq(given, ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || tag == etag {
+			return nil
+		}
+	}
+	return problem.New(problem.VersionStale, "The ICE session was restarted since. Use the ETag of the last answer.")
+}
+
+// leave takes the caller off the stage.
+func (s *Stage) leave(w http.ResponseWriter, r *http.Request, c caller) error {
+	err := c.scene.leave(r.PathValue("session"), c.Person)
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// offerProblem makes a refusal of what is wrong with an offer; other errors pass.
+func offerProblem(err error, code problem.Code) error {
+	var words offerError
+	if errors.As(err, &words) {
+		return problem.New(code, string(words))
+	}
+	return err
+}

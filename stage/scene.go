@@ -1,0 +1,341 @@
+package stage
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// scene is one room's stage: who is on it, who hears whom by which slot, and which pages watch it. One goroutine, run, tells
+// everybody about changes; all others make them under the lock and wake it.
+type scene struct {
+	// immutable
+	id   room.ID
+	cfg  *Config
+	log  *slog.Logger
+	wake chan struct{} // holds one token: something changed
+	done chan struct{} // closed once nobody can come any more
+
+	wg sync.WaitGroup // run, sessions that close, event streams
+
+	joining sync.Mutex // one person comes at a time; held over calls into the mix
+
+	mu        sync.Mutex
+	people    []*member                  // guarded by mu; on stage, in the order of their coming
+	profiles  map[room.PersonID]*profile // guarded by mu; of everybody who came or chose a name
+	removed   map[room.PersonID]bool     // guarded by mu; known here before the room's facts say so
+	streams   []*stream                  // guarded by mu; oldest first
+	listening int                        // guarded by mu
+	closed    bool                       // guarded by mu
+	ended     bool                       // guarded by mu; closed because the room ended
+
+	told []room.Person // owned by run: what Config.People was told last
+}
+
+// profile is what a person keeps while the room lasts, on stage or not.
+type profile struct {
+	name  string
+	role  room.Role
+	muted bool
+}
+
+// member is a person on stage.
+type member struct {
+	id      room.PersonID
+	profile *profile
+	session *session // nil while there is no connection at all
+	heard   bool
+	slots   slots
+
+	// awayAt is when to show the person as away, leaveAt when to give up the place; zero while connected.
+	awayAt, leaveAt time.Time
+}
+
+func newScene(id room.ID, cfg *Config) *scene {
+	return &scene{
+		id: id, cfg: cfg, log: cfg.Log.With("room", id),
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		profiles: make(map[room.PersonID]*profile), removed: make(map[room.PersonID]bool),
+	}
+}
+
+// changed wakes run. It never blocks.
+func (sc *scene) changed() {
+	select {
+	case sc.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run tells everybody how things are whenever they changed, and lets people go whose time is over.
+func (sc *scene) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-sc.wake:
+		case <-timer.C:
+		case <-sc.done:
+			return
+		}
+		sc.mu.Lock()
+		next := sc.expireLocked(time.Now())
+		people := sc.personsLocked()
+		sc.tellStreamsLocked()
+		sc.mu.Unlock()
+		if !slices.Equal(people, sc.told) {
+			sc.told = people
+			sc.cfg.People(sc.id, slices.Clone(people))
+		}
+		timer.Reset(next)
+	}
+}
+
+// expireLocked lets go whose place was kept long enough, and returns the time to the next change that comes by itself.
+func (sc *scene) expireLocked(now time.Time) time.Duration {
+	next := time.Hour
+	for _, m := range slices.Clone(sc.people) {
+		if m.leaveAt.IsZero() {
+			continue
+		}
+		if !m.leaveAt.After(now) {
+			sc.log.Info("left the stage", "person", m.id, "why", "connection lost")
+			sc.dropLocked(m)
+			continue
+		}
+		next = min(next, m.leaveAt.Sub(now))
+		if m.awayAt.After(now) {
+			next = min(next, m.awayAt.Sub(now))
+		}
+	}
+	return next
+}
+
+// mayJoin refuses early, before an offer costs anything.
+func (sc *scene) mayJoin(id room.PersonID) error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.mayJoinLocked(id)
+}
+
+func (sc *scene) mayJoinLocked(id room.PersonID) error {
+	switch {
+	case sc.ended:
+		return errRoomEnded
+	case sc.closed:
+		return errShuttingDown
+	case sc.removed[id]:
+		return errRemoved
+	case sc.memberLocked(id) == nil && len(sc.people) >= room.MaxOnStage:
+		return problem.Problem{
+			Code: problem.StageFull, RetryAfter: 5 * time.Second,
+			Detail: "All 13 places on stage are taken. Ask the host to make room, then try again.",
+		}
+	}
+	return nil
+}
+
+// join puts a person on stage, or moves one who is there to a new session: the old one ends at once, and place, slots and mute
+// stay as they were.
+func (sc *scene) join(g room.Grant, s *session) error {
+	sc.joining.Lock()
+	defer sc.joining.Unlock()
+	sc.mu.Lock()
+	err := sc.mayJoinLocked(g.Person)
+	if err == nil {
+		if m := sc.memberLocked(g.Person); m != nil {
+			sc.retireLocked(m)
+		}
+	}
+	sc.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	voice, err := sc.cfg.Mix.Open(sc.id, g.Person) // the old voice is closed: at most one at a time
+	if err != nil {
+		return err
+	}
+
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	err = sc.mayJoinLocked(g.Person)
+	if err != nil {
+		voice.Close()
+		return err
+	}
+	m := sc.memberLocked(g.Person)
+	if m == nil {
+		m = &member{id: g.Person, profile: sc.profileLocked(g)}
+		sc.people = append(sc.people, m)
+		sc.log.Info("came on stage", "person", m.id, "role", g.Role, "by", s.kind)
+	}
+	m.profile.role = g.Role
+	m.session = s
+	now := time.Now()
+	m.awayAt, m.leaveAt = now.Add(connectGrace), now.Add(sc.cfg.Away)
+	s.sound.open(voice, m.profile.muted)
+	sc.rebindLocked()
+	sc.changed()
+	return nil
+}
+
+// leave takes the person off the stage whose present session this is.
+func (sc *scene) leave(id string, person room.PersonID) error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	m := sc.memberLocked(person)
+	if m == nil || m.session == nil || m.session.id != id {
+		return errSessionUnknown
+	}
+	sc.log.Info("left the stage", "person", person, "why", "own wish")
+	sc.dropLocked(m)
+	sc.changed()
+	return nil
+}
+
+// session returns the person's present session, if it is the one named.
+func (sc *scene) session(id string, person room.PersonID) (*session, error) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	m := sc.memberLocked(person)
+	if m == nil || m.session == nil || m.session.id != id {
+		return nil, errSessionUnknown
+	}
+	return m.session, nil
+}
+
+// connection takes note of what became of a session's connection.
+func (sc *scene) connection(s *session, state connState) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	m := sc.memberLocked(s.person)
+	if m == nil || m.session != s {
+		return
+	}
+	now := time.Now()
+	switch state {
+	case connected:
+		m.awayAt, m.leaveAt = time.Time{}, time.Time{}
+	case lost:
+		m.awayAt, m.leaveAt = now, now.Add(sc.cfg.Away)
+	case gone:
+		sc.retireLocked(m)
+		m.awayAt, m.leaveAt = now, now.Add(sc.cfg.Away)
+		sc.rebindLocked()
+	}
+	sc.changed()
+}
+
+// dropLocked takes a member off the stage.
+func (sc *scene) dropLocked(m *member) {
+	sc.retireLocked(m)
+	sc.people = slices.DeleteFunc(sc.people, func(o *member) bool { return o == m })
+	sc.rebindLocked()
+}
+
+// retireLocked ends a member's session: its voice at once, the rest without waiting here.
+func (sc *scene) retireLocked(m *member) {
+	s := m.session
+	if s == nil {
+		return
+	}
+	m.session, m.heard = nil, false
+	s.sound.close()
+	sc.wg.Go(s.close)
+}
+
+// rebindLocked settles whose voice goes where.
+func (sc *scene) rebindLocked() {
+	ids := make([]room.PersonID, len(sc.people))
+	for i, m := range sc.people {
+		ids[i] = m.id
+	}
+	for _, m := range sc.people {
+		m.slots.assign(m.id, ids)
+	}
+	for _, from := range sc.people {
+		if from.session == nil {
+			continue
+		}
+		var forwards []forward
+		for _, to := range sc.people {
+			if to == from || to.session == nil || to.session.kind != desk {
+				continue
+			}
+			if slot := to.slots.of(from.id); slot >= 0 {
+				forwards = append(forwards, forward{to: to.session, slot: slot})
+			}
+		}
+		from.session.forwards.Store(&forwards)
+	}
+}
+
+func (sc *scene) memberLocked(id room.PersonID) *member {
+	i := slices.IndexFunc(sc.people, func(m *member) bool { return m.id == id })
+	if i < 0 {
+		return nil
+	}
+	return sc.people[i]
+}
+
+// profileLocked is the person's profile, made from the grant where there is none yet.
+func (sc *scene) profileLocked(g room.Grant) *profile {
+	p := sc.profiles[g.Person]
+	if p == nil {
+		name, err := room.CheckName(g.Name)
+		if err != nil {
+			name = string(g.Person)
+		}
+		p = &profile{name: name, role: g.Role}
+		sc.profiles[g.Person] = p
+	}
+	return p
+}
+
+func (sc *scene) personsLocked() []room.Person {
+	persons := make([]room.Person, len(sc.people))
+	for i, m := range sc.people {
+		persons[i] = room.Person{ID: m.id, Name: m.profile.name, Role: m.profile.role, Muted: m.profile.muted}
+	}
+	return persons
+}
+
+// close ends all sessions and streams; end is the last event of the streams, or nil where they just stop. It waits until
+// everything has ended or ctx is done.
+func (sc *scene) close(ctx context.Context, end *event, ended bool) error {
+	sc.mu.Lock()
+	first := !sc.closed
+	sc.closed, sc.ended = true, sc.ended || ended
+	for _, m := range sc.people {
+		sc.retireLocked(m)
+	}
+	sc.people = nil
+	for _, st := range sc.streams {
+		st.finish(end)
+	}
+	sc.mu.Unlock()
+	if first {
+		close(sc.done)
+	}
+	return wait(ctx, &sc.wg)
+}
+
+// wait waits for wg no longer than ctx allows.
+func wait(ctx context.Context, wg *sync.WaitGroup) error {
+	ended := make(chan struct{})
+	go func() { // ends when wg does, which is what the caller has to bring about
+		wg.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
