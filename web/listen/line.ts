@@ -24,6 +24,8 @@ export interface Listener {
   refused(why: Refusal): void;
 }
 
+/** What an hour of opus-48 is in bytes, with its containers. */
+export const USUAL_HOUR = 22e6;
 /** First wait after a cut, and the longest one without word from the edge, in ms. */
 const FIRST_WAIT = 200, LONGEST_WAIT = 10_000;
 /** A listener who was in is told that the room is unknown only after this: an edge that starts again may not know its rooms yet. */
@@ -68,10 +70,10 @@ export class Line {
     this.#closing.abort();
   }
 
-  /** Bytes that an hour of this sound is; 0 before that can be told. */
+  /** Bytes that an hour of this sound is, as far as it was heard. */
   get hourly(): number {
     const seconds = this.#frames / FRAMES_PER_SECOND;
-    return seconds < 10 ? 0 : (this.#bytes / seconds) * 3600;
+    return seconds < 10 ? USUAL_HOUR : (this.#bytes / seconds) * 3600;
   }
 
   async #run(closed: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 // For browsers without MediaSource: an audio element with an endless address. It plays, late, and knows nothing of the room.
 
+import { USUAL_HOUR } from "./line";
 import type { Ear, Phase } from "./player";
 
 const FIRST_WAIT = 1000, LONGEST_WAIT = 10_000; // ms
@@ -12,7 +13,7 @@ export class Plain implements Ear {
   readonly frame = 0;
   readonly delay = 0;
   readonly gaps = 0;
-  readonly hourly = 0;
+  readonly hourly = USUAL_HOUR;
   #wait = FIRST_WAIT;
 
   /** `base` is the room's address; its sound is `base`/live.ogg and `base`/live.mp4. */
@@ -27,6 +28,10 @@ export class Plain implements Ear {
     // The element cannot tell an end from a cut; asking again tells.
     audio.addEventListener("error", () => this.#lost());
     audio.addEventListener("ended", () => this.#lost());
+  }
+
+  get begun(): boolean {
+    return this.phase === "listening";
   }
 
   get seated(): boolean {
@@ -45,8 +50,12 @@ export class Plain implements Ear {
     this.changed();
   }
 
-  /** An endless address cannot be paused: the seat is left. */
+  /** An endless address cannot be paused. */
   pause(): void {
+    this.leave();
+  }
+
+  leave(): void {
     this.audio.removeAttribute("src");
     this.audio.load();
     this.phase = "ready";

@@ -27,6 +27,8 @@ export interface Ear {
   readonly phase: Phase;
   /** A seat is taken, or being taken. */
   readonly seated: boolean;
+  /** The ear is in the sound. */
+  readonly begun: boolean;
   /** The listener paused, and hears what is older than live. */
   readonly behind: boolean;
   /** When the next attempt is, in ms of performance.now(), while the phase is a trouble. */
@@ -39,13 +41,15 @@ export interface Ear {
   readonly gaps: number;
   /** How often sound flowed again after the line was lost. */
   readonly reconnects: number;
-  /** Bytes that an hour of this sound is; 0 before that can be told. */
+  /** Bytes that an hour of this sound is. */
   readonly hourly: number;
   /** Size of a frame's packet in bytes: small is quiet. */
   size(frame: number): number;
   /** Plays; to be called from a tap, which is what browsers want before they sound. */
   play(): void;
   pause(): void;
+  /** Gives the seat up. */
+  leave(): void;
   /** From a pause, or from behind, to what is said now. */
   live(): void;
 }
@@ -53,14 +57,14 @@ export interface Ear {
 export class Player implements Ear, Listener {
   phase: Phase = "ready";
   retryAt = 0;
+  begun = false;
   behind = false;
   gaps = 0;
 
-  readonly line: Line;
+  readonly #line: Line;
   readonly #pace = new Pace();
   readonly #timeline = new Timeline();
   readonly #sizes = new Uint16Array(SIZES);
-  #begun = false; // the ear is in the sound
   #dry = false; // the ear waits for sound
   #finished = false; // all of the room's sound is here
   #pausedAt = 0;
@@ -74,7 +78,7 @@ export class Player implements Ear, Listener {
     /** Something that is shown may have changed. */
     private readonly changed: () => void,
   ) {
-    this.line = new Line(url, this);
+    this.#line = new Line(url, this);
     audio.addEventListener("pause", () => {
       this.#pausedAt = performance.now();
       changed();
@@ -83,6 +87,7 @@ export class Player implements Ear, Listener {
       this.behind = this.delay > this.#pace.target + BEHIND;
       changed();
     });
+    audio.addEventListener("playing", changed);
     audio.addEventListener("ended", () => this.#over("ended"));
     audio.addEventListener("error", () => this.#again());
     setInterval(() => this.#tick(), TICK);
@@ -93,7 +98,7 @@ export class Player implements Ear, Listener {
   }
 
   get delay(): number {
-    return this.#begun ? Math.max(0, this.#pace.delay(this.audio.currentTime, performance.now() / 1000)) : 0;
+    return this.begun ? Math.max(0, this.#pace.delay(this.audio.currentTime, performance.now() / 1000)) : 0;
   }
 
   get seated(): boolean {
@@ -101,11 +106,11 @@ export class Player implements Ear, Listener {
   }
 
   get reconnects(): number {
-    return this.line.reconnects;
+    return this.#line.reconnects;
   }
 
   get hourly(): number {
-    return this.line.hourly;
+    return this.#line.hourly;
   }
 
   size(frame: number): number {
@@ -115,20 +120,20 @@ export class Player implements Ear, Listener {
   play(): void {
     if (!this.seated) {
       this.phase = "joining";
-      if (this.#begun) this.anew();
-      this.line.open();
+      if (this.begun) this.anew();
+      this.#line.open();
     }
     this.#sounds();
     this.changed();
   }
 
   pause(): void {
-    this.audio.pause();
+    if (this.begun) this.audio.pause();
+    else this.leave();
   }
 
-  /** Gives the seat up. */
   leave(): void {
-    this.line.close();
+    this.#line.close();
     this.phase = "ready";
     this.audio.pause();
     this.changed();
@@ -136,7 +141,7 @@ export class Player implements Ear, Listener {
 
   live(): void {
     this.behind = false;
-    if (this.#begun) this.#jump();
+    if (this.begun) this.#jump();
     this.play();
   }
 
@@ -159,7 +164,7 @@ export class Player implements Ear, Listener {
     this.#timeline.clear();
     this.#pace.clear();
     this.sound.clear();
-    this.#begun = false;
+    this.begun = false;
     this.#finished = false;
     this.#sounds();
   }
@@ -182,13 +187,13 @@ export class Player implements Ear, Listener {
 
   refused(why: Refusal): void {
     // What is here is heard to the last word.
-    if (why === "ended" && this.#begun) this.finished();
+    if (why === "ended" && this.begun) this.finished();
     else this.#over(why);
   }
 
   #over(why: Refusal): void {
     this.phase = why;
-    this.line.close();
+    this.#line.close();
     this.audio.pause();
     for (const e of this.#timeline.due(Infinity)) this.show(e);
     this.changed();
@@ -204,23 +209,23 @@ export class Player implements Ear, Listener {
     if (!this.seated) return;
     this.gaps++;
     this.waits("lost", performance.now() + BROKEN_WAIT);
-    this.line.close();
+    this.#line.close();
     setTimeout(() => {
       if (!this.seated) return;
       this.anew();
-      this.line.open();
+      this.#line.open();
     }, BROKEN_WAIT);
   }
 
   #tick(): void {
     if (!this.seated) return;
     if (this.audio.paused) {
-      if (this.#begun && performance.now() > this.#pausedAt + LONGEST_PAUSE) this.leave();
+      if (this.begun && performance.now() > this.#pausedAt + LONGEST_PAUSE) this.leave();
       return;
     }
-    if (this.#begun) this.#follow();
+    if (this.begun) this.#follow();
     else this.#begin();
-    if (!this.#begun) return;
+    if (!this.begun) return;
     const due = this.#timeline.due(this.frame);
     due.forEach(this.show);
     if (due.length) this.changed();
@@ -236,7 +241,7 @@ export class Player implements Ear, Listener {
     const end = this.sound.until(first);
     if (end - first < ENOUGH && !this.#finished) return;
     this.audio.currentTime = Math.max(first, end - this.#pace.target);
-    this.#begun = true;
+    this.begun = true;
     this.#dry = true; // until the element sounds, which is no gap
     this.changed();
   }

@@ -71,7 +71,7 @@ export class View {
     document.body.classList.toggle("on", playing);
     document.body.classList.toggle("speaking", playing && room.speaking.length > 0);
 
-    const title = room.title || t.untitled;
+    const title = ear.phase === "unknown" ? t.nowhere : room.title || t.untitled;
     set("title", title);
     element("title").lang = room.language;
     document.title = `${playing ? "▸ " : ""}${title} — Epidaurus`;
@@ -80,7 +80,7 @@ export class View {
     element("chip").dataset.state = state;
     set("chip", state && t.room[state]);
 
-    set("verb", playing ? t.pause : ear.seated ? t.resume : ear.phase === "ready" ? t.listen : t.again);
+    set("verb", playing ? (ear.begun ? t.pause : t.cancel) : ear.seated ? t.resume : ear.phase === "ready" ? t.listen : t.again);
     element("icon").setAttribute("d", playing ? PAUSE : PLAY);
     element("listen").hidden = ear.phase === "ended" || ear.phase === "removed";
     set("status", this.#status(playing));
@@ -143,13 +143,14 @@ export class View {
     const { ear, room } = this;
     const t = this.#t;
     const facts = [];
-    if (ear.seated && ear.delay) {
+    if (ear.seated && ear.begun && !this.plain) {
       // Shown seconds change only when they are clearly others: nobody wants to see 4 and 5 take turns.
       if (Math.abs(ear.delay - this.#delay) > 0.7) this.#delay = ear.delay < 1 ? 0.9 : Math.round(ear.delay);
       facts.push(this.#delay < 1 ? t.close : this.#delay < 90 ? t.seconds(this.#delay) : t.minutes(Math.round(this.#delay / 60)));
     }
+    if (ear.phase === "ready") facts.push(t.free);
     if (ear.seated && room.seats) facts.push(t.seats(room.seats, room.seats.toLocaleString(this.language)));
-    if (ear.seated && ear.hourly) facts.push(t.data(Math.round(ear.hourly / 1e6)));
+    if (ear.seated || ear.phase === "ready") facts.push(t.data(Math.round(ear.hourly / 1e6)));
     const list = element("facts");
     while (list.children.length > facts.length) list.lastChild!.remove();
     while (list.children.length < facts.length) list.append(make("li", "", ""));
@@ -179,9 +180,9 @@ function person(p: Person, t: Texts): HTMLElement {
   const voice = make("span", "voice", "");
   voice.ariaHidden = "true";
   voice.append(make("i", "", ""), make("i", "", ""), make("i", "", ""));
-  item.append(voice, make("b", "", p.name), make("span", "role", t.role[p.role] ?? p.role));
-  if (p.muted) item.append(make("span", "off", t.muted));
-  item.append(make("span", "said", ""));
+  const who = make("span", "who", "");
+  who.append(make("b", "", p.name), make("span", "role", `${t.role[p.role] ?? p.role}${p.muted ? ` · ${t.muted}` : ""}`));
+  item.append(voice, who, make("span", "said", ""));
   return item;
 }
 
