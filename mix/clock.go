@@ -2,7 +2,8 @@ package mix
 
 import "math"
 
-// The sender's clock is followed by a second-order loop over the earliest arrivals of each second, near critical damping.
+// The sender's clock is followed by a second-order loop over the earliest arrivals of each second, near critical damping. Where arrivals
+// are spread widely it takes more of them to find an early one, and the blocks are longer.
 const (
 	clockBlock   = sampleRate
 	clockPhase   = 0.25
@@ -12,6 +13,8 @@ const (
 	routeSlower  = 40 * millisecond // a block so much too late is a new route…
 	routeBlocks  = 3                // …when it is not the only one
 	clockPackets = 5                // a block of fewer says nothing
+	clockSpread  = 10 * millisecond // a mean lateness of so much makes a block longer by its own length…
+	clockLongest = 8                // …up to so many lengths
 )
 
 // senderClock is a line under the arrivals of one stream: where on our clock the fastest packet of each moment arrives. Its slope is the
@@ -24,7 +27,9 @@ type senderClock struct {
 
 	blockEnd   float64
 	earliest   float64
+	total      float64 // lateness
 	packets    int
+	begin      float64
 	blocks     int
 	lateBlocks int
 }
@@ -36,7 +41,8 @@ func (c *senderClock) line(at float64) float64 { return c.base + c.slope*(at-c.r
 func (c *senderClock) observe(at float64, ts int64) float64 {
 	offset := at - float64(ts)
 	if !c.begun {
-		*c = senderClock{begun: true, base: offset, ref: at, blockEnd: at + clockBlock, earliest: math.Inf(1)}
+		*c = senderClock{begun: true, base: offset, ref: at}
+		c.block(at)
 	}
 	if at >= c.blockEnd {
 		c.adjust(at)
@@ -44,11 +50,11 @@ func (c *senderClock) observe(at float64, ts int64) float64 {
 	late := offset - c.line(at)
 	if late < -routeFaster {
 		c.base += late
-		c.earliest = math.Inf(1)
-		c.packets = 0
+		c.earliest, c.total, c.packets = math.Inf(1), 0, 0
 		late = 0
 	}
 	c.earliest = min(c.earliest, late)
+	c.total += late
 	c.packets++
 	return max(late, 0)
 }
@@ -68,10 +74,18 @@ func (c *senderClock) adjust(at float64) {
 		c.lateBlocks = 0
 		c.blocks++
 		c.base += max(clockPhase, 1/float64(c.blocks+1)) * c.earliest
-		c.slope += clockDrift * c.earliest / clockBlock
+		c.slope += clockDrift * c.earliest / (at - c.begin)
 		c.slope = min(max(c.slope, -maxDrift), maxDrift)
 	}
-	c.earliest = math.Inf(1)
-	c.packets = 0
-	c.blockEnd = at + clockBlock
+	c.block(at)
+}
+
+// block begins a block at the time at, as long as the last one asks for.
+func (c *senderClock) block(at float64) {
+	lengths := 1.0
+	if c.blocks > 1 && c.packets > 0 {
+		lengths = min(1+c.total/float64(c.packets)/clockSpread, clockLongest)
+	}
+	c.begin, c.blockEnd = at, at+lengths*clockBlock
+	c.earliest, c.total, c.packets = math.Inf(1), 0, 0
 }

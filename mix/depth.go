@@ -49,9 +49,9 @@ func (d *depth) observe(late float64, p *packet) {
 	d.choose()
 }
 
-// lost and arrived count what was sent.
-func (d *depth) lost()    { d.loss += lossMemory * (1 - d.loss) }
-func (d *depth) arrived() { d.loss -= lossMemory * d.loss }
+// lost and played count packets by what became of them at their turn.
+func (d *depth) lost()   { d.loss += lossMemory * (1 - d.loss) }
+func (d *depth) played() { d.loss -= lossMemory * d.loss }
 
 func (d *depth) choose() {
 	late := float64(d.quantile()+1) * depthBin

@@ -45,8 +45,5 @@ func (k *kWeighting) energy(x []float32) float64 {
 // loudness converts a mean square to LUFS (BS.1770-4, equation 2, one channel).
 func loudness(energy float64) float64 { return -0.691 + 10*math.Log10(energy) }
 
-// energyOf is the inverse of loudness.
-func energyOf(lufs float64) float64 { return math.Pow(10, (lufs+0.691)/10) }
-
 // amplitude converts decibels to a factor.
 func amplitude(db float64) float64 { return math.Pow(10, db/20) }

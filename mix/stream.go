@@ -25,9 +25,9 @@ type stream struct {
 	resampler resampler
 	incoming  packet
 
-	now     float64 // samples
-	delay   float64 // samples from the fastest arrival to the ear; valid while playing
-	lost    uint64  // those that depth knows of
+	now     float64                       // samples
+	delay   float64                       // samples from the fastest arrival to the ear; valid while playing
+	told    struct{ lost, played uint64 } // what depth knows of
 	counted struct{ packets, late, duplicates, invalid, restarts uint64 }
 	lastAt  float64
 }
@@ -137,11 +137,14 @@ func (s *stream) begin() bool {
 	return false
 }
 
-// measure finds the present delay, and tells depth of new losses.
+// measure finds the present delay, and tells depth what was lost and what was not.
 func (s *stream) measure() {
 	due := float64(s.source.next) - float64(s.source.line.len()) + s.resampler.frac
 	s.delay = s.now - due - s.clock.line(s.now)
-	for ; s.lost < s.source.count.lost; s.lost++ {
+	for ; s.told.played < s.source.count.played; s.told.played++ {
+		s.depth.played()
+	}
+	for ; s.told.lost < s.source.count.lost; s.told.lost++ {
 		s.depth.lost()
 	}
 }
