@@ -101,7 +101,7 @@ func (e *Edge) Seats(id room.ID) int {
 // Open subscribes to a room's sound because its doors are open, so that the first listener finds a burst ready. It stays subscribed
 // until the room has ended.
 func (e *Edge) Open(id room.ID) error {
-	facts, ok := e.config.Rooms.Facts(id)
+	_, ok := e.config.Rooms.Facts(id)
 	if !ok {
 		return fmt.Errorf("open room %s: there is no such room", id)
 	}
@@ -110,7 +110,7 @@ func (e *Edge) Open(id room.ID) error {
 		e.mu.Unlock()
 		return fmt.Errorf("open room %s: %w", id, errClosing)
 	}
-	h := e.hubLocked(hubKey{id, tape.Floor}, facts)
+	h := e.hubLocked(hubKey{id, tape.Floor})
 	h.open = true
 	e.joining.Add(1)
 	e.mu.Unlock()
@@ -124,10 +124,10 @@ func (e *Edge) Open(id room.ID) error {
 }
 
 // hubLocked finds or makes a hub. The caller holds mu.
-func (e *Edge) hubLocked(key hubKey, facts room.Facts) *hub {
+func (e *Edge) hubLocked(key hubKey) *hub {
 	h := e.hubs[key]
 	if h == nil {
-		h = newHub(key, facts, &e.config, e.now, &e.tally)
+		h = newHub(key, &e.config, e.now, &e.tally)
 		e.hubs[key] = h
 	}
 	return h

@@ -31,7 +31,10 @@ func (e *Edge) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		e.refuse(w, problem.New(problem.NotFound, "There is nothing at this address. Check the link."))
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*") // a page on any site may listen, and read why it may not
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // request is what a listener asks for.
@@ -45,7 +48,6 @@ type request struct {
 }
 
 func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	if r.Method == http.MethodOptions {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
@@ -151,7 +153,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 		return nil
 	}
 	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
-	if !section.post(arrival{seat: st, reel: reel, container: ask.container, from: ask.from}) {
+	if !section.post(arrival{seat: st, reel: reel, container: ask.container, depth: ask.facts.Depth(), from: ask.from}) {
 		_ = st.conn.Close()
 		e.giveBack(h)
 	}
@@ -172,7 +174,7 @@ func (e *Edge) take(ask request, monitor bool) (*hub, error) {
 		e.taken.Add(-1)
 		return nil, e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
 	}
-	h := e.hubLocked(ask.key, ask.facts)
+	h := e.hubLocked(ask.key)
 	if h.end.Load() != never {
 		e.taken.Add(-1)
 		return nil, problem.New(problem.RoomEnded, "This conversation is over.")

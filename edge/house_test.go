@@ -5,6 +5,7 @@ package edge
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -331,4 +332,29 @@ func (l *listener) isCut() {
 	if errors.Is(err, context.DeadlineExceeded) {
 		l.t.Fatal("the connection is still open")
 	}
+}
+
+// endRoom says that the room ends before the next frame, and ticks.
+func (h *house) endRoom() {
+	h.t.Helper()
+	h.say(room.RoomEvent{Kind: room.KindRoom, ID: harbour, State: room.Ended})
+	h.rooms.set(room.Facts{ID: harbour, State: room.Ended})
+	h.step()
+}
+
+// say adds an event at the next frame.
+func (h *house) say(event any) {
+	h.t.Helper()
+	data, err := json.Marshal(event)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var kind struct {
+		T string `json:"t"`
+	}
+	err = json.Unmarshal(data, &kind)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.feed.to(harbour).Event(tape.Event{At: h.head, Term: h.term, Kind: kind.T, Data: data})
 }

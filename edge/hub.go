@@ -26,8 +26,7 @@ type hubKey struct {
 type hub struct {
 	// immutable
 	key    hubKey
-	depth  time.Duration // granted to a player at its join
-	reels  []*reel       // in the order of tape.Variants
+	reels  []*reel // in the order of tape.Variants
 	events *tape.EventLog
 	now    func() time.Duration
 	wait   time.Duration // Config.LossWait
@@ -70,9 +69,9 @@ type hole struct {
 	open  bool
 }
 
-func newHub(key hubKey, facts room.Facts, c *Config, now func() time.Duration, t *tally) *hub {
+func newHub(key hubKey, c *Config, now func() time.Duration, t *tally) *hub {
 	h := &hub{
-		key: key, depth: facts.Depth(), events: tape.NewEventLog(ringFrames), now: now, wait: c.LossWait, tally: t,
+		key: key, events: tape.NewEventLog(ringFrames), now: now, wait: c.LossWait, tally: t,
 		idleSince: -1, overSince: -1,
 	}
 	h.end.Store(never)

@@ -3,22 +3,345 @@
 package edge
 
 import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-func TestJoinGetsABurstAndThenFragments(t *testing.T) {
+func TestJoin(t *testing.T) {
+	tests := []struct {
+		name    string
+		low     bool
+		query   string
+		variant tape.Variant
+		depth   tape.Number // at least, in frames; up to a cadence more may be behind the newest frame
+	}{
+		{"Default", false, "", tape.Opus48, 200},
+		{"LowDelay", true, "", tape.Opus48, 37},
+		{"Variant", false, "?variant=opus-12", tape.Opus12, 200},
+		{"UnknownParametersAreIgnored", false, "?utm_source=x", tape.Opus48, 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := open(t, nil)
+			h.rooms.set(room.Facts{ID: harbour, State: room.Live, LowDelay: tt.low})
+			h.record(500)
+			l := h.get("/r/harbour/live.mp4" + tt.query)
+			first := l.frame()
+			if depth := 500 - first; depth < tt.depth || depth >= tt.depth+tape.PageFrames {
+				t.Errorf("the burst begins %d frames before the newest one, want %d", depth, tt.depth)
+			}
+			h.play(100)
+			checkSound(t, tt.variant, first, l.hear(first, 588))
+		})
+	}
+}
+
+func TestJoinHeaders(t *testing.T) {
 	h := open(t, nil)
-	h.record(500)
-	l := h.get("/r/harbour/live.mp4")
-	if l.resp.StatusCode != 200 {
-		t.Fatalf("status %d", l.resp.StatusCode)
+	h.record(300)
+	l := h.get("/r/harbour/floor/live.ogg")
+	for name, want := range map[string]string{
+		"Content-Type":                  "audio/ogg; codecs=opus",
+		"Cache-Control":                 "no-store",
+		"Access-Control-Allow-Origin":   "*",
+		"Access-Control-Expose-Headers": "Epidaurus-Frame",
+		"X-Content-Type-Options":        "nosniff",
+		"Date":                          "Mon, 23 Nov 2026 20:00:06 GMT",
+	} {
+		if got := l.resp.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := l.resp.TransferEncoding; len(got) != 1 || got[0] != "chunked" {
+		t.Errorf("transfer encoding: %v", got)
+	}
+	if l.resp.ProtoMinor != 1 || !l.resp.Close {
+		t.Errorf("proto %s, close %v", l.resp.Proto, l.resp.Close)
+	}
+}
+
+func TestJoinByHTTP10IsDelimitedByItsEnd(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	l := ask(t, h.dial(), "GET /r/harbour/live.ogg HTTP/1.0")
+	if l.resp.ProtoMinor != 0 || len(l.resp.TransferEncoding) != 0 {
+		t.Fatalf("%s, %v", l.resp.Proto, l.resp.TransferEncoding)
 	}
 	first := l.frame()
-	if depth := 500 - first; depth < 200 || depth > 212 {
-		t.Errorf("the burst begins %d frames before the newest one, want 200 to 212", depth)
+	h.play(50)
+	h.endRoom()
+	checkSound(t, tape.Opus48, first, l.hearOgg(first, h.head))
+}
+
+func TestJoinWithoutDepthGivesWhatThereIs(t *testing.T) {
+	for _, file := range []string{"live.mp4", "live.ogg"} {
+		for _, there := range []int{1, 7, 12, 13, 30} {
+			h := open(t, nil)
+			h.head = 100005
+			h.record(there)
+			l := h.get("/r/harbour/" + file)
+			if first := l.frame(); first != 100005 {
+				t.Errorf("%s: with %d frames there the first is %d", file, there, first)
+			}
+			h.play(60)
+			if file == "live.mp4" {
+				checkSound(t, tape.Opus48, 100005, l.hear(100005, 100053))
+			} else {
+				checkSound(t, tape.Opus48, 100005, l.hearOgg(100005, 100044))
+			}
+		}
+	}
+}
+
+func TestJoinWaitsForTheFirstFrame(t *testing.T) {
+	h := open(t, nil)
+	answered := make(chan *listener)
+	conn := h.dial()
+	go func() { answered <- ask(t, conn, "GET /r/harbour/live.mp4 HTTP/1.1") }()
+	h.until("the request's arrival", func(s Stats) bool { return s.Seats == 1 })
+	h.record(24)
+	l := <-answered
+	h.play(12)
+	checkSound(t, tape.Opus48, 0, l.hear(0, 24))
+}
+
+func TestRefusals(t *testing.T) {
+	h := open(t, nil)
+	h.rooms.set(room.Facts{ID: "over", State: room.Ended})
+	h.record(300)
+	tests := []struct {
+		line   string
+		status int
+		code   problem.Code
+	}{
+		{"GET /r/nobody/live.mp4", 404, problem.RoomUnknown},
+		{"GET /r/NO/live.mp4", 404, problem.RoomUnknown},
+		{"GET /r/over/live.mp4", 410, problem.RoomEnded},
+		{"GET /r/over/live.ogg", 410, problem.RoomEnded},
+		{"GET /r/harbour/fr/live.mp4", 404, problem.ChannelUnknown},
+		{"GET /r/harbour/live.mp4?from=x", 400, problem.BadRequest},
+		{"GET /r/harbour/live.mp4?from=", 400, problem.BadRequest},
+		{"GET /r/harbour/live.mp4?from=-1", 400, problem.BadRequest},
+		{"GET /r/harbour/live.mp4?from=9223372036854775808", 400, problem.BadRequest},
+		{"GET /r/harbour/live.mp4?variant=opus-96", 400, problem.BadRequest},
+		{"GET /r/harbour/live.mp4?variant=", 400, problem.BadRequest},
+		{"GET /r/harbour/live.mp4?a=%zz", 400, problem.BadRequest},
+		{"POST /r/harbour/live.mp4", 405, problem.MethodNotAllowed},
+		{"GET /r/harbour/live.flac", 404, problem.NotFound},
+	}
+	for _, tt := range tests {
+		t.Run(tt.line, func(t *testing.T) {
+			l := ask(t, h.dial(), tt.line+" HTTP/1.1", "Content-Length: 0")
+			checkProblem(t, l.resp, tt.status, tt.code)
+		})
+	}
+	if n := h.edge.Stats().Seats; n != 0 {
+		t.Errorf("%d seats are taken after refusals", n)
+	}
+	s := h.edge.Stats()
+	if s.Refused[problem.RoomEnded] != 2 || s.Refused[problem.BadRequest] != 7 || s.Offered != 12 || s.Seated != 0 {
+		t.Errorf("counted %+v", s)
+	}
+}
+
+func checkProblem(t *testing.T, resp *http.Response, status int, code problem.Code) {
+	t.Helper()
+	var p struct {
+		Code  problem.Code `json:"code"`
+		Retry int          `json:"retry_after_ms"`
+	}
+	err := json.NewDecoder(resp.Body).Decode(&p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != status || p.Code != code {
+		t.Errorf("%d %s, want %d %s", resp.StatusCode, p.Code, status, code)
+	}
+	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "*" {
+		t.Errorf("a script cannot read the refusal: %q", got)
+	}
+	if wait := resp.Header.Get("Retry-After"); (wait != "") != (p.Retry > 0) {
+		t.Errorf("Retry-After %q, %d ms", wait, p.Retry)
+	}
+}
+
+func TestRefusesWhenFull(t *testing.T) {
+	h := open(t, func(c *Config) { c.MaxSeats = 2 })
+	h.record(300)
+	one, two := h.get("/r/harbour/live.mp4"), h.get("/r/harbour/live.mp4")
+	three := h.get("/r/harbour/live.mp4")
+	if got := three.resp.Header.Get("Retry-After"); got != "15" {
+		t.Errorf("Retry-After is %q, want 15 when the dice say a half", got)
+	}
+	checkProblem(t, three.resp, 503, problem.Full)
+	one.conn.Close()
+	h.until("a free seat", func(s Stats) bool { return s.Seats == 1 })
+	four := h.get("/r/harbour/live.mp4")
+	if four.resp.StatusCode != 200 {
+		t.Errorf("status %d with a free seat", four.resp.StatusCode)
+	}
+	if n := h.edge.Seats(harbour); n != 2 {
+		t.Errorf("%d seats, want 2", n)
+	}
+	h.play(50)
+	first := two.frame()
+	checkSound(t, tape.Opus48, first, two.hear(first, 300))
+}
+
+func TestRefusesWhenThereIsNothingToHear(t *testing.T) {
+	h := open(t, func(c *Config) { c.FirstWait = 1 })
+	l := h.get("/r/harbour/live.mp4")
+	checkProblem(t, l.resp, 425, problem.RoomNotOpen)
+}
+
+func TestRefusesWhenTheFeedFails(t *testing.T) {
+	h := open(t, nil)
+	h.rooms.set(room.Facts{ID: "other", State: room.Live})
+	h.feed.mu.Lock()
+	h.feed.fail = errors.New("the bus is gone")
+	h.feed.mu.Unlock()
+	l := h.get("/r/other/live.mp4")
+	checkProblem(t, l.resp, 503, problem.Internal)
+
+	// The next listener tries again.
+	h.feed.mu.Lock()
+	h.feed.fail = nil
+	h.feed.mu.Unlock()
+	go func() {
+		to := h.feed.to("other")
+		to.Takeover(tape.Takeover{Term: 1})
+		to.Frame(tape.Opus48, tape.Frame{N: 3, Term: 1, Packet: packet(tape.Opus48, 3)})
+	}()
+	l = h.get("/r/other/live.mp4")
+	if l.resp.StatusCode != 200 || l.frame() != 3 {
+		t.Errorf("status %d, frame %d", l.resp.StatusCode, l.frame())
+	}
+}
+
+func TestHeadAndOptionsTakeNoSeat(t *testing.T) {
+	h := open(t, nil)
+	h.rooms.set(room.Facts{ID: "quiet", State: room.Doors})
+	l := ask(t, h.dial(), "HEAD /r/quiet/live.mp4 HTTP/1.1")
+	if l.resp.StatusCode != 200 || l.resp.Header.Get("Content-Type") != `audio/mp4; codecs="opus"` {
+		t.Errorf("HEAD: %d %v", l.resp.StatusCode, l.resp.Header)
+	}
+	l = ask(t, h.dial(), "OPTIONS /r/quiet/live.mp4 HTTP/1.1")
+	if l.resp.StatusCode != 204 || l.resp.Header.Get("Access-Control-Allow-Methods") != "GET, HEAD" {
+		t.Errorf("OPTIONS: %d %v", l.resp.StatusCode, l.resp.Header)
+	}
+	if s := h.edge.Stats(); s.Offered != 0 || s.Seats != 0 || h.feed.count() != 1 {
+		t.Errorf("%+v, %d subscriptions", s, h.feed.count())
+	}
+}
+
+func TestRefusesHTTP2(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	server := httptest.NewUnstartedServer(h.edge.Handler())
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	resp, err := server.Client().Get(server.URL + "/r/harbour/live.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor != 2 {
+		t.Fatalf("the client spoke %s", resp.Proto)
+	}
+	checkProblem(t, resp, 505, problem.BadRequest)
+}
+
+func TestMonitorUnderTLS(t *testing.T) {
+	h := open(t, func(c *Config) { c.MaxMonitors = 1 })
+	h.record(300)
+	server := httptest.NewTLSServer(h.edge.Handler())
+	defer server.Close()
+	dial := func() *tls.Conn {
+		conn, err := tls.Dial("tcp", server.Listener.Addr().String(), server.Client().Transport.(*http.Transport).TLSClientConfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	one := ask(t, dial(), "GET /r/harbour/live.mp4 HTTP/1.1")
+	first := one.frame()
+	h.play(50)
+	checkSound(t, tape.Opus48, first, one.hear(first, 330))
+
+	full := dial()
+	checkProblem(t, ask(t, full, "GET /r/harbour/live.mp4 HTTP/1.1").resp, 503, problem.Full)
+	full.Close()
+
+	one.conn.Close()
+	h.until("the monitor's leave", func(s Stats) bool { return s.Left == 1 && h.edge.monitors.Load() == 0 })
+	two := ask(t, dial(), "GET /r/harbour/live.ogg HTTP/1.1")
+	first = two.frame()
+	h.play(50)
+	h.endRoom()
+	checkSound(t, tape.Opus48, first, two.hearOgg(first, h.head))
+	two.conn.Close()
+}
+
+func TestOggAnswer(t *testing.T) {
+	h := open(t, nil)
+	h.record(500)
+	l := h.get("/r/harbour/live.ogg")
+	first := l.frame()
+	if first%tape.PageFrames != 0 {
+		t.Errorf("the answer begins at frame %d, off the grid of pages", first)
 	}
 	h.play(100)
-	checkSound(t, tape.Opus48, first, l.hear(first, 588))
+	checkSound(t, tape.Opus48, first, l.hearOgg(first, 570))
+}
+
+// hearOgg reads packets up to frame to, and checks their place in time. It ends early where the answer does.
+func (l *listener) hearOgg(from, to tape.Number) (packets [][]byte) {
+	l.t.Helper()
+	for from < to {
+		p, err := l.ogg.Next()
+		if err != nil {
+			l.t.Fatalf("at frame %d: %v", from, err)
+		}
+		if end := (from + 1).Samples(); p.End != end {
+			l.t.Fatalf("frame %d ends at sample %d, want %d", from, p.End, end)
+		}
+		packets = append(packets, append([]byte(nil), p.Data...))
+		from++
+	}
+	return packets
+}
+
+func TestOggEndIsProper(t *testing.T) {
+	h := open(t, nil)
+	h.record(100)
+	l := h.get("/r/harbour/live.ogg")
+	h.play(7)
+	h.endRoom()
+	l.hearOgg(0, h.head)
+	for {
+		_, err := l.ogg.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !l.ogg.Ended() {
+		t.Error("the last page does not end the stream")
+	}
+	if !strings.HasPrefix(l.ogg.Head().Vendor, "epidaurus") {
+		t.Errorf("vendor %q", l.ogg.Head().Vendor)
+	}
 }

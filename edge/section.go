@@ -53,7 +53,8 @@ type arrival struct {
 	seat      *seat // with conn, fd, bare and input
 	reel      *reel
 	container container
-	from      tape.Number // where it resumes; negative: live
+	depth     time.Duration // granted
+	from      tape.Number   // where it resumes; negative: live
 }
 
 // admitTurn is how many newcomers are seated before those who sit have their turn.
@@ -169,10 +170,9 @@ func (s *section) admit(a arrival) {
 	head, over := a.reel.reach()
 	s.advance(r, head, over)
 	st := a.seat
-	hub := a.reel.hub
-	first, end, resumes := r.begin(a.from, frames(hub.depth), head)
+	first, end, resumes := r.begin(a.from, frames(a.depth), head)
 	st.row, st.next, st.catching = r, end, resumes
-	st.cur = r.press.opening(first, end, st.bare, grant{depth: hub.depth, cadence: r.shape.cadence.Duration()})
+	st.cur = r.press.opening(first, end, st.bare, grant{depth: a.depth, cadence: r.shape.cadence.Duration()})
 	st.since = s.clock
 	st.place = int32(len(r.seats))
 	r.seats = append(r.seats, st)
