@@ -6,7 +6,7 @@ import "time"
 // nearly silence.
 const (
 	speedMost   = 0.005                      // 0.5 %, a twelfth of a semitone
-	speedGain   = 0.004 / (10 * millisecond) // per sample of depth
+	speedGain   = 0.002 / (10 * millisecond) // per sample of depth
 	speedSlew   = 0.00025                    // per tick
 	deadZone    = millisecond
 	spliceStep  = 5 * millisecond
