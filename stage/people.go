@@ -2,6 +2,7 @@ package stage
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -26,8 +27,7 @@ func (s *Stage) watch(w http.ResponseWriter, r *http.Request, c caller) error {
 
 // mute mutes or unmutes a person at the server: nobody hears him, whatever his page does.
 func (s *Stage) mute(w http.ResponseWriter, r *http.Request, c caller) error {
-	var muted bool
-	err := readJSON(w, r, &muted)
+	muted, err := readJSON[bool](w, r)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,7 @@ func (s *Stage) mute(w http.ResponseWriter, r *http.Request, c caller) error {
 
 // rename lets a person choose the name that is shown.
 func (s *Stage) rename(w http.ResponseWriter, r *http.Request, c caller) error {
-	var name string
-	err := readJSON(w, r, &name)
+	name, err := readJSON[string](w, r)
 	if err != nil {
 		return err
 	}
@@ -107,16 +106,19 @@ func validPerson(id room.PersonID) bool {
 	return len(id) >= 1 && len(id) <= 32
 }
 
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+// readJSON reads a body that is one JSON value of type T, and not null.
+func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+	var zero T
 	body, err := readBody(w, r, "application/json", maxSmallBody)
 	if err != nil {
-		return err
+		return zero, err
 	}
-	err = json.Unmarshal(body, into)
-	if err != nil {
-		return problem.New(problem.BadRequest, "The body is not the JSON value that this address takes.")
+	var value *T
+	err = json.Unmarshal(body, &value)
+	if err != nil || value == nil {
+		return zero, problem.New(problem.BadRequest, fmt.Sprintf("The body is not what this address takes: a JSON %T.", zero))
 	}
-	return nil
+	return *value, nil
 }
 
 // mute changes what is heard before it returns; the pages learn of it after.
