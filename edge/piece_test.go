@@ -1,0 +1,71 @@
+//go:build linux
+
+package edge
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http/httputil"
+	"strings"
+	"testing"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+func TestSeal(t *testing.T) {
+	for _, size := range []int{0, 1, 15, 16, 255, 256, 65535, 65536} {
+		for _, prefix := range []string{"", "HTTP/1.1 200 OK\r\n\r\n"} {
+			body := bytes.Repeat([]byte{'x'}, size)
+			framed, bare := seal(append(blank(len(prefix), size), body...), prefix)
+			rest, ok := strings.CutPrefix(string(framed), prefix)
+			if !ok {
+				t.Fatalf("%d bytes: the prefix is not in front", size)
+			}
+			if size > 0 && !strings.HasPrefix(rest, fmt.Sprintf("%x\r\n", size)) {
+				t.Errorf("%d bytes: the chunk begins with %.12q", size, rest)
+			}
+			got, err := io.ReadAll(httputil.NewChunkedReader(bufio.NewReader(strings.NewReader(rest + lastChunk))))
+			if err != nil || !bytes.Equal(got, body) {
+				t.Errorf("%d bytes: read %d, %v", size, len(got), err)
+			}
+			if size > 0 && !bytes.Equal(bare, body) {
+				t.Errorf("%d bytes: the bare view differs", size)
+			}
+		}
+	}
+}
+
+func TestFloorTo(t *testing.T) {
+	for _, tt := range []struct{ n, step, want tape.Number }{
+		{0, 12, 0}, {11, 12, 0}, {12, 12, 12}, {-1, 12, -12}, {-12, 12, -12}, {-13, 12, -24},
+	} {
+		if got := floorTo(tt.n, tt.step); got != tt.want {
+			t.Errorf("floorTo(%d, %d) = %d, want %d", tt.n, tt.step, got, tt.want)
+		}
+	}
+}
+
+// The writes of all phases together fall on every frame of a cadence, and each row cuts once per cadence.
+func TestPhasesSpreadOverTheCadence(t *testing.T) {
+	for _, c := range []container{mp4, oggOpus} {
+		for _, cadence := range []tape.Number{12, 24, 96} {
+			due := make(map[tape.Number]int)
+			for phase := range cadence {
+				r := &row{shape: shape{container: c, cadence: cadence, phase: phase}}
+				for head := 10 * cadence; head < 11*cadence; head++ {
+					if at := r.cut(head); at != r.cut(head-1) {
+						due[head%cadence]++
+						if c == oggOpus && at%tape.PageFrames != 0 {
+							t.Errorf("an Ogg row cuts at %d", at)
+						}
+					}
+				}
+			}
+			if len(due) != int(cadence) {
+				t.Errorf("%v, cadence %d: writes fall on %d frames", c.contentType(), cadence, len(due))
+			}
+		}
+	}
+}
