@@ -15,8 +15,6 @@ const (
 	levelBump     = 10    // one block in so many, the loudest, is not believed: knocks and coughs
 	levelSure     = 30    // blocks after which a voice is known: 3 s of speech
 	levelFew      = 3     // blocks that are needed to say anything
-	floorTicks    = 25    // ticks in a part of the floor's window
-	floorParts    = 8     // the floor is the least of 4 s
 
 	gainLeast = -20.0 // dB
 	gainMost  = 24.0
@@ -42,25 +40,18 @@ type leveller struct {
 	speech bool    // now: the gain may move
 	hurry  bool    // and fast
 
-	floor  [floorParts]float64
-	floorN int
+	floor noiseFloor
 }
 
 func newLeveller(target float64) leveller {
-	l := leveller{filter: newKWeighting(), target: target}
-	for i := range l.floor {
-		l.floor[i] = maxEnergy
-	}
-	return l
+	return leveller{filter: newKWeighting(), target: target}
 }
-
-const maxEnergy = 1e6
 
 // observe measures the 20 ms x before levelling and moves the gain. It returns the gain before and after, as factors.
 func (l *leveller) observe(x []float32) (from, to float32) {
 	from = float32(amplitude(l.gain))
 	energy := l.filter.energy(x)
-	l.observeFloor(energy)
+	l.floor.observe(energy)
 	l.sub += energy
 	l.ticks++
 	if l.ticks == levelSub {
@@ -71,16 +62,6 @@ func (l *leveller) observe(x []float32) (from, to float32) {
 	}
 	l.move()
 	return from, float32(amplitude(l.gain))
-}
-
-// observeFloor keeps the least energy of each part of the window.
-func (l *leveller) observeFloor(energy float64) {
-	part := l.floorN / floorTicks % floorParts
-	if l.floorN%floorTicks == 0 {
-		l.floor[part] = energy
-	}
-	l.floor[part] = min(l.floor[part], energy)
-	l.floorN++
 }
 
 // block remembers the last 400 ms if they are speech.
@@ -95,8 +76,7 @@ func (l *leveller) block() {
 	}
 	lufs := loudness(mean)
 	tooLoud := lufs+l.gain > l.target+gainLoud
-	contrast := lufs - loudness(slices.Min(l.floor[:])+1e-12)
-	if lufs < levelSilence || contrast < levelContrast && !tooLoud {
+	if lufs < levelSilence || lufs < l.floor.lufs()+levelContrast && !tooLoud {
 		return
 	}
 	l.blocks[l.heard%levelBlocks] = mean

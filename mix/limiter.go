@@ -7,6 +7,7 @@ const (
 	limitHold    = 30 * millisecond
 	limitRelease = 1.0 / (100 * millisecond)
 	limitWindow  = lookahead + limitHold
+	limitMargin  = 0.1 // dB below the ceiling: a finer meter than the one below finds peaks so much higher
 	peakTaps     = 12
 	peakDelay    = peakTaps / 2
 	peakSure     = 0.49 // of the ceiling: the coefficients' amounts add up to 2.03, so no lower samples make a peak above it
@@ -48,8 +49,9 @@ type limiter struct {
 	sum    float64 // of recent, whose mean is applied
 }
 
+// newLimiter returns a limiter to the ceiling in dBTP.
 func newLimiter(ceiling float64) limiter {
-	l := limiter{ceiling: float32(ceiling), loud: peakTaps, gain: 1, sum: lookahead}
+	l := limiter{ceiling: float32(amplitude(ceiling - limitMargin)), loud: peakTaps, gain: 1, sum: lookahead}
 	for i := range l.recent {
 		l.recent[i] = 1
 	}

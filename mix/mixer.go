@@ -79,7 +79,7 @@ func New(c Config) *Mixer {
 	return &Mixer{
 		config:  c,
 		memory:  map[string]leveller{},
-		limiter: newLimiter(amplitude(c.Ceiling)),
+		limiter: newLimiter(c.Ceiling),
 	}
 }
 
