@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -40,6 +41,7 @@ type fakeEdge struct {
 	shift  tape.Number                 // added to the clock
 	froms  []string                    // the query of each request that got sound
 	cut    chan struct{}               // closed to cut all lines
+	frozen chan struct{}               // closed to let all lines fall silent
 }
 
 func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
@@ -49,6 +51,7 @@ func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 		packets: tonePackets(t),
 		facts:   room.Facts{ID: testRoom, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live, LowDelay: lowDelay},
 		cut:     make(chan struct{}),
+		frozen:  make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/r/{room}", ListenPage(func(id room.ID) bool { return id == testRoom }))
@@ -64,6 +67,9 @@ func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 	e.happen(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: []room.PersonID{"p1"}})
 	e.happen(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: 12})
 	e.setState(room.Live)
+	for i := range e.events {
+		e.events[i].At = firstFrame // it has been so for a minute
+	}
 	return e
 }
 
@@ -141,6 +147,14 @@ func (e *fakeEdge) cutLines() {
 	e.cut = make(chan struct{})
 }
 
+// freezeLines lets all lines fall silent without closing them.
+func (e *fakeEdge) freezeLines() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.frozen)
+	e.frozen = make(chan struct{})
+}
+
 // requests returns the queries of the answers given so far.
 func (e *fakeEdge) requests() []string {
 	e.mu.Lock()
@@ -157,9 +171,13 @@ func full(after time.Duration) func(http.ResponseWriter) {
 	}
 }
 
+func writeProblem(w http.ResponseWriter, code string) {
+	problem.Write(w, problem.New(problem.Code(code), "This is a test."))
+}
+
 func (e *fakeEdge) live(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
-	refuse, cut, depth := e.refuse, e.cut, e.facts.Depth()
+	refuse, cut, frozen, depth := e.refuse, e.cut, e.frozen, e.facts.Depth()
 	next := e.nowLocked() - tape.Number(depth/tape.FrameDuration)
 	if from, err := strconv.ParseInt(r.FormValue("from"), 10, 64); err == nil {
 		if n := tape.Number(from); n <= e.nowLocked() && n >= e.nowLocked()-kept && n >= e.hole {
@@ -179,11 +197,11 @@ func (e *fakeEdge) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Epidaurus-Frame", fmt.Sprint(next))
 	body := fmp4.Init(codec.OpusPreSkip)
 	body = fmp4.AppendEvent(body, seatEvent(next, depth))
-	e.stream(w, cut, body, next)
+	e.stream(r.Context(), w, cut, frozen, body, next)
 }
 
 // stream writes fragments from next on until the room ends or the line is cut.
-func (e *fakeEdge) stream(w http.ResponseWriter, cut chan struct{}, body []byte, next tape.Number) {
+func (e *fakeEdge) stream(gone context.Context, w http.ResponseWriter, cut, frozen chan struct{}, body []byte, next tape.Number) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	first := true
@@ -211,6 +229,9 @@ func (e *fakeEdge) stream(w http.ResponseWriter, cut chan struct{}, body []byte,
 		select {
 		case <-cut:
 			panic(http.ErrAbortHandler)
+		case <-frozen:
+			<-gone.Done()
+			return
 		case <-tick.C:
 		}
 	}

@@ -1,17 +1,370 @@
 package web
 
 import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-func TestPlaysAfterOneTap(t *testing.T) {
+func TestPlayer(t *testing.T) {
+	b := browser(t)
+	for name, f := range map[string]func(*testing.T, context.Context){
+		"PlaysAfterOneTap":        testPlaysAfterOneTap,
+		"PlaysFromTheKeyboard":    testPlaysFromTheKeyboard,
+		"ShowsEventsAtTheirFrame": testShowsEventsAtTheirFrame,
+		"LowDelay":                testLowDelay,
+		"ResumesWithoutAGap":      testResumesWithoutAGap,
+		"JumpsOverAHole":          testJumpsOverAHole,
+		"SurvivesARestart":        testSurvivesARestart,
+		"FollowsANewClock":        testFollowsANewClock,
+		"ComesBackWhenFull":       testComesBackWhenFull,
+		"HearsTheEnd":             testHearsTheEnd,
+		"NoticesADeadLine":        testNoticesADeadLine,
+		"OffersTheWayToLive":      testOffersTheWayToLive,
+		"GivesUpAWait":            testGivesUpAWait,
+		"SaysWhatIsWrong":         testSaysWhatIsWrong,
+		"ForgetsWhatWasHeard":     testForgetsWhatWasHeard,
+		"ChangesLanguage":         testChangesLanguage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, b)
+		})
+	}
+}
+
+func testPlaysAfterOneTap(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, false)
-	p := open(t, browser(t), e.url())
+	p := open(t, b, e.url())
+	p.until(`document.getElementById("status").textContent`)
 	if n := len(e.requests()); n != 0 {
 		t.Fatalf("%d seats taken before the tap", n)
 	}
 	p.listen()
+	p.plays(3 * time.Second)
+	p.heardWithoutGap()
+	p.near(4 * time.Second)
+	if got := p.text("title"); got != e.facts.Title {
+		t.Errorf("title %q, want %q", got, e.facts.Title)
+	}
+	if got := p.text("facts"); !strings.Contains(got, "about 4 seconds behind the stage") || !strings.Contains(got, "12 seats taken") {
+		t.Errorf("facts are %q", got)
+	}
+	if got := eval[string](p, "navigator.mediaSession.metadata.artist"); got != "Ada Lovelace, Grace Hopper" {
+		t.Errorf("the lock screen names %q", got)
+	}
+	second := open(t, b, e.url())
+	second.listen()
+	second.plays(time.Second)
+	p.plays(time.Second)
+}
+
+func testPlaysFromTheKeyboard(t *testing.T, b context.Context) {
+	p := open(t, b, newFakeEdge(t, false).url())
+	p.do(chromedp.KeyEvent(kb.Tab))
+	if got := eval[string](p, "document.activeElement.id"); got != "listen" {
+		t.Fatalf("Tab leads to %q first", got)
+	}
+	if got := eval[string](p, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
+		t.Errorf("the focus is drawn %q", got)
+	}
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.until(`epidaurus.state === "listening" && epidaurus.frame > 0`)
+	p.do(chromedp.KeyEvent(kb.Tab))
+	p.do(chromedp.KeyEvent(" "))
+	p.until(`audio.muted && document.getElementById("mute").ariaPressed === "true" && document.getElementById("mute").ariaLabel === "Unmute"`)
+}
+
+// The name lights up when the ear gets to the frame, not when the event arrives four seconds earlier.
+func testShowsEventsAtTheirFrame(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	p.until(`document.querySelector("[data-id=p1].speaks")`)
+	eval[bool](p, `new MutationObserver(() => {
+		if (document.querySelector("[data-id=p2].speaks")) window.lit ??= epidaurus.frame;
+	}).observe(document.getElementById("people"), {subtree: true, attributes: true}), true`)
+	at := e.happen(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: []room.PersonID{"p2"}})
+	p.until("window.lit")
+	if late := eval[int64](p, "lit") - int64(at); late < 0 || late > 25 {
+		t.Errorf("shown %d frames after its frame was heard", late)
+	}
+	if eval[bool](p, `!!document.querySelector("[data-id=p1].speaks")`) {
+		t.Error("who stopped speaking is still lit")
+	}
+}
+
+func testLowDelay(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, true)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(6 * time.Second) // a slow start is made up for by playing a little faster
+	var behind []float64
+	for range 60 {
+		before := e.now()
+		ear := eval[int64](p, "epidaurus.frame")
+		behind = append(behind, (float64(before+e.now())/2-float64(ear))/tape.FramesPerSec)
+		p.plays(60 * time.Millisecond)
+	}
+	slices.Sort(behind)
+	median := behind[len(behind)/2]
+	t.Logf("behind the newest frame: median %.3f s, from %.3f to %.3f", median, behind[0], behind[len(behind)-1])
+	if median > 1 {
+		t.Errorf("the ear is %.3f s behind the newest frame", median)
+	}
+	p.heardWithoutGap()
+}
+
+func testResumesWithoutAGap(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	for i := range 2 {
+		p.plays(time.Second)
+		e.door(crash)
+		e.cutLines()
+		p.until(`epidaurus.state === "lost"`)
+		p.plays(1500 * time.Millisecond)
+		e.door(nil)
+		p.until(fmt.Sprintf(`epidaurus.state === "listening" && epidaurus.reconnects === %d`, i+1))
+	}
+	p.plays(5 * time.Second)
+	p.heardWithoutGap()
+	p.near(4 * time.Second)
+	froms := e.requests()
+	if len(froms) != 3 || froms[0] != "" || !strings.HasPrefix(froms[1], "from=2000") || !strings.HasPrefix(froms[2], "from=2000") {
+		t.Errorf("asked for %q", froms)
+	}
+	if n := eval[int](p, "audio.buffered.length"); n != 1 {
+		t.Errorf("the timeline is in %d pieces", n)
+	}
+}
+
+// An outage that outlasts the sound, and an edge that then knows less: on with what is said now.
+func testJumpsOverAHole(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, true)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(time.Second)
+	e.door(crash)
+	e.cutLines()
+	p.until("epidaurus.gaps === 1")
+	e.mu.Lock()
+	e.hole = e.nowLocked()
+	e.mu.Unlock()
+	e.door(nil)
+	p.until(`epidaurus.state === "listening"`)
 	p.plays(2 * time.Second)
-	t.Log(p.status())
+	p.near(room.LowDelayDepth)
+	if got := eval[int](p, "epidaurus.gaps"); got != 1 {
+		t.Errorf("%d gaps for one outage", got)
+	}
+}
+
+// The process dies, and another one listens on the same address a moment later.
+func testSurvivesARestart(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, true)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(time.Second)
+	address := e.Listener.Addr().String()
+	e.cutLines()
+	e.Close()
+	p.until(`epidaurus.state === "lost" && epidaurus.gaps === 1`)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &httptest.Server{Listener: l, Config: &http.Server{Handler: e.Config.Handler, ReadHeaderTimeout: time.Second}}
+	e.mu.Lock()
+	e.hole = e.nowLocked()
+	e.mu.Unlock()
+	again.Start()
+	t.Cleanup(func() {
+		e.cutLines()
+		again.Close()
+	})
+	p.until(`epidaurus.state === "listening" && epidaurus.reconnects === 1`)
+	p.plays(2 * time.Second)
+	p.near(room.LowDelayDepth)
+}
+
+func testFollowsANewClock(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, true)
+	p := open(t, b, e.url())
+	p.listen()
+	e.mu.Lock()
+	e.shift = -firstFrame / 2
+	for i := range e.events {
+		e.events[i].At -= firstFrame / 2
+	}
+	e.mu.Unlock()
+	e.cutLines()
+	p.until(fmt.Sprintf("epidaurus.frame > 0 && epidaurus.frame < %d", firstFrame))
+	p.plays(2 * time.Second)
+	p.near(room.LowDelayDepth)
+}
+
+func testComesBackWhenFull(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	const wait = 1500 * time.Millisecond
+	refused := make(chan time.Time, 8)
+	e.door(func(w http.ResponseWriter) {
+		refused <- time.Now()
+		full(wait)(w)
+	})
+	p := open(t, b, e.url())
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	first := <-refused
+	p.until(`epidaurus.state === "full"`)
+	if got := p.text("status"); got != "Every seat is taken." {
+		t.Errorf("status %q", got)
+	}
+	if got := p.text("retry"); got != "Trying again in 2 s" {
+		t.Errorf("retry %q", got)
+	}
+	if d := (<-refused).Sub(first); d < wait {
+		t.Errorf("came back after %v, was asked to wait %v", d, wait)
+	}
+	e.door(nil)
+	p.until(`epidaurus.state === "listening" && epidaurus.frame > 0 && !audio.paused`)
+	p.plays(time.Second)
+	p.heardWithoutGap()
+}
+
+func testHearsTheEnd(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(time.Second)
+	e.setState(room.Ended)
+	e.mu.Lock()
+	last := e.events[len(e.events)-1].At
+	e.mu.Unlock()
+	p.until(`epidaurus.state === "ended"`)
+	if ear := eval[int64](p, "epidaurus.frame"); ear < int64(last) {
+		t.Errorf("the ear stopped at frame %d, the room ended at %d", ear, last)
+	}
+	p.heardWithoutGap()
+	if got := p.text("status"); got != "This conversation has ended." {
+		t.Errorf("status %q", got)
+	}
+	if n := len(e.requests()); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// No byte and no close: a phone that moved to another network.
+func testNoticesADeadLine(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(time.Second)
+	e.freezeLines()
+	p.until(`epidaurus.reconnects === 1`)
+	p.plays(3 * time.Second)
+	p.heardWithoutGap()
+	p.near(4 * time.Second)
+}
+
+func testOffersTheWayToLive(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, true)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(time.Second)
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until(`epidaurus.state === "paused" && document.getElementById("status").textContent === "Paused. Your seat is kept."`)
+	p.until(`epidaurus.delay > 4`)
+	at := eval[int64](p, "epidaurus.frame")
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until(`!document.getElementById("golive").hidden`)
+	p.plays(time.Second)
+	if ear := eval[int64](p, "epidaurus.frame"); ear > at+150 {
+		t.Errorf("the pause was at frame %d, and a second later the ear is at %d", at, ear)
+	}
+	if got := p.text("golive"); !strings.HasSuffix(got, "behind · go live") {
+		t.Errorf("the way to live says %q", got)
+	}
+	p.do(chromedp.Click(chromedp.ID("golive")))
+	p.until(`document.getElementById("golive").hidden`)
+	p.plays(time.Second)
+	p.near(room.LowDelayDepth)
+}
+
+func testGivesUpAWait(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	e.door(full(time.Minute))
+	p := open(t, b, e.url())
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until(`epidaurus.state === "full" && document.getElementById("verb").textContent === "Cancel"`)
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until(`epidaurus.state === "ready"`)
+	e.door(nil)
+	p.listen()
+}
+
+func testSaysWhatIsWrong(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.URL+"/r/nowhere-abc?lang=fr")
+	p.until(`epidaurus.state === "unknown"`)
+	if got := p.text("status"); got != "Cette salle n’existe pas ici. Vérifiez le lien." {
+		t.Errorf("status %q", got)
+	}
+	for code, want := range map[string]string{
+		"room_ended": "This conversation has ended.", "removed": "You were removed from this room.", "room_unknown": "There is no such room here. Check the link.",
+		"room_not_open": "The doors are not open yet.", "internal": "The line broke. Coming back…",
+	} {
+		e.door(func(w http.ResponseWriter) { writeProblem(w, code) })
+		p := open(t, b, e.url())
+		p.do(chromedp.Click(chromedp.ID("listen")))
+		p.until(fmt.Sprintf("document.getElementById('status').textContent === %q", want))
+	}
+}
+
+// Hours of listening keep no more than some seconds in memory.
+func testForgetsWhatWasHeard(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	from := eval[float64](p, "audio.buffered.start(0)")
+	p.until(fmt.Sprintf("audio.buffered.start(0) > %f + 5", from))
+	p.heardWithoutGap()
+}
+
+func testChangesLanguage(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	p.do(chromedp.Click(chromedp.ID("language")))
+	p.until(`document.documentElement.lang === "fr" && document.getElementById("verb").textContent === "Pause" && location.search === "?lang=fr"`)
+	p.until(`document.getElementById("facts").textContent.includes("environ 4 secondes après la scène")`)
+	p.until(`document.querySelector("#people .role").textContent === "hôte"`)
+	p.plays(time.Second)
+	p.heardWithoutGap()
+}
+
+func (p *tab) heardWithoutGap() {
+	p.Helper()
+	if gaps := eval[int](p, "epidaurus.gaps"); gaps != 0 {
+		p.Errorf("%d gaps: %s", gaps, p.status())
+	}
+}
+
+// near waits until the ear is where it should be, which after a late start takes some seconds of playing a little faster.
+func (p *tab) near(depth time.Duration) {
+	p.Helper()
+	p.until(fmt.Sprintf("Math.abs(epidaurus.delay - %f) < 0.1", math.Abs(depth.Seconds())))
 }

@@ -3,7 +3,7 @@
 /** Nobody hears a voice that is 3 % fast or slow, when its pitch stays. */
 const GENTLE = 0.03;
 /** Off by less than OFF, the pace stays 1; once off, the ear is brought nearer than NEAR; half as fast from BRISK on. In s. */
-const OFF = 0.06, NEAR = 0.015, BRISK = 0.15;
+const OFF = 0.04, NEAR = 0.01, BRISK = 0.15;
 /** Further off than this is caught up by a jump, not by hurrying for minutes. */
 const JUMP = 1;
 /** How fast the estimate forgets a lucky early arrival: clocks differ by less, and paths change. */

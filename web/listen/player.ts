@@ -141,7 +141,8 @@ export class Player implements Ear, Listener {
 
   live(): void {
     this.behind = false;
-    if (this.begun) this.#jump();
+    this.#dry = true; // what is left out now is not missing
+    if (this.begun) this.#jump(this.audio.currentTime);
     this.play();
   }
 
@@ -249,27 +250,34 @@ export class Player implements Ear, Listener {
   /** Keeps the distance, and crosses what is missing. */
   #follow(): void {
     const { audio, sound } = this;
-    const now = performance.now() / 1000, ear = audio.currentTime;
-    const here = sound.until(ear) - ear;
-    if (here > 0.1) this.#dry = false;
-    else if (here < 0.02 && !this.#dry && !this.#finished) {
-      this.#dry = true;
-      this.gaps++;
-      this.changed();
-    }
     if (audio.seeking) return;
-    const next = sound.from(ear);
-    const missed = here < 0.02 && next !== undefined && next > ear + 0.02;
-    if (missed || (!this.behind && this.#pace.far(ear, now))) this.#jump();
+    const now = performance.now() / 1000, ear = audio.currentTime;
+    // Browsers stop a little before the last sample that they have.
+    const dry = audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    if (dry) this.#missing();
+    else this.#dry = false;
+    const next = sound.from(sound.until(ear));
+    if (dry && next !== undefined) this.#jump(next);
+    else if (!this.behind && this.#pace.far(ear, now)) this.#jump(ear);
     const rate = this.behind ? 1 : this.#pace.rate(ear, now);
     if (audio.playbackRate !== rate) audio.playbackRate = rate;
   }
 
-  /** Goes to where live is heard at the usual distance, or to the nearest sound after it that is here. */
-  #jump(): void {
+  /** The listener notices: once, until sound is heard again. The end is no gap. */
+  #missing(): void {
+    if (this.#dry || this.#finished) return;
+    this.#dry = true;
+    this.gaps++;
+    this.changed();
+  }
+
+  /** Goes to where live is heard at the usual distance, but not before `least`; to the nearest sound from there on that is here. */
+  #jump(least: number): void {
     const { audio, sound } = this;
     const goal = this.#pace.stage(performance.now() / 1000) - this.#pace.target;
-    const to = sound.from(Math.max(goal, audio.currentTime));
-    if (to !== undefined && to > audio.currentTime + 0.02) audio.currentTime = to;
+    const to = sound.from(Math.max(goal, least));
+    if (to === undefined || to < audio.currentTime + 0.02) return;
+    if (!audio.paused) this.#missing();
+    audio.currentTime = to;
   }
 }

@@ -7,8 +7,8 @@ declare global {
 
 const TYPES = ['audio/mp4; codecs="opus"', 'audio/mp4; codecs="Opus"'];
 
-/** Heard sound that is kept, in s: a hair more than a slow seek needs, so that hours of listening do not fill the memory. */
-const KEEP = 20;
+/** Heard sound is dropped when there is twice as much of it, in s: hours of listening do not fill the memory. */
+const KEEP = 10;
 
 /** What this browser plays in a MediaSource, if anything. */
 export function mediaSource(): { make: () => MediaSource; type: string } | undefined {
