@@ -15,9 +15,10 @@ type shape struct {
 type block struct {
 	reel *reel
 	rows []*row
-	turn tape.Number // the phase of the next newcomer
 	head tape.Number // how far the rows were served
 	over bool
+
+	admitted uint // newcomers so far: they take the phases in turn
 }
 
 // row is the seats of one section that share variant, container, cadence and phase: they get the same bytes at the same tick. It belongs

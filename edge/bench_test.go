@@ -1,0 +1,206 @@
+//go:build linux
+
+package edge
+
+import (
+	"net"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// bench is a section without its goroutine: the way to the hot path for benchmarks and allocation tests.
+type bench struct {
+	t       testing.TB
+	hub     *hub
+	section *section
+	far     []int   // the listeners' ends
+	near    []int32 // the section's
+	head    tape.Number
+	buf     []byte
+}
+
+// connect makes the sockets of one seat: the section's end, its descriptor, and the listener's descriptor.
+type connect func(testing.TB) (near seat, far int)
+
+// pairs connects by socket pairs, which need no network.
+func pairs(t testing.TB) (seat, int) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seat{conn: sectionEnd(pair[0]), fd: int32(pair[0])}, pair[1]
+}
+
+// loopback connects by TCP.
+func loopback(l *net.TCPListener) connect {
+	return func(t testing.TB) (seat, int) {
+		t.Helper()
+		far, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := l.Addr().(*net.TCPAddr)
+		err = unix.Connect(far, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = unix.SetNonblock(far, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := l.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := prepare(conn, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seat{conn: conn, fd: fd}, far
+	}
+}
+
+func newBench(t testing.TB, seats int, by connect) *bench {
+	t.Helper()
+	h := open(t, func(c *Config) { c.Sections = 1 })
+	b := &bench{t: t, head: 300, buf: make([]byte, 1<<16)}
+	h.record(300)
+	b.hub = h.edge.hubs[hubKey{harbour, tape.Floor}]
+	poll, err := newPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.section = &section{
+		poll: poll, now: h.edge.now, cadence: tape.PageFrames, maxBehind: 400, maxStuck: h.edge.config.MaxStuck,
+		taken: &h.edge.taken, done: make(chan struct{}),
+	}
+	t.Cleanup(func() {
+		b.section.cutAll()
+		for _, fd := range b.far {
+			unix.Close(fd)
+		}
+	})
+	for range seats {
+		near, far := by(t)
+		b.far, b.near = append(b.far, far), append(b.near, near.fd)
+		b.hub.seats.Add(1)
+		h.edge.taken.Add(1)
+		b.section.admit(arrival{seat: &near, reel: b.hub.reels[0], from: 300})
+	}
+	b.drain()
+	return b
+}
+
+// cadence plays as many frames as every seat gets one fragment for, and has the section do its turn after each.
+func (b *bench) cadence() {
+	for range tape.PageFrames {
+		b.hub.Frame(tape.Opus48, tape.Frame{N: b.head, Term: 1, Packet: voice})
+		b.head++
+		for _, ev := range b.section.poll.wait(0) {
+			b.section.attend(ev)
+		}
+		b.section.tick()
+	}
+}
+
+// drain empties the listeners' ends.
+func (b *bench) drain() {
+	for _, fd := range b.far {
+		for n := len(b.buf); n == len(b.buf); {
+			n, _ = unix.Read(fd, b.buf)
+		}
+	}
+}
+
+// voice is a packet of the usual size at 48 kbit/s.
+var voice = append([]byte{0xf8}, make([]byte, 119)...)
+
+// BenchmarkSeatWrite measures the CPU time of one write to one seat against a bare loop that writes the same bytes to the same
+// sockets, in turns. Both are the time of this thread, in which loopback's receiving side is included.
+func BenchmarkSeatWrite(b *testing.B) {
+	const seats = 4000
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	bench := newBench(b, seats, loopback(l))
+	bench.cadence()
+	fragment := bench.section.blocks[0].rows[0].press.sound(bench.head-tape.PageFrames, bench.head).framed
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	b.ReportAllocs()
+	var ours, bare time.Duration
+	var ratios []float64
+	for b.Loop() {
+		bench.drain()
+		start := threadTime(b)
+		bench.cadence()
+		mid := threadTime(b)
+		bench.drain()
+		again := threadTime(b)
+		for _, fd := range bench.near {
+			n, err := unix.Write(int(fd), fragment)
+			if err != nil || n != len(fragment) {
+				b.Fatalf("wrote %d of %d: %v", n, len(fragment), err)
+			}
+		}
+		end := threadTime(b)
+		ours += mid - start
+		bare += end - again
+		ratios = append(ratios, float64(mid-start)/float64(end-again))
+	}
+	slices.Sort(ratios)
+	writes := float64(seats * len(ratios))
+	b.ReportMetric(float64(ours)/writes, "ns/write")
+	b.ReportMetric(float64(bare)/writes, "ns/bare-write")
+	b.ReportMetric(ratios[len(ratios)/2], "median-ratio")
+	b.ReportMetric(float64(len(fragment)), "B/write")
+	if full := bench.section.tally.full.Load(); full > 0 {
+		b.Errorf("%d writes found a full socket: the figures are not of whole writes", full)
+	}
+}
+
+// threadTime is the CPU time that this thread has used, user and system.
+func threadTime(b *testing.B) time.Duration {
+	b.Helper()
+	var ts unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(ts.Nano())
+}
+
+// BenchmarkJoin measures what a section does for one newcomer, burst included, when many come at once.
+func BenchmarkJoin(b *testing.B) {
+	bench := newBench(b, 1, pairs)
+	b.ReportAllocs()
+	for b.Loop() {
+		near, far := pairs(b)
+		bench.hub.seats.Add(1)
+		bench.section.taken.Add(1)
+		bench.section.admit(arrival{seat: &near, reel: bench.hub.reels[0], depth: 4 * time.Second, from: -1})
+		bench.section.close(&near, &bench.section.tally.left)
+		unix.Close(far)
+	}
+}
+
+// BenchmarkFragment measures the making of one fragment.
+func BenchmarkFragment(b *testing.B) {
+	bench := newBench(b, 1, pairs)
+	p := bench.hub.reels[0].presses[mp4]
+	b.ReportAllocs()
+	from := tape.Number(0)
+	for b.Loop() {
+		p.sound(from, from+tape.PageFrames)
+		from = (from + 1) % 250
+	}
+}
