@@ -27,6 +27,7 @@ type scanner struct {
 	done    int   // bytes of the page that was returned last
 	skipped int64 // bytes that were no part of an intact page
 	found   bool  // at least one page
+	cut     bool  // what stood behind the last page looked like one that the end cut off
 }
 
 func newScanner(r io.Reader) *scanner {
@@ -46,10 +47,13 @@ func (s *scanner) next() (page, error) {
 			return page{}, err
 		}
 		if size > 0 {
-			s.done, s.found = size, true
+			s.done, s.found, s.cut = size, true, false
 			return p, nil
 		}
 		n, err := s.skip()
+		if errors.Is(err, io.EOF) && s.cut {
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			return page{}, err
 		}
@@ -65,7 +69,7 @@ func (s *scanner) peek() (page, int, error) {
 		return page{}, 0, nil
 	}
 	if err != nil {
-		return page{}, 0, cutShort(err, len(head))
+		return page{}, 0, s.short(err, len(head))
 	}
 	if head[4] != 0 { // version
 		return page{}, 0, nil
@@ -73,7 +77,7 @@ func (s *scanner) peek() (page, int, error) {
 	bodyAt := pageHead + int(head[offsetCount])
 	head, err = s.src.Peek(bodyAt)
 	if err != nil {
-		return page{}, 0, cutShort(err, len(head))
+		return page{}, 0, s.short(err, len(head))
 	}
 	size := bodyAt
 	for _, n := range head[pageHead:] {
@@ -81,7 +85,7 @@ func (s *scanner) peek() (page, int, error) {
 	}
 	all, err := s.src.Peek(size)
 	if err != nil {
-		return page{}, 0, cutShort(err, len(all))
+		return page{}, 0, s.short(err, len(all))
 	}
 	if !intact(all) {
 		return page{}, 0, nil
@@ -120,10 +124,11 @@ func intact(p []byte) bool {
 	return checksum(crc, p[offsetCRC+4:]) == le.Uint32(p[offsetCRC:])
 }
 
-// cutShort names the end of a stream after n bytes of something.
-func cutShort(err error, n int) error {
-	if errors.Is(err, io.EOF) && n > 0 {
-		return io.ErrUnexpectedEOF
+// short takes note of a source that ended after n bytes of what may be a page. It may also be junk with whole pages within.
+func (s *scanner) short(err error, n int) error {
+	if !errors.Is(err, io.EOF) {
+		return err
 	}
-	return err
+	s.cut = s.cut || n > 0
+	return nil
 }
