@@ -1,0 +1,164 @@
+// Package api answers the host's requests on the stage's port: the one-time link, rooms, invites, stage tokens and the end of a
+// room. docs/PROTOCOL.md ("The host's side") says what it promises, docs/openapi.json describes it for programs.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// TokenLife is how long a stage token is good for.
+const TokenLife = 7 * 24 * time.Hour
+
+// Sessions says who is host. Its errors wrap those of room.
+type Sessions interface {
+	// Redeem uses a link up and begins a session, both or neither, exactly once under concurrency: room.ErrLinkUnknown,
+	// room.ErrLinkUsed, room.ErrLinkExpired.
+	Redeem(ctx context.Context, link, session room.SecretHash, now time.Time) (room.HostID, error)
+	// Session returns whose session it is: room.ErrNotFound.
+	Session(ctx context.Context, session room.SecretHash, now time.Time) (room.HostID, error)
+}
+
+// Records keeps rooms and invites. What it has answered is on disk. Its errors wrap those of room.
+type Records interface {
+	RoomsOf(ctx context.Context, host room.HostID) ([]room.Record, error) // newest first
+	Room(ctx context.Context, id room.ID) (room.Record, error)            // room.ErrNotFound
+	AddRoom(ctx context.Context, r room.Record) error                     // room.ErrExists
+	DropRoom(ctx context.Context, id room.ID) error                       // also where there is none
+	// SetState may be called again with the state that is reached.
+	SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error
+	AddInvite(ctx context.Context, i room.Invite) error // room.ErrExists, room.ErrEnded, room.ErrManyInvites
+}
+
+// Rooms runs the rooms that are open.
+type Rooms interface {
+	Create(ctx context.Context, f room.Facts) error // opens the doors
+	End(ctx context.Context, id room.ID) error      // may be called again
+	Facts(id room.ID) (room.Facts, bool)            // false for rooms that are not open
+}
+
+// Config is what the handlers need. Every field is required.
+type Config struct {
+	Sessions Sessions
+	Records  Records
+	Rooms    Rooms
+	Key      *room.Key // signs stage tokens
+	Clock    func() time.Time
+	Rand     io.Reader // of cookies and IDs: crypto/rand
+	Log      *slog.Logger
+
+	// ListenURL and StageURL say how the one who asks, or whom they send a link to, reaches the two ports: scheme and host,
+	// without a slash at the end.
+	ListenURL func(*http.Request) string
+	StageURL  func(*http.Request) string
+}
+
+type api struct {
+	// immutable
+	cfg   Config
+	cross *http.CrossOriginProtection
+
+	claims limiter // has a lock of its own
+}
+
+// action answers a request; the error that it returns is written as a problem.
+type action func(w http.ResponseWriter, r *http.Request) error
+
+// methods are the actions on one address by method.
+type methods map[string]action
+
+// New returns the handler of everything under /api/. It may be used by many goroutines.
+func New(cfg Config) http.Handler {
+	a := &api{cfg: cfg, cross: http.NewCrossOriginProtection(), claims: limiter{every: claimEvery, burst: claimBurst}}
+	mux := http.NewServeMux()
+	for pattern, m := range a.routes() {
+		mux.Handle(pattern, a.serve(m))
+	}
+	mux.Handle("/api/", a.serve(nil))
+	return mux
+}
+
+func (a *api) routes() map[string]methods {
+	return map[string]methods{
+		"/api/claim":                {http.MethodPost: a.claim},
+		"/api/me":                   {http.MethodGet: a.me},
+		"/api/rooms":                {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
+		"/api/rooms/{room}":         {http.MethodGet: a.getRoom},
+		"/api/rooms/{room}/token":   {http.MethodPost: a.ownToken},
+		"/api/rooms/{room}/invites": {http.MethodPost: a.invite},
+		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom},
+	}
+}
+
+// serve checks origin and method, runs the action and writes its refusal.
+func (a *api) serve(m methods) http.Handler {
+	allowed := slices.Sorted(maps.Keys(m))
+	if m[http.MethodGet] != nil {
+		allowed = slices.Insert(allowed, 1, http.MethodHead)
+	}
+	allow := strings.Join(allowed, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		act, ok := m[method]
+		var err error
+		switch {
+		case m == nil:
+			err = problem.New(problem.NotFound, fmt.Sprintf("There is nothing at %s. docs/PROTOCOL.md lists what there is.", r.URL.Path))
+		case !ok:
+			w.Header().Set("Allow", allow)
+			err = problem.New(problem.MethodNotAllowed, fmt.Sprintf("This address takes %s.", allow))
+		case a.cross.Check(r) != nil:
+			err = problem.New(problem.Forbidden, "This request comes from a page of another site. Open the desk by its own link.")
+		default:
+			err = act(w, r)
+		}
+		if err != nil {
+			a.refuse(w, r, err)
+		}
+	})
+}
+
+// refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var p problem.Problem
+	if !errors.As(err, &p) {
+		level := slog.LevelError
+		if r.Context().Err() != nil {
+			level = slog.LevelInfo // who asked has left
+		}
+		a.cfg.Log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		p = problem.New(problem.Internal, "Something failed on the server. Try again; its log has the reason.")
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	problem.Write(w, p)
+}
+
+// sentence makes an error's words a sentence.
+func sentence(err error) string {
+	s := err.Error()
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// detached is a context for a change that is finished even when the one who asked for it leaves in the middle.
+func detached(r *http.Request) (context.Context, context.CancelFunc) {
+	const limit = 10 * time.Second
+	return context.WithTimeout(context.WithoutCancel(r.Context()), limit)
+}

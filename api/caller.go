@@ -1,0 +1,142 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+var errHostOnly = problem.New(problem.HostOnly,
+	"Only the host may do this. Open the host's link in this browser; \"epidaurus host-link\" on the server prints a new one.")
+
+// host returns whose browser asks.
+func (a *api) host(r *http.Request) (room.HostID, error) {
+	secret, ok := a.cookie(r)
+	if !ok {
+		return "", errHostOnly
+	}
+	host, err := a.cfg.Sessions.Session(r.Context(), secret.Hash(), a.cfg.Clock())
+	if errors.Is(err, room.ErrNotFound) {
+		return "", errHostOnly
+	}
+	return host, err
+}
+
+// visit is a request about one room by somebody who may know of it.
+type visit struct {
+	facts room.Facts
+	role  room.Role // of the caller, in this room
+
+	// byCookie: it is the room's host in her own browser, and hostPerson is who she is on stage. Otherwise it is a stage token.
+	byCookie   bool
+	hostPerson room.PersonID
+}
+
+// visit finds out who asks about the room in the address. A stage token counts before a cookie.
+func (a *api) visit(r *http.Request) (visit, error) {
+	id := room.ID(r.PathValue("room"))
+	if token, ok := bearer(r); ok {
+		return a.visitByToken(r, id, token)
+	}
+	return a.visitByCookie(r, id)
+}
+
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
+}
+
+// visitByToken asks the records only about rooms that are not open: what happens on stage does not wait for a database.
+func (a *api) visitByToken(r *http.Request, id room.ID, token string) (visit, error) {
+	grant, err := a.cfg.Key.Verify(token, a.cfg.Clock())
+	if err != nil {
+		return visit{}, tokenProblem(err)
+	}
+	if grant.Room != id {
+		return visit{}, problem.New(problem.TokenWrongRoom, "The token is for another room. Use the link of this room.")
+	}
+	facts, ok := a.cfg.Rooms.Facts(id)
+	if !ok {
+		record, err := a.cfg.Records.Room(r.Context(), id)
+		if err != nil {
+			return visit{}, roomProblem(id, err)
+		}
+		facts = record.Facts
+	}
+	if facts.IsRemoved(grant.Person) {
+		return visit{}, problem.New(problem.Removed, "You were removed from this room. Ask the host for a new link.")
+	}
+	return visit{facts: facts, role: grant.Role}, nil
+}
+
+func (a *api) visitByCookie(r *http.Request, id room.ID) (visit, error) {
+	host, err := a.host(r)
+	if err != nil {
+		return visit{}, err
+	}
+	if !id.Valid() {
+		return visit{}, roomProblem(id, room.ErrNotFound)
+	}
+	record, err := a.cfg.Records.Room(r.Context(), id)
+	if err == nil && record.Host != host {
+		err = room.ErrNotFound // another host's room is nobody's business
+	}
+	if err != nil {
+		return visit{}, roomProblem(id, err)
+	}
+	return visit{facts: a.current(record), role: room.Host, byCookie: true, hostPerson: record.HostPerson}, nil
+}
+
+// current is a room as it is now: what runs knows sooner than what is kept, but an end that is kept is final.
+func (a *api) current(record room.Record) room.Facts {
+	facts, ok := a.cfg.Rooms.Facts(record.Facts.ID)
+	if !ok || record.Facts.State == room.Ended {
+		return record.Facts
+	}
+	return facts
+}
+
+// may refuses whoever has none of these roles.
+func (v visit) may(what string, roles ...room.Role) error {
+	if slices.Contains(roles, v.role) {
+		return nil
+	}
+	return problem.New(problem.Forbidden, fmt.Sprintf("A %s may not %s. Ask the host.", v.role, what))
+}
+
+// open refuses rooms that have ended.
+func (v visit) open() error {
+	if v.facts.State == room.Ended {
+		return errRoomEnded
+	}
+	return nil
+}
+
+var errRoomEnded = problem.New(problem.RoomEnded, "The room has ended. Make a new one to go on talking.")
+
+func roomProblem(id room.ID, err error) error {
+	if errors.Is(err, room.ErrNotFound) {
+		return problem.New(problem.RoomUnknown, fmt.Sprintf("There is no room %.64q here. Check the link.", id))
+	}
+	return err
+}
+
+func tokenProblem(err error) error {
+	for _, known := range []struct {
+		err  error
+		code problem.Code
+	}{
+		{room.ErrTokenForged, problem.TokenForged},
+		{room.ErrTokenExpired, problem.TokenExpired},
+	} {
+		if errors.Is(err, known.err) {
+			return problem.New(known.code, sentence(known.err))
+		}
+	}
+	return problem.New(problem.TokenMalformed, sentence(room.ErrTokenMalformed))
+}

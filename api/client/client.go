@@ -1,0 +1,135 @@
+// Package client is a host's side of docs/PROTOCOL.md for programs: it claims a one-time link, makes rooms and invites people, as a
+// browser would.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+const (
+	timeout   = 10 * time.Second
+	maxAnswer = 1 << 20
+)
+
+// Client acts for one host. Its methods may be called from any goroutine.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// Room is a room as its host sees it.
+type Room struct {
+	ID        room.ID    `json:"id"`
+	Title     string     `json:"title"`
+	State     room.State `json:"state"`
+	ListenURL string     `json:"listen_url"`
+	DeskURL   string     `json:"desk_url"`
+}
+
+// Invite is a place on stage for one person.
+type Invite struct {
+	Person  room.PersonID `json:"person"`
+	Token   string        `json:"token"`
+	DeskURL string        `json:"desk_url"` // with the token
+	WHIPURL string        `json:"whip_url"` // without it
+}
+
+// Claim uses up a one-time link, such as http://localhost:8081/desk/#claim=…, and returns the client of its host.
+func Claim(ctx context.Context, link string) (*Client, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, fmt.Errorf("read the link: %w", err)
+	}
+	fragment, err := url.ParseQuery(u.Fragment)
+	if err != nil || fragment.Get("claim") == "" {
+		return nil, errors.New("this is no host's link: it has no #claim= in it")
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, fmt.Errorf("make a cookie jar: %w", err)
+	}
+	c := &Client{base: u.Scheme + "://" + u.Host, http: &http.Client{Jar: jar, Timeout: timeout}}
+	return c, c.post(ctx, "/api/claim", map[string]string{"secret": fragment.Get("claim")}, nil)
+}
+
+// CreateRoom makes a room and opens its doors.
+func (c *Client) CreateRoom(ctx context.Context, title, language string, lowDelay bool) (r Room, err error) {
+	err = c.post(ctx, "/api/rooms", map[string]any{"title": title, "lang": language, "low_delay": lowDelay}, &r)
+	return r, err
+}
+
+// Invite makes a place on stage.
+func (c *Client) Invite(ctx context.Context, id room.ID, name string, role room.Role) (i Invite, err error) {
+	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]string{"name": name, "role": string(role)}, &i)
+	return i, err
+}
+
+// Token is the host's own stage token.
+func (c *Client) Token(ctx context.Context, id room.ID) (string, error) {
+	var answer struct {
+		Token string `json:"token"`
+	}
+	err := c.post(ctx, "/api/rooms/"+string(id)+"/token", struct{}{}, &answer)
+	return answer.Token, err
+}
+
+// End ends a room.
+func (c *Client) End(ctx context.Context, id room.ID) error {
+	return c.post(ctx, "/api/rooms/"+string(id)+"/end", struct{}{}, nil)
+}
+
+func (c *Client) post(ctx context.Context, path string, body, answer any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("write the request: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("ask for %s: %w", path, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask for %s: %w", path, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", path, err)
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return refusal(resp, got)
+	}
+	if answer == nil {
+		return nil
+	}
+	err = json.Unmarshal(got, answer)
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// refusal is the problem that the server answered with.
+func refusal(resp *http.Response, body []byte) error {
+	var p struct {
+		Code   problem.Code `json:"code"`
+		Detail string       `json:"detail"`
+	}
+	if json.Unmarshal(body, &p) != nil || p.Code == "" {
+		return fmt.Errorf("the server answered %s", resp.Status)
+	}
+	return problem.Problem{Status: resp.StatusCode, Code: p.Code, Detail: p.Detail}
+}

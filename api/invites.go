@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// ownToken gives a host in her own browser the token that puts her on stage. It names the same person each time: a second tab takes
+// the first one's place.
+func (a *api) ownToken(w http.ResponseWriter, r *http.Request) error {
+	v, err := a.visit(r)
+	if err != nil {
+		return err
+	}
+	if !v.byCookie {
+		return errHostOnly
+	}
+	err = v.open()
+	if err != nil {
+		return err
+	}
+	err = readObject(w, r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct {
+		Token string `json:"token"`
+	}{a.sign(room.Grant{Room: v.facts.ID, Person: v.hostPerson, Role: room.Host})})
+}
+
+func (a *api) sign(g room.Grant) string {
+	g.Expires = a.cfg.Clock().Add(TokenLife).Unix()
+	return a.cfg.Key.Sign(g)
+}
+
+// inviteAnswer is all that a guest, or the guest's encoder, needs.
+type inviteAnswer struct {
+	Person  room.PersonID `json:"person"`
+	Role    room.Role     `json:"role"`
+	Name    string        `json:"name"`
+	Token   string        `json:"token"`
+	DeskURL string        `json:"desk_url"` // with the token behind #
+	WHIPURL string        `json:"whip_url"` // without it: encoders take the two apart
+}
+
+func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
+	v, err := a.visit(r)
+	if err != nil {
+		return err
+	}
+	err = v.may("invite", room.Host, room.CoHost)
+	if err != nil {
+		return err
+	}
+	err = v.open()
+	if err != nil {
+		return err
+	}
+	i := room.Invite{Room: v.facts.ID, Created: a.cfg.Clock()}
+	err = readObject(w, r, member{name: "name", into: &i.Name}, member{name: "role", into: (*string)(&i.Role)})
+	if err != nil {
+		return err
+	}
+	i.Name, err = room.CheckName(i.Name)
+	if err != nil {
+		return badRequest("%s", sentence(err))
+	}
+	err = v.mayInvite(i.Role)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := detached(r)
+	defer cancel()
+	i.Person, err = a.keepInvite(ctx, i)
+	if err != nil {
+		return err
+	}
+	token := a.sign(room.Grant{Room: i.Room, Person: i.Person, Role: i.Role, Name: i.Name})
+	return writeJSON(w, http.StatusCreated, inviteAnswer{
+		Person: i.Person, Role: i.Role, Name: i.Name, Token: token,
+		DeskURL: a.deskURL(r, i.Room) + "#" + token,
+		WHIPURL: a.cfg.StageURL(r) + "/r/" + string(i.Room) + "/whip",
+	})
+}
+
+// mayInvite lets nobody give away more than they have the disposal of: hosts make co-hosts, co-hosts do not.
+func (v visit) mayInvite(role room.Role) error {
+	switch role {
+	case room.Speaker:
+		return nil
+	case room.CoHost:
+		return v.may("invite a co-host", room.Host)
+	}
+	return badRequest("The member \"role\" has to be %q or %q.", room.Speaker, room.CoHost)
+}
+
+// keepInvite keeps an invite under a person's name that it finds.
+func (a *api) keepInvite(ctx context.Context, i room.Invite) (room.PersonID, error) {
+	for range nameTries {
+		chars, err := room.RandomChars(a.cfg.Rand, personChars)
+		if err != nil {
+			return "", err
+		}
+		i.Person = room.PersonID(chars)
+		err = a.cfg.Records.AddInvite(ctx, i)
+		switch {
+		case err == nil:
+			return i.Person, nil
+		case errors.Is(err, room.ErrEnded):
+			return "", errRoomEnded
+		case errors.Is(err, room.ErrManyInvites):
+			return "", problem.New(problem.TooMany, fmt.Sprintf("This room has invited %d people, and may not invite more.", room.MaxInvites))
+		case !errors.Is(err, room.ErrExists):
+			return "", roomProblem(i.Room, err)
+		}
+	}
+	return "", fmt.Errorf("find a name for the person: %w", room.ErrExists)
+}

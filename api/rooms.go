@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+const (
+	roomChars   = 6 // random characters in a room's ID: enough that links cannot be guessed from titles
+	personChars = 8
+	nameTries   = 4 // how often a random name that is taken is drawn again
+)
+
+// roomAnswer is a room as its host sees it.
+type roomAnswer struct {
+	ID        room.ID    `json:"id"`
+	Title     string     `json:"title"`
+	Language  string     `json:"lang"`
+	State     room.State `json:"state"`
+	LowDelay  bool       `json:"low_delay"`
+	Created   time.Time  `json:"created_at"`
+	EndedAt   time.Time  `json:"ended_at,omitzero"`
+	ListenURL string     `json:"listen_url"`
+	DeskURL   string     `json:"desk_url"`
+}
+
+func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
+	return roomAnswer{
+		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Created: f.Created, EndedAt: f.EndedAt,
+		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
+		DeskURL:   a.deskURL(r, f.ID),
+	}
+}
+
+// deskURL is made of an ID, which stands in addresses as it is.
+func (a *api) deskURL(r *http.Request, id room.ID) string {
+	return a.cfg.StageURL(r) + "/desk/" + string(id)
+}
+
+func (a *api) listRooms(w http.ResponseWriter, r *http.Request) error {
+	host, err := a.host(r)
+	if err != nil {
+		return err
+	}
+	records, err := a.cfg.Records.RoomsOf(r.Context(), host)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Rooms []roomAnswer `json:"rooms"`
+	}{make([]roomAnswer, len(records))}
+	for i, record := range records {
+		answer.Rooms[i] = a.answer(r, a.current(record))
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
+	host, err := a.host(r)
+	if err != nil {
+		return err
+	}
+	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
+	err = readObject(w, r,
+		member{name: "title", into: &facts.Title},
+		member{name: "lang", into: &facts.Language, optional: true},
+		member{name: "low_delay", into: &facts.LowDelay, optional: true})
+	if err != nil {
+		return err
+	}
+	facts.Title, err = room.CheckTitle(facts.Title)
+	if err != nil {
+		return badRequest("%s", sentence(err))
+	}
+	facts.Language, err = room.CheckLanguage(facts.Language)
+	if err != nil {
+		return badRequest("%s", sentence(err))
+	}
+	ctx, cancel := detached(r)
+	defer cancel()
+	facts.ID, err = a.open(ctx, host, facts)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/rooms/"+string(facts.ID))
+	return writeJSON(w, http.StatusCreated, a.answer(r, facts))
+}
+
+// open keeps a room and opens its doors, under a name that it finds; or it does neither.
+func (a *api) open(ctx context.Context, host room.HostID, facts room.Facts) (room.ID, error) {
+	person, err := room.RandomChars(a.cfg.Rand, personChars)
+	if err != nil {
+		return "", err
+	}
+	for range nameTries {
+		var random string
+		random, err = room.RandomChars(a.cfg.Rand, roomChars)
+		if err != nil {
+			return "", err
+		}
+		facts.ID = room.NewID(facts.Title, random)
+		err = a.cfg.Records.AddRoom(ctx, room.Record{Facts: facts, Host: host, HostPerson: room.PersonID(person)})
+		if errors.Is(err, room.ErrExists) {
+			continue
+		}
+		if err == nil {
+			err = a.cfg.Rooms.Create(ctx, facts)
+		}
+		if err == nil {
+			return facts.ID, nil
+		}
+		break
+	}
+	if errors.Is(err, room.ErrExists) {
+		return "", fmt.Errorf("find a name for the room: %w", err)
+	}
+	// A step that failed may be done all the same, and nobody has been told of the room.
+	err = fmt.Errorf("open the room: %w", err)
+	return "", errors.Join(err, a.cfg.Rooms.End(ctx, facts.ID), a.cfg.Records.DropRoom(ctx, facts.ID))
+}
+
+func (a *api) getRoom(w http.ResponseWriter, r *http.Request) error {
+	v, err := a.visit(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, a.answer(r, v.facts))
+}
+
+func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
+	v, err := a.visit(r)
+	if err != nil {
+		return err
+	}
+	err = v.may("end the room", room.Host)
+	if err != nil {
+		return err
+	}
+	err = readObject(w, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := detached(r)
+	defer cancel()
+	// Both are tried, whatever becomes of the other: the conversation ends even when that cannot be written down now. Each may be
+	// done again, so to ask once more mends what failed.
+	err = errors.Join(
+		a.cfg.Records.SetState(ctx, v.facts.ID, room.Ended, a.cfg.Clock()),
+		a.cfg.Rooms.End(ctx, v.facts.ID))
+	if err != nil {
+		return fmt.Errorf("end the room: %w", err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
