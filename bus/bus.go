@@ -116,6 +116,9 @@ func (b *Bus) openStores(ctx context.Context) error {
 	return b.watchFacts(ctx)
 }
 
+// Connected reports whether this node can hear and speak to others now.
+func (b *Bus) Connected() bool { return b.conn.IsConnected() }
+
 // Close ends the connection and the embedded server, and waits for both.
 func (b *Bus) Close() error {
 	var err error

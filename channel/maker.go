@@ -67,10 +67,9 @@ type Config struct {
 	Time     Time
 	Log      *slog.Logger
 
-	HoldAfter time.Duration          // how long the stage has to be empty before the hold sound returns
-	OnLive    func()                 // optional: the first voice was heard; called from the tick, must not block
-	OnLevels  func([]Level)          // optional: five times a second; called from the tick, must not block
-	OnFrame   func(next tape.Number) // optional: after each frame; called from the tick, must not block
+	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
+	OnLive    func()        // optional: the first voice was heard; called from the tick, must not block
+	OnLevels  func([]Level) // optional: five times a second; called from the tick, must not block
 }
 
 const (
@@ -100,6 +99,7 @@ type Maker struct {
 	pcm    []float32
 	packet []byte
 
+	begun  atomic.Int64 // the frame being made
 	frames atomic.Int64 // made, silence included
 	gaps   atomic.Int64 // frames declared as gaps
 }
@@ -121,8 +121,17 @@ func (m *Maker) SetPeople(people []room.Person) { m.events.setPeople(people) }
 // SetListening says how many seats are taken.
 func (m *Maker) SetListening(n int) { m.events.setListening(n) }
 
+// People is how many are on stage.
+func (m *Maker) People() int {
+	n, _ := m.events.stage()
+	return n
+}
+
 // Made is how many frames were made, and how many of them were gaps.
 func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Load() }
+
+// Now is the frame being made.
+func (m *Maker) Now() tape.Number { return tape.Number(m.begun.Load()) }
 
 // Run waits for the lease, makes the channel until the room has ended or ctx is done, and gives the lease back. When the lease is lost it
 // waits for it again.
@@ -241,15 +250,13 @@ func (m *Maker) tick(mono time.Duration) {
 	}
 	m.frames.Add(1)
 	m.next++
+	m.begun.Store(int64(m.next))
 	if m.next%levelsEvery == 0 && m.cfg.OnLevels != nil {
 		m.cfg.OnLevels(levels)
 	}
 	if m.next%observeEvery == 0 {
 		m.clock.Observe(mono, m.cfg.Time.Wall())
 		m.keeper.renew(m.next)
-	}
-	if m.cfg.OnFrame != nil {
-		m.cfg.OnFrame(m.next)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "github.com/thesyncim/gopus"
 	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
 	_ "golang.org/x/sync/errgroup"
 	_ "golang.org/x/tools/go/packages"
 	_ "modernc.org/sqlite"

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/BurntSushi/toml"
+	"github.com/alecthomas/kong"
+)
+
+// tomlFile reads a configuration file: keys are the names of flags. It is weaker than the environment and the command line.
+func tomlFile(r io.Reader) (kong.Resolver, error) {
+	values := map[string]any{}
+	_, err := toml.NewDecoder(r).Decode(&values)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration file: %w", err)
+	}
+	return configFile(values), nil
+}
+
+type configFile map[string]any
+
+// Validate refuses a key that no flag has: a misspelt setting must not pass for one that was set.
+func (f configFile) Validate(app *kong.Application) error {
+	var known []string
+	err := kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			known = append(known, flag.Name)
+		}
+		return next(nil)
+	})
+	if err != nil {
+		return err
+	}
+	for key := range f {
+		if !slices.Contains(known, key) {
+			return fmt.Errorf("configuration file: there is no setting %q; see epidaurus serve --help for all", key)
+		}
+	}
+	return nil
+}
+
+// Resolve gives a flag's value, unless the environment has one.
+func (f configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if _, set := os.LookupEnv(env); set {
+			return nil, nil
+		}
+	}
+	return f[flag.Name], nil
+}

@@ -1,0 +1,5 @@
+package main
+
+type listenCommand struct{}
+
+func (listenCommand) Run(*program) error { return nil }

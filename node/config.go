@@ -1,0 +1,132 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is everything that can be set. A value comes from, in rising order of strength: its default, the configuration file (TOML,
+// same names), the environment (EPIDAURUS_ and the name in capitals), the command line.
+type Config struct {
+	// Data holds all state: database, bus, keys, certificates. Default "data".
+	Data string `help:"Folder that holds all state." default:"data" placeholder:"DIR"`
+
+	// Listen is where listeners connect. Default ":8080".
+	Listen string `help:"Address of the listeners' port." default:":8080" placeholder:"ADDR"`
+	// Stage is where speakers and hosts connect: pages, WHIP, and media over TCP. Default ":8081".
+	Stage string `help:"Address of the stage's port: desk, WHIP, ICE over TCP." default:":8081" placeholder:"ADDR"`
+	// Media is the UDP address of all media. Default: the address of Stage.
+	Media string `help:"UDP address of all media. Default: the stage's." placeholder:"ADDR"`
+	// Private serves health, metrics and profiles. It must not be reachable from outside. Default "127.0.0.1:8082".
+	Private string `help:"Address of health, metrics and profiles; keep it private." default:"127.0.0.1:8082" placeholder:"ADDR"`
+
+	// PublicURL is how listeners reach Listen, as it stands in links. Default: http://localhost and the port of Listen.
+	PublicURL string `name:"public-url" help:"How listeners reach us, as it stands in links." placeholder:"URL"`
+	// StageURL is how speakers reach Stage, as it stands in links. Default: http://localhost and the port of Stage.
+	StageURL string `name:"stage-url" help:"How speakers reach the stage, as it stands in links." placeholder:"URL"`
+	// Advertise lists the IP addresses at which speakers' media reach this machine. Default: the machine's own.
+	Advertise []string `help:"IP addresses for speakers' media, where they differ from the machine's own (NAT)." placeholder:"IP"`
+
+	// StageTLS is "auto" (plain for localhost, TLS for everybody else: a browser gives no microphone without) or "off" (a proxy in front
+	// speaks TLS). Default "auto".
+	StageTLS string `name:"stage-tls" help:"auto: TLS for everybody but localhost; off: a proxy in front does it." default:"auto" enum:"auto,off"`
+	// TLSCert and TLSKey are PEM files. Default: a self-signed certificate in Data.
+	TLSCert string `name:"tls-cert" help:"Certificate of the stage's port (PEM). Default: self-signed." placeholder:"FILE"`
+	TLSKey  string `name:"tls-key" help:"Key of the certificate (PEM)." placeholder:"FILE"`
+
+	// HoldSound is what listeners hear before the first word: a WAV or Ogg Opus file. Default: one that comes with the program.
+	HoldSound string `help:"What is heard before the first word: WAV or Ogg Opus." placeholder:"FILE"`
+	// HoldAfter is how long the stage has to be empty before the hold sound returns. Default 30s.
+	HoldAfter time.Duration `help:"How long the stage is empty before the hold sound returns." default:"30s"`
+	// Complexity of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many. Default 10.
+	Complexity int `help:"Of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many." default:"10"`
+	// MaxSeats bounds the seats of this edge. Default 0: by the limit of open files.
+	MaxSeats int `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
+}
+
+// Validate says what is wrong, before anything is opened.
+func (c *Config) Validate() error {
+	var errs []error
+	check := func(name string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if c.Data == "" {
+		check("data", errors.New("name a folder"))
+	}
+	for _, a := range []struct{ name, addr string }{
+		{"listen", c.Listen}, {"stage", c.Stage}, {"private", c.Private}, {"media", c.Media},
+	} {
+		if a.addr != "" || a.name != "media" {
+			check(a.name, checkAddress(a.addr))
+		}
+	}
+	check("public-url", checkURL(c.PublicURL))
+	check("stage-url", checkURL(c.StageURL))
+	for _, a := range c.Advertise {
+		_, err := netip.ParseAddr(a)
+		if err != nil {
+			check("advertise", fmt.Errorf("%q is no IP address: write one such as 203.0.113.7", a))
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		check("tls-cert", errors.New("certificate and key go together: set both tls-cert and tls-key"))
+	}
+	if c.StageTLS == "off" && c.TLSCert != "" {
+		check("stage-tls", errors.New("it is off, and a certificate is given: leave out one of them"))
+	}
+	for _, f := range []struct{ name, file string }{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound}} {
+		if f.file == "" {
+			continue
+		}
+		_, err := os.Stat(f.file)
+		check(f.name, err)
+	}
+	if c.Complexity < 0 || c.Complexity > 10 {
+		check("complexity", fmt.Errorf("%d is outside 0 to 10", c.Complexity))
+	}
+	if c.HoldAfter <= 0 {
+		check("hold-after", fmt.Errorf("%v is not a time to wait: write one such as 30s", c.HoldAfter))
+	}
+	if c.MaxSeats < 0 {
+		check("max-seats", fmt.Errorf("%d: write 0 or more", c.MaxSeats))
+	}
+	return errors.Join(errs...)
+}
+
+func checkAddress(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return fmt.Errorf("%q is no address: write one such as :8080 or 127.0.0.1:8080", addr)
+	}
+	return nil
+}
+
+func checkURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return fmt.Errorf("%q is no address of ours: write one such as https://live.example.org, without a path", s)
+	}
+	return nil
+}
+
+// advertised is the parsed form of Advertise.
+func (c *Config) advertised() []netip.Addr {
+	var addrs []netip.Addr
+	for _, a := range c.Advertise {
+		if ip, err := netip.ParseAddr(a); err == nil {
+			addrs = append(addrs, ip)
+		}
+	}
+	return addrs
+}

@@ -1,0 +1,83 @@
+package node
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/epidaurus-live/epidaurus/edge"
+)
+
+// metrics are what Prometheus reads. Nothing is labelled by room or listener: their number is not ours to bound.
+func (n *Node) metrics() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{n})
+	return reg
+}
+
+// collector reads all counters of one moment together.
+type collector struct{ node *Node }
+
+type counter struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(edge.Stats) float64
+}
+
+func edgeCounter(name, help string, value func(edge.Stats) float64) counter {
+	return counter{prometheus.NewDesc("epidaurus_edge_"+name, help, nil, nil), prometheus.CounterValue, value}
+}
+
+func edgeGauge(name, help string, value func(edge.Stats) float64) counter {
+	return counter{prometheus.NewDesc("epidaurus_edge_"+name, help, nil, nil), prometheus.GaugeValue, value}
+}
+
+var (
+	edgeCounters = []counter{
+		edgeGauge("seats", "Seats taken now.", func(s edge.Stats) float64 { return float64(s.Seats) }),
+		edgeGauge("seats_max", "Seats that this edge gives at most.", func(s edge.Stats) float64 { return float64(s.MaxSeats) }),
+		edgeCounter("joins_offered_total", "Requests for a seat.", func(s edge.Stats) float64 { return float64(s.Offered) }),
+		edgeCounter("joins_seated_total", "Seats given.", func(s edge.Stats) float64 { return float64(s.Seated) }),
+		edgeCounter("seats_left_total", "Seats given up by listeners or their network.", func(s edge.Stats) float64 { return float64(s.Left) }),
+		edgeCounter("seats_ended_total", "Seats closed properly at the end of their room.", func(s edge.Stats) float64 { return float64(s.Ended) }),
+		edgeCounter("seats_stuck_total", "Seats closed because they took nothing.", func(s edge.Stats) float64 { return float64(s.Stuck) }),
+		edgeCounter("seats_cut_total", "Seats cut by this edge.", func(s edge.Stats) float64 { return float64(s.Cut + s.Talkative) }),
+		edgeCounter("bytes_out_total", "Bytes handed to the kernel for seats.", func(s edge.Stats) float64 { return float64(s.BytesOut) }),
+		edgeCounter("bytes_in_total", "Bytes that seats sent and that were thrown away.", func(s edge.Stats) float64 { return float64(s.BytesIn) }),
+		edgeCounter("writes_total", "Writes to seats.", func(s edge.Stats) float64 { return float64(s.Writes) }),
+		edgeCounter("writes_full_total", "Writes that found the socket full.", func(s edge.Stats) float64 { return float64(s.Full) }),
+		edgeCounter("gaps_total", "Times that a seat stayed behind and was given silence.", func(s edge.Stats) float64 { return float64(s.Gaps) }),
+		edgeCounter("frames_lost_total", "Frames that never reached this edge.", func(s edge.Stats) float64 { return float64(s.Lost) }),
+		edgeCounter("ticks_total", "Ticks of all sections.", func(s edge.Stats) float64 { return float64(s.Ticks) }),
+		edgeCounter("ticks_late_seconds_total", "By how much ticks came late, together.", func(s edge.Stats) float64 { return s.Late.Seconds() }),
+		edgeGauge("tick_worst_late_seconds", "The latest tick of the last second.", func(s edge.Stats) float64 { return s.WorstLate.Seconds() }),
+	}
+	refusedDesc = prometheus.NewDesc("epidaurus_edge_joins_refused_total", "Requests refused a seat, by reason.", []string{"reason"}, nil)
+	roomsDesc   = prometheus.NewDesc("epidaurus_rooms_open", "Rooms whose channel is made by this node.", nil, nil)
+	framesDesc  = prometheus.NewDesc("epidaurus_channel_frames_total", "Frames made by this node in its open rooms, gaps included.", nil, nil)
+	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
+)
+
+// Describe lists what there is.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, e := range edgeCounters {
+		ch <- e.desc
+	}
+	for _, d := range []*prometheus.Desc{refusedDesc, roomsDesc, framesDesc, gapsDesc} {
+		ch <- d
+	}
+}
+
+// Collect reads it.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	s := c.node.edge.Stats()
+	for _, e := range edgeCounters {
+		ch <- prometheus.MustNewConstMetric(e.desc, e.kind, e.value(s))
+	}
+	for reason, count := range s.Refused {
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(count), string(reason))
+	}
+	rooms, frames, gaps := c.node.rooms.made()
+	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
+	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))
+	ch <- prometheus.MustNewConstMetric(gapsDesc, prometheus.CounterValue, float64(gaps))
+}

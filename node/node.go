@@ -1,0 +1,290 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/edge"
+	"github.com/epidaurus-live/epidaurus/internal/clock"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/stage"
+	"github.com/epidaurus-live/epidaurus/store"
+)
+
+// Node is everything in one process: stage, mix, bus, edge and the host's side. Open starts it, Close ends it in order.
+type Node struct {
+	// immutable once open
+	cfg   Config
+	log   *slog.Logger
+	data  *dataDir
+	store *store.Store
+	bus   *bus.Bus
+	rooms *rooms
+	stage *stage.Stage
+	edge  *edge.Edge
+
+	listenersURL string
+	stageURL     string
+	privateAddr  string
+
+	servers   []*http.Server
+	unwatch   func()
+	counting  context.CancelFunc
+	running   sync.WaitGroup
+	failed    chan error // a server that stopped by itself
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open checks the configuration, then starts everything: state first, ports last. What was opened is closed again on error.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Node, err error) {
+	err = cfg.Validate()
+	if err != nil {
+		return nil, fmt.Errorf("the configuration is wrong: %w", err)
+	}
+	n := &Node{cfg: cfg, log: log, failed: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	ports, err := openPorts(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer ports.closeUnused()
+	err = n.openState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = n.openParts(ports)
+	if err != nil {
+		return nil, err
+	}
+	err = n.openRooms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n, n.serve(ports)
+}
+
+// openState opens what survives a restart.
+func (n *Node) openState(ctx context.Context) (err error) {
+	n.data, err = openDataDir(n.cfg.Data)
+	if err != nil {
+		return err
+	}
+	name, err := n.data.nodeName()
+	if err != nil {
+		return err
+	}
+	n.store, err = store.Open(ctx, n.data.path)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	n.bus, err = bus.Open(ctx, bus.Config{Dir: n.data.file("bus"), Node: name, Log: n.log.With("part", "bus")})
+	return err
+}
+
+// openParts makes stage, mix and edge, and connects them.
+func (n *Node) openParts(p *ports) (err error) {
+	hold, err := n.cfg.holdSound()
+	if err != nil {
+		return err
+	}
+	n.listenersURL = n.cfg.PublicURL
+	if n.listenersURL == "" {
+		n.listenersURL = localURL(p.listen)
+	}
+	n.stageURL = n.cfg.StageURL
+	if n.stageURL == "" {
+		n.stageURL = localURL(p.stage)
+	}
+	n.rooms = &rooms{
+		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
+		open: map[room.ID]*runningRoom{}, turns: map[room.ID]chan struct{}{},
+	}
+	n.stage, err = stage.New(stage.Config{
+		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
+		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
+		ListenURL: n.RoomURL,
+		Media:     p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
+	})
+	if err != nil {
+		return err
+	}
+	n.rooms.stage = n.stage
+	n.edge, err = edge.New(edge.Config{
+		Rooms: n.bus, Feed: n.bus, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
+	})
+	return err
+}
+
+// openRooms tells the bus what the store knows, and starts what is open.
+func (n *Node) openRooms(ctx context.Context) error {
+	kept, err := n.store.Rooms(ctx)
+	if err != nil {
+		return fmt.Errorf("read the rooms: %w", err)
+	}
+	for _, r := range kept {
+		f := r.Facts
+		if known, ok := n.bus.Facts(f.ID); ok {
+			f = merge(f, known)
+		}
+		err = n.bus.PutFacts(ctx, f)
+		if err != nil {
+			return err
+		}
+	}
+	n.unwatch = n.bus.WatchFacts(func(f room.Facts) {
+		n.rooms.follow(f)
+		if f.State != room.Ended {
+			err := n.edge.Open(f.ID)
+			if err != nil {
+				n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
+			}
+		}
+	})
+	ctx, n.counting = context.WithCancel(context.Background())
+	n.running.Go(func() { n.count(ctx) })
+	return nil
+}
+
+// merge joins what the store and the bus know about a room: whichever could not be written last time lags behind.
+func merge(stored, known room.Facts) room.Facts {
+	if room.Step(stored.State, known.State) == nil {
+		stored.State, stored.EndedAt = known.State, known.EndedAt
+	}
+	for _, p := range known.Removed {
+		if !stored.IsRemoved(p) {
+			stored.Removed = append(stored.Removed, p)
+		}
+	}
+	return stored
+}
+
+// count tells once a second how many seats this edge has, and the rooms how many all edges have.
+func (n *Node) count(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		seats := map[room.ID]int{}
+		for _, id := range n.rooms.ids() {
+			seats[id] = n.edge.Seats(id)
+		}
+		err := n.bus.PublishSeats(seats)
+		if err != nil {
+			n.log.Warn("seats were not counted", "error", err)
+		}
+		n.rooms.count()
+	}
+}
+
+// RoomURL is where a room is heard.
+func (n *Node) RoomURL(id room.ID) string { return n.listenersURL + "/r/" + string(id) }
+
+// ListenersURL is where listeners connect, without a slash at the end.
+func (n *Node) ListenersURL() string { return n.listenersURL }
+
+// StageURL is where speakers and hosts connect, without a slash at the end.
+func (n *Node) StageURL() string { return n.stageURL }
+
+// PrivateURL is where health and metrics are, without a slash at the end.
+func (n *Node) PrivateURL() string { return "http://" + n.privateAddr }
+
+// Failed gives the error of a part that stopped by itself: the node should be closed then.
+func (n *Node) Failed() <-chan error { return n.failed }
+
+// Close ends everything in order: nobody new, the stage, the channels to their last frame, the seats, then the state. When ctx is done
+// before that, what is left is cut.
+func (n *Node) Close(ctx context.Context) error {
+	n.closeOnce.Do(func() { n.closeErr = n.close(ctx) })
+	return n.closeErr
+}
+
+func (n *Node) close(ctx context.Context) error {
+	var errs []error
+	add := func(err error) { errs = append(errs, err) }
+	shut := n.shutServers(ctx)
+	if n.stage != nil {
+		add(n.stage.Close(ctx)) // ends the event streams, which the servers wait for
+	}
+	if n.unwatch != nil {
+		n.unwatch()
+		n.counting()
+	}
+	if n.rooms != nil {
+		n.rooms.close()
+	}
+	if n.edge != nil {
+		add(n.edge.Close(ctx))
+	}
+	add(shut())
+	n.running.Wait()
+	if n.bus != nil {
+		add(n.bus.Close())
+	}
+	if n.store != nil {
+		add(n.store.Close())
+	}
+	if n.data != nil {
+		add(n.data.close())
+	}
+	return errors.Join(errs...)
+}
+
+// shutServers closes the ports and begins to wait for the requests under way; the returned function ends the waiting.
+func (n *Node) shutServers(ctx context.Context) (wait func() error) {
+	var group errgroup.Group
+	for _, s := range n.servers {
+		group.Go(func() error {
+			err := s.Shutdown(ctx)
+			if err != nil {
+				err = errors.Join(err, s.Close())
+			}
+			return err
+		})
+	}
+	return group.Wait
+}
+
+func localURL(ln net.Listener) string {
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		return "http://" + ln.Addr().String()
+	}
+	return "http://localhost:" + strings.TrimSpace(port)
+}
+
+// RoomStats is what a room looks like from this node.
+type RoomStats struct {
+	Seats    int   // on all edges
+	Speakers int   // on stage
+	Frames   int64 // made, gaps included
+	Gaps     int64 // frames that were declared silent
+}
+
+// RoomStats counts a room that is open here; it is zero for others.
+func (n *Node) RoomStats(id room.ID) RoomStats {
+	running := n.rooms.running(id)
+	if running == nil {
+		return RoomStats{}
+	}
+	frames, gaps := running.maker.Made()
+	return RoomStats{Seats: n.bus.Seats(id), Speakers: running.maker.People(), Frames: frames, Gaps: gaps}
+}

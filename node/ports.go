@@ -1,0 +1,107 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+)
+
+// ports are opened first, so that a taken one is told before anything else happens.
+type ports struct {
+	listen  net.Listener
+	stage   net.Listener
+	private net.Listener
+	media   net.PacketConn
+}
+
+func openPorts(cfg Config) (_ *ports, err error) {
+	p := &ports{}
+	defer func() {
+		if err != nil {
+			p.closeUnused()
+		}
+	}()
+	p.listen, err = openTCP("listen", cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	p.stage, err = openTCP("stage", cfg.Stage)
+	if err != nil {
+		return nil, err
+	}
+	p.private, err = openTCP("private", cfg.Private)
+	if err != nil {
+		return nil, err
+	}
+	media := cfg.Media
+	if media == "" {
+		media, err = mediaAddress(cfg.Stage, p.stage)
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.media, err = net.ListenPacket("udp", media)
+	if err != nil {
+		return nil, portError("media", media, err)
+	}
+	return p, nil
+}
+
+// mediaAddress is the stage's address, with the port that it really got.
+func mediaAddress(stage string, ln net.Listener) (string, error) {
+	host, _, err := net.SplitHostPort(stage)
+	if err != nil {
+		return "", fmt.Errorf("stage: %w", err)
+	}
+	tcp, ok := ln.Addr().(*net.TCPAddr)
+	if !ok {
+		return "", fmt.Errorf("stage: %v is no TCP address", ln.Addr())
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port)), nil
+}
+
+func openTCP(flag, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, portError(flag, addr, err)
+	}
+	return ln, nil
+}
+
+func portError(flag, addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("another program uses %s: stop it, or choose another address with --%s", addr, flag)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("this user may not open %s: choose a port above 1023 with --%s, or allow it (setcap cap_net_bind_service)", addr, flag)
+	}
+	return fmt.Errorf("open %s (--%s): %w", addr, flag, err)
+}
+
+// takeMedia gives the media socket to its new owner.
+func (p *ports) takeMedia() net.PacketConn {
+	m := p.media
+	p.media = nil
+	return m
+}
+
+// take gives a listener to its new owner.
+func take(ln *net.Listener) net.Listener {
+	l := *ln
+	*ln = nil
+	return l
+}
+
+// closeUnused closes what was given to nobody.
+func (p *ports) closeUnused() {
+	for _, ln := range []net.Listener{p.listen, p.stage, p.private} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+	if p.media != nil {
+		_ = p.media.Close()
+	}
+}

@@ -1,0 +1,311 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/channel"
+	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/clock"
+	"github.com/epidaurus-live/epidaurus/mix"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/stage"
+	"github.com/epidaurus-live/epidaurus/store"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// rooms runs the mix and the maker of every room that is open on this node.
+type rooms struct {
+	// immutable
+	bus        *bus.Bus
+	log        *slog.Logger
+	hold       []float32
+	holdAfter  time.Duration
+	complexity int
+	store      *store.Store
+
+	// owned by the node: set before the first room opens
+	stage *stage.Stage
+
+	makers sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool                      // guarded by mu
+	open   map[room.ID]*runningRoom  // guarded by mu
+	turns  map[room.ID]chan struct{} // guarded by mu; one change to a room's facts at a time
+
+	framesBefore, gapsBefore int64 // guarded by mu; of makers that have ended
+}
+
+// runningRoom is a room whose channel is being made.
+type runningRoom struct {
+	mixer  *mix.Mixer
+	maker  *channel.Maker
+	cancel context.CancelFunc
+}
+
+// storeTimeout bounds what waits for the database.
+const storeTimeout = 5 * time.Second
+
+// follow starts a room's maker when the room is there, and tells it what has changed.
+func (r *rooms) follow(f room.Facts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if running := r.open[f.ID]; running != nil {
+		running.maker.SetFacts(f)
+		r.stage.Refresh(f.ID)
+		return
+	}
+	if f.State == room.Ended || r.closed {
+		return
+	}
+	running, err := r.newRoom(f)
+	if err != nil {
+		r.log.Error("the room cannot be heard", "room", f.ID, "error", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	running.cancel = cancel
+	r.open[f.ID] = running
+	r.makers.Go(func() { r.run(ctx, f.ID, running) })
+}
+
+func (r *rooms) run(ctx context.Context, id room.ID, running *runningRoom) {
+	defer running.cancel()
+	err := running.maker.Run(ctx)
+	if err != nil {
+		r.log.Error("the channel is not made any more", "room", id, "error", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, id)
+	frames, gaps := running.maker.Made()
+	r.framesBefore, r.gapsBefore = r.framesBefore+frames, r.gapsBefore+gaps
+}
+
+func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
+	mixer := mix.New(mix.Config{NewDecoder: func() (mix.Decoder, error) { return codec.NewOpusDecoder() }})
+	mixer.SetHold(r.hold)
+	encoders := map[tape.Variant]channel.Encoder{}
+	for _, v := range tape.Variants {
+		cfg := codec.ForVariant(v)
+		cfg.Complexity = r.complexity
+		encoder, err := codec.NewOpusEncoder(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("make the encoder of %s: %w", v, err)
+		}
+		encoders[v] = encoder
+	}
+	running := &runningRoom{mixer: mixer}
+	running.maker = channel.NewMaker(channel.Config{
+		Room: f.ID, Channel: tape.Floor, Bus: r.bus,
+		Acquire: func(ctx context.Context) (channel.Lease, error) {
+			return r.bus.Acquire(ctx, f.ID, tape.Floor)
+		},
+		Mix: &mixLevels{Mixer: mixer}, Encoders: encoders, Time: clock.Machine{}, Log: r.log, HoldAfter: r.holdAfter,
+		OnLive:   func() { r.goLive(f.ID) },
+		OnLevels: func(levels []channel.Level) { r.stage.SetLevels(f.ID, stageLevels(levels)) },
+	}, f)
+	return running, nil
+}
+
+// goLive is called from the tick: what it changes is told and stored elsewhere.
+func (r *rooms) goLive(id room.ID) {
+	r.makers.Go(func() {
+		ctx := context.Background()
+		err := r.change(ctx, id, func(f *room.Facts) error {
+			if f.State == room.Doors {
+				f.State = room.Live
+			}
+			return nil
+		})
+		err = errors.Join(err, r.store.SetState(ctx, id, room.Live, time.Now()))
+		if err != nil {
+			r.log.Error("the room is live, but that could not be kept", "room", id, "error", err)
+		}
+	})
+}
+
+// Create opens a room that the store has: from now on its channel is made.
+func (r *rooms) Create(ctx context.Context, f room.Facts) error { return r.bus.PutFacts(ctx, f) }
+
+// End ends a room: for the people on stage at once, for listeners after the last word. To have ended already is no error.
+func (r *rooms) End(ctx context.Context, id room.ID) error {
+	at := time.Now().UTC()
+	err := r.change(ctx, id, func(f *room.Facts) error {
+		if f.State == room.Ended {
+			return nil
+		}
+		err := room.Step(f.State, room.Ended)
+		f.State, f.EndedAt = room.Ended, at
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.stage.EndRoom(id)
+	return nil
+}
+
+// Facts is what is known about a room.
+func (r *rooms) Facts(id room.ID) (room.Facts, bool) { return r.bus.Facts(id) }
+
+// remove makes a person's token void. It is done even when it cannot be stored.
+func (r *rooms) remove(id room.ID, p room.PersonID) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	err := r.change(ctx, id, func(f *room.Facts) error {
+		if !f.IsRemoved(p) {
+			f.Removed = append(slices.Clone(f.Removed), p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = r.store.RemovePerson(ctx, id, p, time.Now())
+	if err != nil {
+		r.log.Error("a person was removed, but that could not be kept: after a restart the link works again", "room", id, "person", p, "error", err)
+	}
+	return nil
+}
+
+// change changes what all nodes know about a room, one change at a time.
+func (r *rooms) change(ctx context.Context, id room.ID, change func(*room.Facts) error) error {
+	release, err := r.exclusive(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer release()
+	f, ok := r.bus.Facts(id)
+	if !ok {
+		return room.ErrNotFound
+	}
+	err = change(&f)
+	if err != nil {
+		return err
+	}
+	return r.bus.PutFacts(ctx, f)
+}
+
+func (r *rooms) exclusive(ctx context.Context, id room.ID) (release func(), err error) {
+	r.mu.Lock()
+	turn := r.turns[id]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		r.turns[id] = turn
+	}
+	r.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// running is the room as it is made here, or nil.
+func (r *rooms) running(id room.ID) *runningRoom {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open[id]
+}
+
+// frame is the number of the frame that the room's channel makes now.
+func (r *rooms) frame(id room.ID) tape.Number {
+	if running := r.running(id); running != nil {
+		return running.maker.Now()
+	}
+	return 0
+}
+
+// ids are the rooms whose channels are made here.
+func (r *rooms) ids() []room.ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.open))
+}
+
+// made sums what the makers of this node have made since it began.
+func (r *rooms) made() (open int, frames, gaps int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	frames, gaps = r.framesBefore, r.gapsBefore
+	for _, running := range r.open {
+		f, g := running.maker.Made()
+		frames, gaps = frames+f, gaps+g
+	}
+	return len(r.open), frames, gaps
+}
+
+// count tells the makers how many seats their rooms have, once a second.
+func (r *rooms) count() {
+	for _, id := range r.ids() {
+		if running := r.running(id); running != nil {
+			n := r.bus.Seats(id)
+			running.maker.SetListening(n)
+			r.stage.SetListening(id, n)
+		}
+	}
+}
+
+// close ends all makers and waits for them. Their leases are given back, so the next start need not wait.
+func (r *rooms) close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, running := range r.open {
+		running.cancel()
+	}
+	r.mu.Unlock()
+	r.makers.Wait()
+}
+
+// Open begins a voice: it is the stage's way into the mix.
+func (r *rooms) Open(id room.ID, p room.PersonID) (stage.Voice, error) {
+	running := r.running(id)
+	if running == nil {
+		return nil, room.ErrNotFound
+	}
+	return running.mixer.Open(string(p))
+}
+
+// people tells a room's listeners who is on stage.
+func (r *rooms) people(id room.ID, people []room.Person) {
+	if running := r.running(id); running != nil {
+		running.maker.SetPeople(people)
+	}
+}
+
+// mixLevels gives a maker the levels of the mix under its own names.
+type mixLevels struct {
+	*mix.Mixer
+	mixed []mix.Level
+}
+
+// Levels is called by the tick alone. The slice is new each time: others keep it.
+func (m *mixLevels) Levels() []channel.Level {
+	m.mixed = m.Mixer.Levels(m.mixed[:0])
+	if len(m.mixed) == 0 {
+		return nil
+	}
+	levels := make([]channel.Level, len(m.mixed))
+	for i, l := range m.mixed {
+		levels[i] = channel.Level{ID: room.PersonID(l.ID), DB: l.DB, Speaking: l.Speaking, Heard: l.Heard}
+	}
+	return levels
+}
+
+func stageLevels(levels []channel.Level) []stage.Level {
+	out := make([]stage.Level, len(levels))
+	for i, l := range levels {
+		out[i] = stage.Level{ID: l.ID, DB: l.DB, Heard: l.Heard}
+	}
+	return out
+}

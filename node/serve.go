@@ -1,0 +1,175 @@
+package node
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/epidaurus-live/epidaurus/api"
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/web"
+)
+
+// Limits of all ports. A seat leaves the server's hands with its first byte, so the idle times do not concern it.
+const (
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 30 * time.Second
+	maxHeader     = 8 << 10
+)
+
+// serve opens the three ports to the world.
+func (n *Node) serve(p *ports) error {
+	n.privateAddr = p.private.Addr().String()
+	stage := n.stage.Split(take(&p.stage))
+	if n.cfg.StageTLS == "auto" {
+		cert, err := n.cfg.certificate(n.data, time.Now())
+		if err != nil {
+			return errors.Join(err, stage.Close())
+		}
+		stage = tlsOrPlain{stage, &tls.Config{
+			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		}}
+	}
+	n.start("listeners", take(&p.listen), n.listenersHandler())
+	n.start("stage", stage, n.stageHandler())
+	n.start("private", take(&p.private), n.privateHandler())
+	return nil
+}
+
+func (n *Node) start(name string, ln net.Listener, h http.Handler) {
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(n.log.With("port", name).Handler(), slog.LevelDebug),
+		Protocols:         new(http.Protocols),
+	}
+	s.Protocols.SetHTTP1(true)
+	n.servers = append(n.servers, s)
+	n.running.Go(func() {
+		err := s.Serve(ln)
+		if !errors.Is(err, http.ErrServerClosed) {
+			n.failed <- fmt.Errorf("the %s port stopped: %w", name, err)
+		}
+	})
+}
+
+// listenersHandler serves pages and seats. Nothing it says names the stage.
+func (n *Node) listenersHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/r/", n.edge.Handler())
+	mux.Handle("GET /r/{room}", web.ListenPage(func(id room.ID) bool {
+		_, ok := n.bus.Facts(id)
+		return ok
+	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem.Write(w, problem.New(problem.NotFound, "There is nothing at this address. A room's link looks like "+n.listenersURL+"/r/its-name."))
+	})
+	return mux
+}
+
+// stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
+func (n *Node) stageHandler() http.Handler {
+	host := api.New(api.Config{
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
+		Log:       n.log.With("part", "api"),
+		ListenURL: func(r *http.Request) string { return sameHost(n.cfg.PublicURL, n.listenersURL, "http", r.Host) },
+		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/r/", n.stage.Handler())
+	mux.Handle("/r/{room}/live.mp4", n.edge.Handler())
+	mux.Handle("/r/{room}/live.ogg", n.edge.Handler())
+	mux.Handle("/api/", host)
+	mux.Handle("/desk/", web.Desk())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/desk/", http.StatusSeeOther)
+			return
+		}
+		problem.Write(w, problem.New(problem.NotFound, "There is nothing at this address. The desk is at "+n.stageURL+"/desk/."))
+	})
+	if n.cfg.StageTLS == "off" {
+		return mux
+	}
+	return onlyLocalInPlain(mux)
+}
+
+// onlyLocalInPlain sends everybody but localhost to TLS: a browser gives a page no microphone without, and tokens would travel in the open.
+func onlyLocalInPlain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil || fromLoopback(r.RemoteAddr) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			http.Redirect(w, r, "https://"+r.Host+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		problem.Write(w, problem.New(problem.Forbidden,
+			"The stage speaks TLS with everybody but its own machine: a browser gives no microphone without. Use https:// in the link."))
+	})
+}
+
+func fromLoopback(remote string) bool {
+	addr, err := netip.ParseAddrPort(remote)
+	return err == nil && addr.Addr().Unmap().IsLoopback()
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// sameHost is the configured address; without one it is our port at the host by which the client reached us, so that a link made
+// at 192.0.2.7 works for those who are there too.
+func sameHost(configured, own, scheme, asked string) string {
+	if configured != "" {
+		return strings.TrimSuffix(configured, "/")
+	}
+	host, _, err := net.SplitHostPort(asked)
+	if err != nil {
+		host = asked
+	}
+	_, port, ok := strings.Cut(strings.TrimPrefix(own, "http://"), ":")
+	if host == "" || !ok {
+		return own
+	}
+	return scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), port)
+}
+
+// privateHandler serves health, metrics and profiles.
+func (n *Node) privateHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", n.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics(), promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// ready answers whether this node can seat listeners and carry a stage now.
+func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
+	if !n.bus.Connected() {
+		problem.Write(w, problem.Problem{Status: http.StatusServiceUnavailable, Code: problem.Internal, Detail: "The bus is not connected."})
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
