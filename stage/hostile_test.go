@@ -3,10 +3,12 @@ package stage
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// sdp is a header map for an offer.
+// sdpType is the header of an offer.
 var sdpType = map[string]string{"Content-Type": typeSDP}
 
 func TestRefusals(t *testing.T) {
@@ -129,12 +131,14 @@ func TestJunkOnTheMediaPort(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, first := range [][]byte{
+	firsts := [][]byte{
 		append([]byte{0, byte(len(stranger.Raw))}, stranger.Raw...), // a check of no session
 		{0, 20, 0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42},                 // a check that never ends
 		{0, 3, 1, 2, 3, 4, 5, 6, 7, 8},                              // no check
 		{},                                                          // nothing
-	} {
+	}
+	var conns []net.Conn
+	for _, first := range firsts {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -144,13 +148,16 @@ func TestJunkOnTheMediaPort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		conns = append(conns, conn)
+	}
+	for i, conn := range conns {
 		err = conn.SetReadDeadline(time.Now().Add(sniffTimeout + strangerTimeout + 5*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = conn.Read(junk)
-		if err != io.EOF && !strings.Contains(err.Error(), "reset") {
-			t.Errorf("%x: %v, want the connection closed", first, err)
+		if err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%x: %v, want the connection closed", firsts[i], err)
 		}
 	}
 	a.forget()

@@ -33,11 +33,11 @@ const (
 	sniffBytes  = 10         // length, STUN type, STUN length, magic cookie
 	stunCookie  = 0x2112A442 // RFC 8489, section 5
 	stunHeader  = 20
-	maxFirstLen = 512 // bytes of a first check, as much as pion accepts
+	maxFirstLen = 511 // bytes of a first check; pion accepts no more than 512
 )
 
 // classify tells the protocol. A TLS record begins with 22 and HTTP with a letter; the frame of a first ICE check has a length
-// below 512, so it begins with 0 or 1.
+// of at most 511, so it begins with 0 or 1.
 func classify(b []byte) protocol {
 	if len(b) == 0 {
 		return undecided
