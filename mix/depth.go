@@ -8,8 +8,8 @@ const (
 	depthQuantile = 0.98
 	depthMemory   = 1.0 / 800 // weight of the newest packet: some 16 s of 20 ms packets
 	depthBin      = millisecond
-	depthBins     = 512
-	depthSure     = 25 // packets after which the histogram is believed
+	depthBins     = 401 // up to the greatest depth that may be asked for
+	depthSure     = 25  // packets after which the histogram is believed
 	lossMemory    = 1.0 / 200
 	lossHigh      = 0.01 // losses that make it worth waiting for redundancy
 	lossLow       = 0.003
@@ -34,8 +34,11 @@ func (d *depth) reset() {
 	*d = depth{least: d.least, start: d.start, most: d.most, plain: fecMemory, target: d.start}
 }
 
-// observe takes the lateness of a packet that arrived.
+// observe takes the lateness of a packet that arrived. What is later than the greatest depth tells nothing about the right one.
 func (d *depth) observe(late float64, p *packet) {
+	if late > d.most {
+		return
+	}
 	d.packets++
 	weight := max(depthMemory, 1/float64(d.packets))
 	for i := range d.bins {

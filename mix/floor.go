@@ -34,6 +34,9 @@ func (f *noiseFloor) observe(energy float64) {
 	f.n++
 }
 
+// interrupt says that the sound was interrupted by the network.
+func (f *noiseFloor) interrupt() { f.run = 0 }
+
 // lufs returns the floor. Before anything is known it is above everything.
 func (f *noiseFloor) lufs() float64 {
 	if f.n == 0 {

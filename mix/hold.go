@@ -13,9 +13,11 @@ const (
 
 // hold is the sound of a room where nobody speaks yet: a loop that fades in and out.
 type hold struct {
-	loop []float32
-	at   int
-	on   bool
+	loop  []float32
+	at    int
+	old   []float32 // the loop before, for one tick
+	oldAt int
+	on    bool
 
 	factor float32
 }
@@ -46,8 +48,11 @@ func newLoop(pcm []float32) []float32 {
 	return body
 }
 
-// change replaces the loop. The old one is heard no more: change while it is faded out.
-func (h *hold) change(loop []float32) { h.loop, h.at = loop, 0 }
+// change replaces the loop; the tick that follows passes from the old one to the new.
+func (h *hold) change(loop []float32) {
+	h.old, h.oldAt = h.loop, h.at
+	h.loop, h.at = loop, 0
+}
 
 // factors moves the gain by one tick and returns it before and after.
 func (h *hold) factors() (from, to float32) {
@@ -66,16 +71,31 @@ func (h *hold) factors() (from, to float32) {
 // add mixes the hold sound into out, one tick.
 func (h *hold) add(out []float32) {
 	from, to := h.factors()
-	if from == 0 && to == 0 || len(h.loop) == 0 {
+	if from == 0 && to == 0 {
+		h.old = nil
 		return
+	}
+	if h.old != nil {
+		play(out, h.old, h.oldAt, from, 0)
+		h.old = nil
+		from = 0
+	}
+	h.at = play(out, h.loop, h.at, from, to)
+}
+
+// play adds loop, from the place at on, to out by a gain that moves from one value to another. It returns the place that follows.
+func play(out, loop []float32, at int, from, to float32) int {
+	if len(loop) == 0 {
+		return 0
 	}
 	step := (to - from) / float32(len(out))
 	for i := range out {
 		from += step
-		out[i] += h.loop[h.at] * from
-		h.at++
-		if h.at == len(h.loop) {
-			h.at = 0
+		out[i] += loop[at] * from
+		at++
+		if at == len(loop) {
+			at = 0
 		}
 	}
+	return at
 }

@@ -49,7 +49,7 @@ func newLeveller(target float64) leveller {
 
 // observe measures the 20 ms x before levelling and moves the gain. It returns the gain before and after, as factors.
 func (l *leveller) observe(x []float32) (from, to float32) {
-	from = float32(amplitude(l.gain))
+	from = l.factor()
 	energy := l.filter.energy(x)
 	l.floor.observe(energy)
 	l.sub += energy
@@ -61,8 +61,11 @@ func (l *leveller) observe(x []float32) (from, to float32) {
 		l.block()
 	}
 	l.move()
-	return from, float32(amplitude(l.gain))
+	return from, l.factor()
 }
+
+// factor returns the gain as a factor.
+func (l *leveller) factor() float32 { return float32(amplitude(l.gain)) }
 
 // block remembers the last 400 ms if they are speech.
 func (l *leveller) block() {

@@ -137,21 +137,16 @@ func (s *source) conceal(n int) {
 	pcm := s.line.grow(n)
 	s.next += int64(n)
 	s.missed += n
-	if !s.dtx {
-		s.count.concealed++
-	}
 	if s.gain == 0 {
 		clear(pcm)
 		return
 	}
-	err := s.dec.Conceal(pcm)
-	if err != nil || !sound(pcm) {
-		s.count.errors++
-		clear(pcm)
-	}
+	s.guess(pcm)
 	limit := concealFull
 	if s.dtx {
 		limit = comfort
+	} else {
+		s.count.concealed++
 	}
 	if s.missed > limit {
 		s.fade(pcm, 0, concealFade)
@@ -161,15 +156,20 @@ func (s *source) conceal(n int) {
 // silence ends the present sound by fading a concealment out, so that the line can go on elsewhere in the stream.
 func (s *source) silence() {
 	if s.gain > 0 {
-		pcm := s.line.grow(frameSamples)
-		err := s.dec.Conceal(pcm)
-		if err != nil || !sound(pcm) {
-			s.count.errors++
-			clear(pcm)
-		}
+		pcm := s.line.grow(resumeFade)
+		s.guess(pcm)
 		s.fade(pcm, 0, resumeFade)
 	}
 	s.playing = false
+}
+
+// guess fills pcm with what the decoder makes up.
+func (s *source) guess(pcm []float32) {
+	err := s.dec.Conceal(pcm)
+	if err != nil || !sound(pcm) {
+		s.count.errors++
+		clear(pcm)
+	}
 }
 
 // fade moves the gain to target, by at most 1 in length samples, along pcm.

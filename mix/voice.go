@@ -99,9 +99,12 @@ func (v *Voice) Stats() VoiceStats {
 func (v *Voice) tick(out, frame []float32, now float64) bool {
 	muted, closed := v.receive()
 	plays := v.stream.draw(frame, now, v.quiet)
-	from := float32(amplitude(v.level.gain))
+	from := v.level.factor()
 	to := from
-	if plays && !muted && v.stream.source.gain > 0 {
+	switch {
+	case v.stream.source.gain < 1:
+		v.level.floor.interrupt()
+	case plays && !muted && v.stream.source.missed == 0:
 		from, to = v.level.observe(frame)
 	}
 	v.quiet = spliceQuiet / float64(to)
