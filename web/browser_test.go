@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	cdp "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -55,6 +56,12 @@ type tab struct {
 // open shows a page in a new tab, which fails the test on an exception, a refused load or a breach of the page's policy.
 func open(t *testing.T, browser context.Context, address string) *tab {
 	t.Helper()
+	return openAs(t, browser, address, "")
+}
+
+// openAs opens a page in a browser that a script has made another one before.
+func openAs(t *testing.T, browser context.Context, address, script string) *tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
 	p := &tab{t, ctx}
@@ -69,6 +76,12 @@ func open(t *testing.T, browser context.Context, address string) *tab {
 			}
 		}
 	}()
+	if script != "" {
+		_, err := chromedp.Call(ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.do(chromedp.Navigate(address))
 	return p
 }

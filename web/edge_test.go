@@ -56,6 +56,7 @@ func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 	mux := http.NewServeMux()
 	mux.Handle("/r/{room}", ListenPage(func(id room.ID) bool { return id == testRoom }))
 	mux.HandleFunc("GET /r/{room}/live.mp4", e.live)
+	mux.HandleFunc("GET /r/{room}/live.ogg", e.live) // a browser looks at what comes, not at the name
 	e.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		e.cutLines()

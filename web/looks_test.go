@@ -51,12 +51,12 @@ func testLook(t *testing.T, b context.Context, e *fakeEdge, l look) {
 	p.fits(l, "live")
 }
 
-func openLook(t *testing.T, b context.Context, address string, l look) *tab {
+func openLook(t *testing.T, b context.Context, address string, l look, more ...*emulation.MediaFeature) *tab {
 	t.Helper()
 	p := open(t, b, "about:blank")
 	p.do(chromedp.EmulateViewport(l.width, l.height))
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
+		Features: append(more, &emulation.MediaFeature{Name: "prefers-color-scheme", Value: l.scheme}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,12 +84,56 @@ func (p *tab) fits(l look, name string) {
 	}
 }
 
+// What is not seen every day: before the beginning, behind live, and after the end.
+func TestFitsEachState(t *testing.T) {
+	e := newFakeEdge(t, true)
+	b := browser(t)
+	l := look{360, 740, "light", "en"}
+	e.setState(room.Doors)
+	e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: []room.Person{}})
+	p := openLook(t, b, e.url(), l)
+	p.listen()
+	p.until(`document.querySelector(".nobody") && document.getElementById("chip").dataset.state === "doors"`)
+	p.plays(2 * time.Second)
+	p.fits(l, "doors")
+	p.do(chromedp.Click(chromedp.ID("elsewhere")))
+	p.fits(l, "elsewhere")
+	p.do(chromedp.Click(chromedp.ID("elsewhere")), chromedp.Click(chromedp.ID("listen")))
+	p.until("epidaurus.delay > 4")
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until(`!document.getElementById("golive").hidden && epidaurus.state === "listening"`)
+	p.fits(l, "behind")
+	p.do(chromedp.Click(chromedp.ID("golive")))
+	e.setState(room.Ended)
+	p.until(`epidaurus.state === "ended"`)
+	p.fits(l, "ended")
+}
+
+// Who wants no motion sees rows that light up together, and only when the speaker changes.
+func TestKeepsStillWhenAsked(t *testing.T) {
+	e := newFakeEdge(t, false)
+	l := look{1280, 800, "dark", "en"}
+	p := openLook(t, browser(t), e.url(), l, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
+	p.listen()
+	p.until(`document.querySelector("[data-id=p1].speaks")`)
+	p.plays(time.Second)
+	p.fits(l, "still")
+	first := eval[string](p, `document.getElementById("rows").toDataURL()`)
+	p.plays(time.Second)
+	if eval[string](p, `document.getElementById("rows").toDataURL()`) != first {
+		t.Error("the rows moved")
+	}
+	if n := eval[int](p, `document.getAnimations().length`); n != 0 {
+		t.Errorf("%d animations run", n)
+	}
+}
+
 // A full stage with names as long as they may be, in each state that has its own words.
 func TestFitsACrowdedStage(t *testing.T) {
 	e := newFakeEdge(t, false)
 	var people []room.Person
 	for i := range room.MaxOnStage {
-		people = append(people, room.Person{ID: room.PersonID(fmt.Sprintf("p%d", i+1)), Name: "Maria Alexandrina da Conceição Vasconcelos"[:24+i], Role: room.Speaker, Muted: i%3 == 1})
+		people = append(people, room.Person{ID: room.PersonID(fmt.Sprintf("p%d", i+1)), Name: "Maria Alexandrina da Costa e Vasconcelos"[:24+i], Role: room.Speaker, Muted: i%3 == 1})
 	}
 	e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: people})
 	e.happen(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: 1_248_310})

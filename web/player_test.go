@@ -38,6 +38,9 @@ func TestPlayer(t *testing.T) {
 		"SaysWhatIsWrong":         testSaysWhatIsWrong,
 		"ForgetsWhatWasHeard":     testForgetsWhatWasHeard,
 		"ChangesLanguage":         testChangesLanguage,
+		"SoundsSoonAfterTheTap":   testSoundsSoonAfterTheTap,
+		"PlaysWithManagedSource":  testPlaysWithManagedSource,
+		"PlaysWithoutSource":      testPlaysWithoutSource,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -325,7 +328,7 @@ func testSaysWhatIsWrong(t *testing.T, b context.Context) {
 	}
 	for code, want := range map[string]string{
 		"room_ended": "This conversation has ended.", "removed": "You were removed from this room.", "room_unknown": "There is no such room here. Check the link.",
-		"room_not_open": "The doors are not open yet.", "internal": "The line broke. Coming back…",
+		"room_not_open": "The doors are not open yet.", "internal": "No answer yet. Trying again…",
 	} {
 		e.door(func(w http.ResponseWriter) { writeProblem(w, code) })
 		p := open(t, b, e.url())
@@ -354,6 +357,52 @@ func testChangesLanguage(t *testing.T, b context.Context) {
 	p.until(`document.querySelector("#people .role").textContent === "hôte"`)
 	p.plays(time.Second)
 	p.heardWithoutGap()
+}
+
+// From the tap to the moment at which the ear moves in the sound.
+func testSoundsSoonAfterTheTap(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.until(`document.readyState === "complete"`)
+	eval[bool](p, `document.getElementById("listen").addEventListener("click", () => {
+		const tap = performance.now();
+		let at = 0;
+		const timer = setInterval(() => {
+			if (!at) at = audio.currentTime;
+			else if (audio.currentTime > at + 0.001) {
+				clearInterval(timer);
+				window.sounded = performance.now() - tap;
+			}
+		}, 1);
+	}, {capture: true}), true`)
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until("window.sounded")
+	t.Logf("sound %.0f ms after the tap", eval[float64](p, "sounded"))
+}
+
+// An iPhone has no MediaSource, but one that it manages.
+func testPlaysWithManagedSource(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := openAs(t, b, e.url(), "window.ManagedMediaSource = MediaSource; delete window.MediaSource")
+	p.listen()
+	p.plays(time.Second)
+	p.heardWithoutGap()
+	if !eval[bool](p, "audio.disableRemotePlayback") {
+		t.Error("a managed source does not open while remote playback is possible")
+	}
+}
+
+// A browser without MediaSource plays the endless file, and comes back after a cut too.
+func testPlaysWithoutSource(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := openAs(t, b, e.url(), "delete window.MediaSource; delete window.ManagedMediaSource")
+	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.until(`epidaurus.state === "listening" && audio.currentTime > 0`)
+	if got := p.text("status"); !strings.HasPrefix(got, "This browser plays the bare sound") {
+		t.Errorf("status %q", got)
+	}
+	e.cutLines()
+	p.until(`epidaurus.reconnects > 0 && epidaurus.state === "listening"`)
 }
 
 func (p *tab) heardWithoutGap() {

@@ -4,6 +4,8 @@ import { USUAL_HOUR } from "./line";
 import type { Ear, Phase } from "./player";
 
 const FIRST_WAIT = 1000, LONGEST_WAIT = 10_000; // ms
+/** How long a player that ran dry may look for sound by itself, in ms: some never tell that their line was cut. */
+const PATIENCE = 4000;
 
 export class Plain implements Ear {
   phase: Phase = "ready";
@@ -15,6 +17,7 @@ export class Plain implements Ear {
   readonly gaps = 0;
   readonly hourly = USUAL_HOUR;
   #wait = FIRST_WAIT;
+  #dry = 0; // timer
 
   /** `base` is the room's address; its sound is `base`/live.ogg and `base`/live.mp4. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
@@ -22,7 +25,12 @@ export class Plain implements Ear {
     audio.addEventListener("playing", () => {
       this.phase = "listening";
       this.#wait = FIRST_WAIT;
+      clearTimeout(this.#dry);
       changed();
+    });
+    audio.addEventListener("waiting", () => {
+      clearTimeout(this.#dry);
+      if (this.begun) this.#dry = setTimeout(() => this.#lost(), PATIENCE);
     });
     audio.addEventListener("pause", changed);
     // The element cannot tell an end from a cut; asking again tells.
@@ -56,6 +64,7 @@ export class Plain implements Ear {
   }
 
   leave(): void {
+    clearTimeout(this.#dry);
     this.audio.removeAttribute("src");
     this.audio.load();
     this.phase = "ready";
@@ -67,7 +76,7 @@ export class Plain implements Ear {
   }
 
   #lost(): void {
-    if (!this.seated) return;
+    if (!this.seated || this.phase === "lost") return;
     this.phase = "lost";
     this.retryAt = performance.now() + this.#wait;
     setTimeout(() => {

@@ -91,6 +91,9 @@ export class Player implements Ear, Listener {
     audio.addEventListener("ended", () => this.#over("ended"));
     audio.addEventListener("error", () => this.#again());
     setInterval(() => this.#tick(), TICK);
+    sound.grown = () => {
+      if (!this.begun) this.#tick();
+    };
   }
 
   get frame(): number {

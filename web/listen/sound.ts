@@ -27,6 +27,9 @@ export class Sound {
   #queue: Uint8Array[] = [];
   #ending = false;
 
+  /** Told when more sound has become playable. */
+  grown = (): void => {};
+
   /** The source is attached at once, so that the tap finds it open. */
   constructor(private readonly audio: HTMLAudioElement, private readonly kind: { make: () => MediaSource; type: string }) {
     audio.disableRemotePlayback = true; // ManagedMediaSource does not open otherwise
@@ -45,7 +48,10 @@ export class Sound {
       URL.revokeObjectURL(url);
       if (this.#buffer || source !== this.#source) return; // it opens once more when sound follows an end
       this.#buffer = source.addSourceBuffer(this.kind.type);
-      this.#buffer.addEventListener("updateend", () => this.#pump());
+      this.#buffer.addEventListener("updateend", () => {
+        this.#pump();
+        this.grown();
+      });
       this.#pump();
     });
     this.audio.src = url;

@@ -94,6 +94,7 @@ export class View {
   #status(playing: boolean): string {
     const { ear, room } = this;
     const t = this.#t;
+    if (ear.phase === "lost" && !ear.begun) return t.unreached;
     if (ear.phase !== "listening") return ear.phase === "ready" && this.plain ? t.plain : t[ear.phase];
     if (!playing) return t.paused;
     if (this.audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return t.dry;
@@ -145,7 +146,7 @@ export class View {
     const facts = [];
     if (ear.seated && ear.begun && !this.plain) {
       // Shown seconds change only when they are clearly others: nobody wants to see 4 and 5 take turns.
-      if (Math.abs(ear.delay - this.#delay) > 0.7) this.#delay = ear.delay < 1 ? 0.9 : Math.round(ear.delay);
+      if (Math.abs(ear.delay - this.#delay) > 0.55) this.#delay = ear.delay < 1 ? 0.9 : Math.round(ear.delay);
       facts.push(this.#delay < 1 ? t.close : this.#delay < 90 ? t.seconds(this.#delay) : t.minutes(Math.round(this.#delay / 60)));
     }
     if (ear.phase === "ready") facts.push(t.free);
