@@ -142,36 +142,73 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// Whatever is offered gets an answer or a sentence, and no panic, from us and from pion behind us.
+var offerSeeds = []string{
+	sdpHead + audio("0", "sendonly"),
+	sdpHead + sdpVideo + "a=mid:v\r\n" + audio("0", "sendrecv") + audio("1", "recvonly"),
+	sdpHead + strings.ReplaceAll(audio("0", "sendonly"), "a=rtcp-mux", "a=ssrc:1 cname:x\r\na=ssrc:2 cname:y\r\na=rid:a send\r\n"+
+		"a=simulcast:send a\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid"),
+	"v=0\r\n",
+}
+
+// Whatever is offered is refused with a sentence, or cleaned so that it holds no candidates and cleaning it again changes nothing.
 func FuzzOffer(f *testing.F) {
-	for _, s := range []string{
-		sdpHead + audio("0", "sendonly"),
-		sdpHead + sdpVideo + "a=mid:v\r\n" + audio("0", "sendrecv") + audio("1", "recvonly"),
-		sdpHead + strings.ReplaceAll(audio("0", "sendonly"), "a=rtcp-mux", "a=ssrc:1 cname:x\r\na=ssrc:2 cname:y\r\na=rid:a send\r\na=simulcast:send a\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid"),
-		"v=0\r\n",
-	} {
+	for _, s := range offerSeeds {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, isDesk bool) {
+		o, err := parseOffer([]byte(text), kindOf(isDesk))
+		if err != nil {
+			if !errors.As(err, new(offerError)) {
+				t.Fatalf("error for nobody: %v", err)
+			}
+			return
+		}
+		clean, err := o.text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(clean, "a=candidate") {
+			t.Errorf("candidates in %q", clean)
+		}
+		again, err := parseOffer([]byte(clean), kindOf(isDesk))
+		if err != nil {
+			t.Fatalf("%v in %q", err, clean)
+		}
+		twice, err := again.text()
+		if err != nil || twice != clean {
+			t.Errorf("cleaned again: %v\n%q\n%q", err, clean, twice)
+		}
+	})
+}
+
+// Whatever passes for an offer gets an answer or a sentence from pion behind us, and leaves no panic and no session.
+func FuzzAnswer(f *testing.F) {
+	for _, s := range offerSeeds {
 		f.Add(s, true)
 		f.Add(s, false)
 	}
 	n := testNetwork(f)
 	cfg := testConfig()
 	f.Fuzz(func(t *testing.T, text string, isDesk bool) {
-		k := whip
-		if isDesk {
-			k = desk
+		o, err := parseOffer([]byte(text), kindOf(isDesk))
+		if err != nil {
+			return
 		}
-		o, err := parseOffer([]byte(text), k)
+		s, _, err := newSession(t.Context(), n, kindOf(isDesk), "ada", o, cfg, func(*session, connState) {})
 		if err == nil {
-			var s *session
-			s, _, err = newSession(t.Context(), n, k, "ada", o, cfg, func(*session, connState) {})
-			if err == nil {
-				s.close()
-			}
-		}
-		if err != nil && !errors.As(err, new(offerError)) && !errors.Is(err, context.Canceled) {
+			s.close()
+		} else if !errors.As(err, new(offerError)) && !errors.Is(err, context.Canceled) {
 			t.Fatalf("an offer made the server fail: %v", err)
 		}
 	})
+}
+
+func kindOf(isDesk bool) kind {
+	if isDesk {
+		return desk
+	}
+	return whip
 }
 
 func testConfig() *Config {

@@ -2,14 +2,19 @@ package whip_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/stage/whip"
@@ -28,8 +33,12 @@ type host struct {
 	media string // address
 
 	stage  *stage.Stage
+	socket net.PacketConn
 	server *http.Server
 	served chan struct{}
+
+	mu     sync.Mutex
+	people int // guarded by mu; on stage
 }
 
 func (h *host) start() {
@@ -38,11 +47,16 @@ func (h *host) start() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.media = media.LocalAddr().String()
+	h.media, h.socket = media.LocalAddr().String(), media
 	h.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return h.key.Verify(token, time.Now()) },
 		Rooms:  h, Mix: h, Media: media,
 		Remove: func(room.ID, room.PersonID) error { return nil },
+		People: func(_ room.ID, people []room.Person) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.people = len(people)
+		},
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -61,17 +75,32 @@ func (h *host) start() {
 	}()
 }
 
-// kill stops the server without a word to its clients: the sockets close before the sessions do.
-func (h *host) kill(media net.PacketConn) {
+// kill stops the server as kill -9 does: no word reaches its clients, since the sockets close before the sessions do.
+func (h *host) kill() {
 	h.t.Helper()
 	_ = h.server.Close()
 	<-h.served
-	if media != nil {
-		_ = media.Close()
-	}
+	_ = h.socket.Close()
+	h.stop()
+}
+
+// stop ends what serves.
+func (h *host) stop() {
+	h.t.Helper()
+	_ = h.server.Close()
+	<-h.served
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_ = h.stage.Close(ctx)
+	err := h.stage.Close(ctx)
+	if err != nil {
+		h.t.Errorf("close stage: %v", err)
+	}
+}
+
+func (h *host) onStage() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.people
 }
 
 func (h *host) Facts(id room.ID) (room.Facts, bool) {
@@ -125,10 +154,10 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() boo
 
 func silence() ([]byte, error) { return []byte{0xf8, 0xff, 0xfe}, nil }
 
-// publish runs a client until the test ends.
-func publish(t *testing.T, target whip.Target) *whip.Client {
+// start runs a client, and returns how to stop it.
+func start(t *testing.T, target whip.Target, source whip.Source) (client *whip.Client, stop func() error) {
 	t.Helper()
-	client, err := whip.New(target, whip.SourceFunc(silence), whip.Config{HTTP: &http.Client{
+	client, err := whip.New(target, source, whip.Config{HTTP: &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second,
 	}})
 	if err != nil {
@@ -137,23 +166,95 @@ func publish(t *testing.T, target whip.Target) *whip.Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- client.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceValue(func() error {
 		cancel()
-		err := <-ended
-		if err != nil {
-			t.Errorf("run: %v", err)
-		}
+		return <-ended
 	})
-	return client
+	t.Cleanup(func() { _ = stop() })
+	return client, stop
 }
 
 func TestPublish(t *testing.T) {
 	h := &host{t: t}
 	h.start()
-	t.Cleanup(func() { h.kill(nil) })
-	client := publish(t, h.target())
+	t.Cleanup(h.stop)
+	client, stop := start(t, h.target(), whip.SourceFunc(silence))
 	eventually(t, 5*time.Second, "50 packets in the mix", func() bool { return h.voice.count() >= 50 })
-	if s := client.Stats(); s.State != whip.OnStage || s.Packets < 50 || s.Connections != 1 || s.RTT <= 0 {
+	eventually(t, 5*time.Second, "a round trip is known", func() bool { return client.Stats().RTT > 0 })
+	if s := client.Stats(); s.State != whip.OnStage || s.Packets < 50 || s.Connections != 1 {
 		t.Errorf("stats = %+v", s)
+	}
+	if n := h.onStage(); n != 1 {
+		t.Errorf("%d on stage", n)
+	}
+	err := stop()
+	if err != nil {
+		t.Error(err)
+	}
+	eventually(t, 2*time.Second, "the voice has left", func() bool { return h.onStage() == 0 })
+	if s := client.Stats(); s.State != whip.Closed {
+		t.Errorf("stats = %+v", s)
+	}
+}
+
+// A recording that ends leaves the stage, and that is no error.
+func TestPublishToItsEnd(t *testing.T) {
+	h := &host{t: t}
+	h.start()
+	t.Cleanup(h.stop)
+	left := 30
+	err := whip.Publish(t.Context(), h.target(), whip.SourceFunc(func() ([]byte, error) {
+		if left--; left < 0 {
+			return nil, io.EOF
+		}
+		return silence()
+	}), whip.Config{HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	if err != nil {
+		t.Error(err)
+	}
+	eventually(t, 2*time.Second, "the voice has left", func() bool { return h.onStage() == 0 && h.voice.count() > 0 })
+}
+
+// A server that was killed and started again has the voice back without anybody's doing.
+func TestServerKilledAndBack(t *testing.T) {
+	h := &host{t: t}
+	h.start()
+	client, _ := start(t, h.target(), whip.SourceFunc(silence))
+	eventually(t, 5*time.Second, "it is heard", func() bool { return h.voice.count() >= 10 })
+	h.kill()
+	eventually(t, 5*time.Second, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
+	before := h.voice.count()
+	h.start()
+	t.Cleanup(h.stop)
+	eventually(t, 5*time.Second, "it is heard again", func() bool { return h.voice.count() >= before+10 })
+	if s := client.Stats(); s.Connections != 2 || s.Lost == 0 {
+		t.Errorf("stats = %+v", s)
+	}
+}
+
+// A refusal that time does not change ends the client, in the server's words; others are tried again when the server says.
+func TestRefusal(t *testing.T) {
+	h := &host{t: t}
+	h.start()
+	t.Cleanup(h.stop)
+	target := h.target()
+	target.Token += "x"
+	err := whip.Publish(t.Context(), target, whip.SourceFunc(silence), whip.Config{})
+	if !errors.Is(err, whip.ErrRefused) || !strings.Contains(err.Error(), "new link") && !strings.Contains(err.Error(), "copy the whole link") {
+		t.Errorf("error %v", err)
+	}
+
+	tries := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if tries++; tries < 3 {
+			problem.Write(w, problem.Problem{Code: problem.StageFull, RetryAfter: time.Millisecond})
+			return
+		}
+		problem.Write(w, problem.New(problem.RoomEnded, "The room has ended."))
+	}))
+	defer server.Close()
+	err = whip.Publish(t.Context(), whip.Target{URL: server.URL}, whip.SourceFunc(silence), whip.Config{})
+	if !errors.Is(err, whip.ErrRefused) || err.Error() != "The room has ended." || tries != 3 {
+		t.Errorf("after %d tries: %v", tries, err)
 	}
 }
