@@ -6,8 +6,9 @@ type line struct {
 	start, end int
 }
 
-// lineSamples has room for what a tick draws, a splice and the longest packet, several times.
-const lineSamples = 8 * maxPacket
+// lineSamples has room for the most that is ever held, three of the longest packets: what a tick draws and splices, a packet behind it,
+// and silence before a beginning.
+const lineSamples = 4 * maxPacket
 
 func newLine() line { return line{buf: make([]float32, lineSamples)} }
 

@@ -65,6 +65,23 @@ func bessel0(x float64) float64 {
 	return sum
 }
 
+// at returns the sum of x under the filter at the fraction f between this phase and the next. Four sums each are independent of each
+// other, so that the processor need not wait for one to add to the next.
+func (r *phaseRow) at(x *[taps]float32, f float32) float32 {
+	var a0, a1, a2, a3, b0, b1, b2, b3 float32
+	for k := 0; k < taps; k += 4 {
+		a0 += x[k] * r.c[k]
+		a1 += x[k+1] * r.c[k+1]
+		a2 += x[k+2] * r.c[k+2]
+		a3 += x[k+3] * r.c[k+3]
+		b0 += x[k] * r.d[k]
+		b1 += x[k+1] * r.d[k+1]
+		b2 += x[k+2] * r.d[k+2]
+		b3 += x[k+3] * r.d[k+3]
+	}
+	return (a0 + a1 + a2 + a3) + f*(b0+b1+b2+b3)
+}
+
 // resampler draws samples at a rate that is near the one they were made at. Its delay is 16 samples.
 type resampler struct {
 	table *[phases]phaseRow
@@ -89,13 +106,8 @@ func (r *resampler) draw(out []float32, l *line, step float64) {
 		phase := (at - float64(whole)) * phases
 		row := &r.table[int(phase)]
 		f := float32(phase - float64(int(phase)))
-		in := x[whole : whole+taps : whole+taps]
-		var a, b float32
-		for k := 0; k < taps; k += 4 {
-			a += in[k]*row.c[k] + in[k+1]*row.c[k+1] + in[k+2]*row.c[k+2] + in[k+3]*row.c[k+3]
-			b += in[k]*row.d[k] + in[k+1]*row.d[k+1] + in[k+2]*row.d[k+2] + in[k+3]*row.d[k+3]
-		}
-		out[i] = a + f*b
+		in := (*[taps]float32)(x[whole:])
+		out[i] = row.at(in, f)
 		now += change
 		at += now
 	}

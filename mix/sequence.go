@@ -7,10 +7,9 @@ const (
 	maxEarly  = 250 * millisecond  // earlier than the fastest packet so far
 	maxLate   = 1000 * millisecond // later than it
 	strayRun  = 2                  // packets in order that prove a new stream
-	stallRun  = 4                  // packets in order that prove a sender who stood still
-	strays    = 4                  // packets kept as possible beginning of a new stream
+	strays    = 4                  // packets kept as its beginning
+	stallSpan = 60 * millisecond   // of packets in order that prove a sender who stood still
 	anyGap    = 2 * maxPacket      // between the timestamps of neighbours in a possible new stream
-	stallPace = 20 * millisecond   // tolerance on their pace
 )
 
 // sequence gives arrivals their place in the sender's stream, and notices when the sender begins a new one: another SSRC, a
@@ -20,6 +19,12 @@ type sequence struct {
 	seq, ts int64 // of the newest packet
 	stray   [strays]packet
 	n       int // strays held
+
+	run struct { // of strays in order
+		n  int
+		at float64
+		ts int64
+	}
 }
 
 // place sets the numbers of p, unwrapped to be nearest to the newest packet.
@@ -41,7 +46,7 @@ func (s *sequence) accept(p *packet) {
 		s.seq, s.ts = p.seq, p.ts
 	}
 	s.begun = true
-	s.n = 0
+	s.n, s.run.n = 0, 0
 }
 
 // suspect keeps p, which does not fit, and reports whether the packets kept prove a new stream. It exchanges payload buffers with p.
@@ -50,9 +55,13 @@ func (s *sequence) suspect(p *packet, c *senderClock) bool {
 		last := &s.stray[s.n-1]
 		step := p.ts - last.ts
 		if p.seq != last.seq+1 || step <= 0 || step > anyGap {
-			s.n = 0
+			s.n, s.run.n = 0, 0
 		}
 	}
+	if s.run.n == 0 {
+		s.run.at, s.run.ts = p.at, p.ts
+	}
+	s.run.n++
 	if s.n == strays {
 		oldest := s.stray[0]
 		copy(s.stray[:], s.stray[1:])
@@ -62,12 +71,16 @@ func (s *sequence) suspect(p *packet, c *senderClock) bool {
 	kept := &s.stray[s.n]
 	*kept, p.payload = *p, kept.payload
 	s.n++
-	first := &s.stray[0]
-	media, arrival := float64(kept.ts-first.ts), kept.at-first.at
-	late := kept.at - float64(kept.ts) - c.line(kept.at)
-	if ahead := first.seq - s.seq; late > maxLate && ahead <= maxAhead && ahead >= -maxBehind {
+	if s.stalled(kept, c) {
 		// A burst after an outage is late too, but it comes faster than it was spoken.
-		return s.n >= stallRun && arrival >= media/2-stallPace && arrival <= 2*media+stallPace
+		media, arrival := float64(kept.ts-s.run.ts), kept.at-s.run.at
+		return media >= stallSpan && arrival >= media/2 && arrival <= 2*media
 	}
-	return s.n >= strayRun
+	return s.run.n >= strayRun
+}
+
+// stalled reports whether p goes on in the stream but for being much too late.
+func (s *sequence) stalled(p *packet, c *senderClock) bool {
+	ahead := p.seq - s.seq
+	return p.at-float64(p.ts)-c.line(p.at) > maxLate && ahead <= maxAhead && ahead >= -maxBehind
 }
