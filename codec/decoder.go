@@ -2,9 +2,6 @@ package codec
 
 import "fmt"
 
-// maxLevel bounds what hostile packets can ask for: 12 dB over full scale, far more than lossy coding overshoots.
-const maxLevel = 4
-
 // OpusDecoder turns Opus packets of any kind (2.5 to 120 ms, mono or stereo, every mode) into mono sound. It is not safe for
 // concurrent use. It holds about 0.2 MB.
 //
@@ -23,7 +20,7 @@ func NewOpusDecoder() (*OpusDecoder, error) {
 }
 
 // Decode writes the sound of a packet into pcm, which has room for MaxFrameSamples, and returns the number of samples. What is
-// no Opus packet gives ErrPacket. It does not allocate.
+// no Opus packet gives ErrPacket. It allocates as little as OpusEncoder.Encode.
 func (d *OpusDecoder) Decode(packet []byte, pcm []float32) (samples int, err error) {
 	if len(packet) == 0 {
 		return 0, fmt.Errorf("decode opus: %w: it is empty", ErrPacket)
@@ -39,8 +36,8 @@ func (d *OpusDecoder) Decode(packet []byte, pcm []float32) (samples int, err err
 	return n, nil
 }
 
-// Conceal fills pcm with a guess at lost sound, made from what was heard before; it fades to silence as the loss goes on. The
-// length of pcm is a multiple of 120 samples (2.5 ms).
+// Conceal fills pcm with a guess at lost sound, made from what was heard before. As the loss goes on it fades to the noise that was
+// in the background, not to silence: that is the mixer's decision. The length of pcm is a multiple of 120 samples (2.5 ms).
 func (d *OpusDecoder) Conceal(pcm []float32) error {
 	if err := checkLost(pcm); err != nil {
 		return fmt.Errorf("conceal opus: %w", err)
@@ -86,19 +83,4 @@ func checkLost(pcm []float32) error {
 		return fmt.Errorf("%w: %d is no multiple of %d up to %d", ErrFrameSize, n, concealQuantum, MaxFrameSamples)
 	}
 	return nil
-}
-
-// bound keeps NaN, infinities and absurd levels out of the mix, where one sample of them would silence everybody.
-func bound(pcm []float32) {
-	for i, v := range pcm {
-		switch {
-		case v >= -maxLevel && v <= maxLevel:
-		case v > maxLevel:
-			pcm[i] = maxLevel
-		case v < -maxLevel:
-			pcm[i] = -maxLevel
-		default:
-			pcm[i] = 0
-		}
-	}
 }

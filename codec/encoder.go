@@ -5,10 +5,11 @@ import "fmt"
 // OpusEncoder makes Opus packets of 20 ms mono. It is not safe for concurrent use. It holds about 0.4 MB: one per channel and
 // variant, never one per listener.
 //
-// Every packet can be decoded without the ones before it: a decoder that joins anywhere is level with one that was there from
-// the beginning within 80 ms.
+// Every packet can be decoded without the ones before it: a decoder that joins anywhere needs 80 ms (RFC 7845 §4.2) to come so
+// close to one that was there from the beginning that nobody hears a difference.
 type OpusEncoder struct {
 	impl opusEncoder
+	pcm  [FrameSamples]float32 // what impl is given
 }
 
 // NewOpusEncoder returns an encoder, or an error that names the member of c that is out of range.
@@ -29,7 +30,7 @@ func NewOpusEncoder(c OpusConfig) (*OpusEncoder, error) {
 }
 
 // Encode writes the packet of 960 samples into packet, which has room for MaxPacketBytes, and returns its length. It does not
-// allocate.
+// allocate, but for buffers that grow when a kind of sound is met for the first time.
 func (e *OpusEncoder) Encode(pcm []float32, packet []byte) (int, error) {
 	if len(pcm) != FrameSamples {
 		return 0, fmt.Errorf("encode opus: %w: %d, not %d", ErrFrameSize, len(pcm), FrameSamples)
@@ -37,7 +38,9 @@ func (e *OpusEncoder) Encode(pcm []float32, packet []byte) (int, error) {
 	if len(packet) < MaxPacketBytes {
 		return 0, fmt.Errorf("encode opus: %w: %d, not %d bytes", ErrShortPacketBuffer, len(packet), MaxPacketBytes)
 	}
-	n, err := e.impl.encode(pcm, packet[:MaxPacketBytes:MaxPacketBytes])
+	copy(e.pcm[:], pcm)
+	bound(e.pcm[:]) // NaN and infinities can stop an encoder for good
+	n, err := e.impl.encode(e.pcm[:], packet[:MaxPacketBytes:MaxPacketBytes])
 	if err != nil {
 		return 0, fmt.Errorf("encode opus: %w", err)
 	}
