@@ -38,6 +38,7 @@ func TestPlayer(t *testing.T) {
 		"SaysWhatIsWrong":         testSaysWhatIsWrong,
 		"ForgetsWhatWasHeard":     testForgetsWhatWasHeard,
 		"ChangesLanguage":         testChangesLanguage,
+		"SettlesOnARoughLine":     testSettlesOnARoughLine,
 		"SoundsSoonAfterTheTap":   testSoundsSoonAfterTheTap,
 		"PlaysWithManagedSource":  testPlaysWithManagedSource,
 		"PlaysWithoutSource":      testPlaysWithoutSource,
@@ -357,6 +358,20 @@ func testChangesLanguage(t *testing.T, b context.Context) {
 	p.until(`document.querySelector("#people .role").textContent === "hôte"`)
 	p.plays(time.Second)
 	p.heardWithoutGap()
+}
+
+// A line that is too uneven for a low delay costs some gaps at first, and none once the ear keeps a little more distance.
+func testSettlesOnARoughLine(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, true)
+	e.rough = true
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(10 * time.Second)
+	gaps := eval[int](p, "epidaurus.gaps")
+	p.plays(10 * time.Second)
+	if more := eval[int](p, "epidaurus.gaps") - gaps; more > 0 {
+		t.Errorf("%d gaps in the first ten seconds, and %d more in the next: %s", gaps, more, p.status())
+	}
 }
 
 // From the tap to the moment at which the ear moves in the sound.

@@ -11,12 +11,19 @@ export type Phase = "ready" | "joining" | "listening" | Trouble | Refusal;
 
 /** Sound that must be here before the first note, in s: two of the shortest cadences, so that the second is not a stumble. */
 const ENOUGH = 0.4;
+/** The same behind a hole, where no burst follows, in s; or the usual distance, where that is less. */
+const ENOUGH_AGAIN = 1;
 /** A listener who paused is offered the way to live from this on, in s beyond the usual delay. */
 const BEHIND = 2;
 /** A pause after which the seat is given up, in ms. */
 const LONGEST_PAUSE = 10 * 60_000;
 /** Before a source that the browser gave up on is replaced, in ms: should it be the sound's fault, this is no hurry. */
 const BROKEN_WAIT = 1000;
+/**
+ * What is added to the seat's depth when a line that flows ran dry all the same, in s, and how much at most; and for how long, in s, it must
+ * not run dry for as much to be taken back. A listener on an uneven line would rather hear all of it a little later.
+ */
+const SLACK = 0.25, MOST_SLACK = 2, SMOOTH = 60;
 const TICK = 50; // ms
 
 /** Packet sizes of the last 10 minutes are kept by frame: what the theatre draws. */
@@ -65,6 +72,9 @@ export class Player implements Ear, Listener {
   readonly #pace = new Pace();
   readonly #timeline = new Timeline();
   readonly #sizes = new Uint16Array(SIZES);
+  #depth = 4; // as the seat says, s
+  #slack = 0; // more than that, s
+  #slackened = 0; // when that changed, in s
   #dry = false; // the ear waits for sound
   #finished = false; // all of the room's sound is here
   #pausedAt = 0;
@@ -160,8 +170,10 @@ export class Player implements Ear, Listener {
   }
 
   event(at: number, e: RoomEvent): void {
-    if (e.t === "seat") this.#pace.target = e.depth_ms / 1000;
-    else this.#timeline.add(at, e);
+    if (e.t === "seat") {
+      this.#depth = e.depth_ms / 1000;
+      this.#slacken(0);
+    } else this.#timeline.add(at, e);
   }
 
   anew(): void {
@@ -259,9 +271,13 @@ export class Player implements Ear, Listener {
     const dry = audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
     if (dry) this.#missing();
     else this.#dry = false;
-    const next = sound.from(sound.until(ear));
-    if (dry && next !== undefined) this.#jump(next);
-    else if (!this.behind && this.#pace.far(ear, now)) this.#jump(ear);
+    if (this.#slack > 0 && now > this.#slackened + SMOOTH) this.#slacken(-SLACK);
+    const next = dry ? sound.from(sound.until(ear)) : undefined;
+    if (next !== undefined) {
+      // Behind a hole there must be something to live on.
+      const enough = Math.min(ENOUGH_AGAIN, this.#pace.target - TICK / 1000);
+      if (this.#finished || sound.until(next) - next >= enough) this.#jump(next);
+    } else if (!this.behind && this.#pace.far(ear, now)) this.#jump(ear);
     const rate = this.behind ? 1 : this.#pace.rate(ear, now);
     if (audio.playbackRate !== rate) audio.playbackRate = rate;
   }
@@ -271,7 +287,14 @@ export class Player implements Ear, Listener {
     if (this.#dry || this.#finished) return;
     this.#dry = true;
     this.gaps++;
+    if (this.phase === "listening") this.#slacken(SLACK);
     this.changed();
+  }
+
+  #slacken(by: number): void {
+    this.#slack = Math.min(MOST_SLACK, Math.max(0, this.#slack + by));
+    this.#slackened = performance.now() / 1000;
+    this.#pace.target = this.#depth + this.#slack;
   }
 
   /** Goes to where live is heard at the usual distance, but not before `least`; to the nearest sound from there on that is here. */
