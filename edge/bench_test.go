@@ -42,16 +42,8 @@ func pairs(t testing.TB) (seat, int) {
 func loopback(l *net.TCPListener) connect {
 	return func(t testing.TB) (seat, int) {
 		t.Helper()
-		far, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().(*net.TCPAddr)
-		err = unix.Connect(far, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = unix.SetNonblock(far, true)
+		far := dialBare(t, l.Addr().(*net.TCPAddr))
+		err := unix.SetNonblock(far, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +57,20 @@ func loopback(l *net.TCPListener) connect {
 		}
 		return seat{conn: conn, fd: fd}, far
 	}
+}
+
+// dialBare connects a bare socket, which is not on the heap, and returns its descriptor.
+func dialBare(t testing.TB, addr *net.TCPAddr) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = unix.Connect(fd, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }
 
 func newBench(t testing.TB, seats int, by connect) *bench {

@@ -59,3 +59,82 @@ func TestEvents(t *testing.T) {
 		t.Errorf("seat event %+v, %v", seat, err)
 	}
 }
+
+// An edge that begins to hear in the middle learns the state when the maker repeats it. Who is seated by then is told too.
+func TestEventsThatComeLate(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	seated := h.get("/r/harbour/live.mp4")
+	h.play(20)
+	to := h.feed.to(harbour)
+	stage := tape.Event{At: 7, Term: 1, Kind: room.KindStage, Data: []byte(`{"t":"stage","people":[]}`)}
+	for range 2 { // repeated, but told once
+		to.Event(stage)
+		to.Event(tape.Event{At: 310, Term: 1, Kind: room.KindSpeaking, Data: []byte(`{"t":"speaking","ids":["p1"]}`)})
+		to.Event(tape.Event{At: 305, Term: 1, Kind: room.KindSpeaking, Data: []byte(`{"t":"speaking","ids":[]}`)}) // not true any more
+	}
+	h.play(100)
+	later := h.get("/r/harbour/live.mp4?from=400")
+	h.endRoom()
+	told, _ := seated.tell()
+	if want := []string{"seat@100", "stage@7", "speaking@310", "room@420"}; !slices.Equal(told, want) {
+		t.Errorf("the seated were told %v, want %v", told, want)
+	}
+	told, _ = later.tell()
+	if want := []string{"stage@7", "speaking@310", "seat@400", "room@420"}; !slices.Equal(told, want) {
+		t.Errorf("the newcomer was told %v, want %v", told, want)
+	}
+}
+
+// The end that an older maker announced does not count when a newer one took over before it.
+func TestTakeoverTakesTheEndBack(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	l := h.get("/r/harbour/live.mp4")
+	first := l.frame()
+	h.head += 20
+	h.say(room.RoomEvent{Kind: room.KindRoom, ID: harbour, State: room.Ended})
+	h.head -= 20
+	h.term = 2
+	h.feed.to(harbour).Takeover(tape.Takeover{Term: 2, First: 310})
+	h.term = 1
+	h.play(10)
+	h.term = 2
+	h.play(100)
+	checkSound(t, tape.Opus48, first, l.hear(first, 396))
+	h.endRoom()
+	l.hear(396, 410)
+	l.end()
+}
+
+// An end that is told when later frames were sent already ends the answer where it is.
+func TestEndThatComesLate(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	l := h.get("/r/harbour/live.mp4")
+	h.play(100)
+	h.head -= 50
+	h.say(room.RoomEvent{Kind: room.KindRoom, ID: harbour, State: room.Ended})
+	h.step()
+	told, _ := l.tell()
+	if want := []string{"seat@100", "room@350"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+func TestEndsRoom(t *testing.T) {
+	for data, want := range map[string]bool{
+		`{"t":"room","state":"ended"}`: true,
+		`{"t":"room","state":"live"}`:  false,
+		`{"t":"room"}`:                 false,
+		`{`:                            false,
+		``:                             false,
+	} {
+		if got := endsRoom(tape.Event{Kind: room.KindRoom, Data: []byte(data)}); got != want {
+			t.Errorf("%s: %v", data, got)
+		}
+	}
+	if endsRoom(tape.Event{Kind: room.KindStage, Data: []byte(`{"state":"ended"}`)}) {
+		t.Error("another kind ends the room")
+	}
+}

@@ -175,7 +175,7 @@ func (e *Edge) take(ask request, monitor bool) (*hub, error) {
 		return nil, e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
 	}
 	h := e.hubLocked(ask.key)
-	if h.end.Load() != never {
+	if h.told.end.Load() != never {
 		e.taken.Add(-1)
 		return nil, problem.New(problem.RoomEnded, "This conversation is over.")
 	}

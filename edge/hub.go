@@ -3,9 +3,7 @@
 package edge
 
 import (
-	"encoding/json"
 	"hash/fnv"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,27 +23,25 @@ type hubKey struct {
 // hub keeps the last minute of one channel in all variants. It is a tape.Receiver: one goroutine of the feed fills it, the sections read.
 type hub struct {
 	// immutable
-	key    hubKey
-	reels  []*reel // in the order of tape.Variants
-	events *tape.EventLog
-	now    func() time.Duration
-	wait   time.Duration // Config.LossWait
-	tally  *tally
+	key   hubKey
+	reels []*reel // in the order of tape.Variants
+	told  *told
+	now   func() time.Duration
+	wait  time.Duration // Config.LossWait
+	tally *tally
 
 	subscribe func() error // subscribes at the first call; later ones wait for it and return what it returned
 	stop      func()       // ends the subscription; set by subscribe
 
 	seats atomic.Int64 // seats, and requests on their way to one; raised under Edge.mu only
-	end   atomic.Int64 // the frame before which the room ended; never while it has not
-	cut   atomic.Bool  // what has not come by now will not come
+	cut   atomic.Bool  // the room is over, and what has not come by now will not come
 
-	// guarded by Edge.mu
-	open      bool          // subscribed for the room's sake: its doors are open
-	idleSince time.Duration // when the keeper first saw no seat; negative: not idle
-	overSince time.Duration // when the keeper first knew the end; negative: not over
+	open bool // guarded by Edge.mu; subscribed for the room's sake: its doors are open
+
+	// owned by the keeper
+	idleSince time.Duration // when it first saw no seat; negative: not idle
+	overSince time.Duration // when it first knew the end; negative: not over
 }
-
-const never = math.MaxInt64
 
 // reel is one variant of a hub.
 type reel struct {
@@ -71,14 +67,13 @@ type hole struct {
 
 func newHub(key hubKey, c *Config, now func() time.Duration, t *tally) *hub {
 	h := &hub{
-		key: key, events: tape.NewEventLog(ringFrames), now: now, wait: c.LossWait, tally: t,
+		key: key, told: newTold(), now: now, wait: c.LossWait, tally: t,
 		idleSince: -1, overSince: -1,
 	}
-	h.end.Store(never)
 	for _, v := range tape.Variants {
 		r := &reel{hub: h, variant: v, ring: tape.NewRing(ringFrames), ready: make(chan struct{})}
 		for i, pack := range []packer{newMP4Packer(c.PreSkip), newOggPacker(key, v, c.PreSkip)} {
-			r.presses[i] = &press{ring: r.ring, events: h.events, pack: pack, container: container(i), now: c.Now}
+			r.presses[i] = &press{ring: r.ring, told: h.told, pack: pack, container: container(i), now: c.Now}
 		}
 		h.reels = append(h.reels, r)
 	}
@@ -104,7 +99,7 @@ func newOggPacker(key hubKey, v tape.Variant, preSkip uint16) oggPacker {
 
 // Takeover implements tape.Receiver.
 func (h *hub) Takeover(t tape.Takeover) {
-	h.events.Takeover(t)
+	h.told.takeover(t)
 	for _, r := range h.reels {
 		r.ring.Takeover(t)
 	}
@@ -121,19 +116,11 @@ func (h *hub) Frame(v tape.Variant, f tape.Frame) {
 
 // Event implements tape.Receiver.
 func (h *hub) Event(e tape.Event) {
-	if h.events.Add(e) && endsRoom(e) {
-		h.end.Store(int64(e.At))
+	var head tape.Number
+	for _, r := range h.reels {
+		head = max(head, r.ring.Head())
 	}
-}
-
-// endsRoom reports whether an event says that the room ended at its frame.
-func endsRoom(e tape.Event) bool {
-	if e.Kind != room.KindRoom {
-		return false
-	}
-	var said room.RoomEvent
-	err := json.Unmarshal(e.Data, &said)
-	return err == nil && said.State == room.Ended
+	h.told.add(e, head)
 }
 
 // put keeps a frame, and gives up what has been missing for too long.
@@ -168,7 +155,7 @@ func (r *reel) giveUp(to tape.Number) {
 // reach is the frame up to which seats can be served, and whether the channel ends there.
 func (r *reel) reach() (head tape.Number, over bool) {
 	head = r.ring.Head()
-	if end := r.hub.end.Load(); end != never && int64(head) >= end {
+	if end := r.hub.told.end.Load(); end != never && int64(head) >= end {
 		return tape.Number(end), true
 	}
 	return head, r.hub.cut.Load()

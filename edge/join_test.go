@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -344,4 +345,38 @@ func TestOggEndIsProper(t *testing.T) {
 	if !strings.HasPrefix(l.ogg.Head().Vendor, "epidaurus") {
 		t.Errorf("vendor %q", l.ogg.Head().Vendor)
 	}
+}
+
+// Whatever the address says, a request is refused or names a room that exists, a variant and a frame.
+func FuzzRequest(f *testing.F) {
+	for _, target := range []string{
+		"/r/harbour/live.mp4", "/r/harbour/floor/live.ogg?from=12&variant=opus-24", "/r/%2e%2e/live.mp4?from=1e9", "/r/harbour/live.mp4?from=1&from=x",
+		"/r/harbour/live.mp4?variant=opus-48;from=3", "/r//live.mp4?from=%00", "/r/harbour/%66loor/live.mp4?from=+1", "http://x/r/harbour/live.ogg",
+	} {
+		f.Add(target)
+	}
+	known := &rooms{facts: map[room.ID]room.Facts{harbour: {ID: harbour, State: room.Live}}}
+	e := &Edge{config: Config{Rooms: known}}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		mux := http.NewServeMux()
+		check := func(_ http.ResponseWriter, r *http.Request) {
+			ask, err := e.parse(r, mp4)
+			if err != nil {
+				if _, ok := errors.AsType[problem.Problem](err); !ok {
+					t.Errorf("%q: %v is no problem", target, err)
+				}
+				return
+			}
+			if ask.key != (hubKey{harbour, tape.Floor}) || ask.from < -1 || ask.variant < 0 || ask.variant >= len(tape.Variants) {
+				t.Errorf("%q: %+v", target, ask)
+			}
+		}
+		mux.HandleFunc("/r/{room}/live.mp4", check)
+		mux.HandleFunc("/r/{room}/{channel}/live.mp4", check)
+		mux.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1})
+	})
 }

@@ -3,6 +3,8 @@
 package edge
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/room"
@@ -30,37 +32,39 @@ func (e *Edge) keep() {
 	}
 }
 
-// tidy ends the hubs of rooms that are over, and lets go of those that nobody has needed for Config.Linger.
+// tidy ends the hubs of rooms that are over, and lets go of those that nobody has needed for Config.Linger. It is called by the keeper only.
 func (e *Edge) tidy() {
-	now := e.now()
-	for _, h := range e.unneeded(now) {
-		h.unsubscribe()
-	}
-}
-
-// unneeded takes the hubs out that nobody needs.
-func (e *Edge) unneeded(now time.Duration) (gone []*hub) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	for key, h := range e.hubs {
-		facts, ok := e.config.Rooms.Facts(key.room)
-		over := !ok || facts.State == room.Ended || h.end.Load() != never
+	hubs := slices.Collect(maps.Values(e.hubs))
+	e.mu.Unlock()
+	now := e.now()
+	for _, h := range hubs {
+		facts, ok := e.config.Rooms.Facts(h.key.room)
+		over := !ok || facts.State == room.Ended || h.told.end.Load() != never
 		switch {
 		case over && h.overSince < 0:
 			h.overSince = now
 		case over && now-h.overSince >= endWait:
 			h.finish()
-			h.open = false
 		}
-		switch {
-		case h.seats.Load() > 0 || h.open:
-			h.idleSince = -1
-		case h.idleSince < 0:
-			h.idleSince = now
-		case now-h.idleSince >= e.config.Linger:
-			delete(e.hubs, key)
-			gone = append(gone, h)
+		if e.dropIdle(h, now) {
+			h.unsubscribe()
 		}
 	}
-	return gone
+}
+
+// dropIdle takes a hub out that nobody has needed for long enough, and reports whether it did.
+func (e *Edge) dropIdle(h *hub, now time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case h.seats.Load() > 0 || h.open && !h.cut.Load():
+		h.idleSince = -1
+	case h.idleSince < 0:
+		h.idleSince = now
+	case now-h.idleSince >= e.config.Linger && e.hubs[h.key] == h:
+		delete(e.hubs, h.key)
+		return true
+	}
+	return false
 }

@@ -17,7 +17,7 @@ import (
 type press struct {
 	// immutable
 	ring      *tape.Ring
-	events    *tape.EventLog
+	told      *told
 	pack      packer
 	container container
 	now       func() time.Time
@@ -105,7 +105,7 @@ func (p *press) make(k pieceKey) *piece {
 	case ending:
 		body = p.pack.appendEnd(body, k.to, p.said)
 	case opening:
-		body = p.pack.appendHead(body, p.stateAt(k))
+		body = p.pack.appendHead(body, append(p.told.stateBefore(k.from), seatEvent(k)))
 		body = p.appendSound(body, k)
 	default:
 		body = p.appendSound(body, k)
@@ -135,9 +135,9 @@ func (p *press) load(k pieceKey) (size int) {
 	}
 	through := k.to
 	if k.kind == ending {
-		through++ // what is true once the last frame was heard, such as the room's end
+		through = never // what is true once the last frame was heard, such as the room's end
 	}
-	p.said = p.events.Between(p.said[:0], k.from, through)
+	p.said = p.told.between(p.said[:0], k.from, through)
 	size = 512
 	for _, packet := range p.packets {
 		size += len(packet) + 12
@@ -155,17 +155,9 @@ func (p *press) appendSound(dst []byte, k pieceKey) []byte {
 	return p.pack.appendSound(dst, k.from, p.packets, p.said)
 }
 
-// stateAt returns how everything is just before the first frame of an opening, and what the seat was granted. What begins with that
-// frame comes with the frame.
-func (p *press) stateAt(k pieceKey) []tape.Event {
-	state := p.events.StateAt(nil, k.from)
-	kept := state[:0]
-	for _, e := range state {
-		if e.At < k.from {
-			kept = append(kept, e)
-		}
-	}
-	seat, err := json.Marshal(room.SeatEvent{
+// seatEvent tells a player what it was granted.
+func seatEvent(k pieceKey) tape.Event {
+	data, err := json.Marshal(room.SeatEvent{
 		Kind:      room.KindSeat,
 		DepthMS:   int(k.grant.depth.Milliseconds()),
 		CadenceMS: int(k.grant.cadence.Milliseconds()),
@@ -173,7 +165,7 @@ func (p *press) stateAt(k pieceKey) []tape.Event {
 	if err != nil {
 		panic(err) // a string and integers always marshal
 	}
-	return append(kept, tape.Event{At: k.from, Kind: room.KindSeat, Data: seat})
+	return tape.Event{At: k.from, Kind: room.KindSeat, Data: data}
 }
 
 // responseHead is the status line and the fields of an answer. A seat's connection carries nothing after it.
