@@ -10,6 +10,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/api/client"
 	"github.com/epidaurus-live/epidaurus/cmd/epidaurus/demo"
+	"github.com/epidaurus-live/epidaurus/internal/liveline"
 	"github.com/epidaurus-live/epidaurus/node"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage/whip"
@@ -72,8 +73,11 @@ func (c *demoCommand) Run(p *program) (err error) {
 			return err
 		}
 	})
-	group.Go(func() error { return showDemo(ctx, p, n, r) })
-	return group.Wait()
+	line := liveline.New(os.Stderr)
+	group.Go(func() error { showDemo(ctx, line, n, r); return nil })
+	err = group.Wait()
+	line.Close()
+	return err
 }
 
 // openRoom does what a host would: claims the link, makes a room, invites two voices, and a place for whoever sits at the terminal.

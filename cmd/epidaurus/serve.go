@@ -47,16 +47,21 @@ func (c *serveCommand) Run(p *program) error {
 }
 
 func (c *serveCommand) greet(p *program, n *node.Node) error {
-	_, err := fmt.Fprintf(p.stdout, "Epidaurus is ready.\n  listeners  %s\n  stage      %s/desk/\n  private    %s/metrics\n",
+	_, err := fmt.Fprintf(p.stdout, "Epidaurus\n  listeners  %s\n  stage      %s/desk/\n  private    %s/metrics\n",
 		n.ListenersURL(), n.StageURL(), n.PrivateURL())
 	if err != nil {
 		return err
 	}
 	link, err := n.FirstHostLink(p.ctx)
-	if err != nil || link == "" {
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "\nYou are the first. Open this link once, in the browser of the host:\n  %s\n", link)
+	if link != "" {
+		_, err = fmt.Fprintf(p.stdout, "\nYou are the first. Open this link once, in the browser of the host:\n  %s\n", link)
+	}
+	if err == nil {
+		_, err = fmt.Fprint(p.stdout, "\nReady. Ctrl-C ends it.\n")
+	}
 	return err
 }
 
