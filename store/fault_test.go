@@ -43,13 +43,6 @@ func TestFailedWrites(t *testing.T) {
 			return s.SetState(ctx, "abc", room.Ended, noon)
 		},
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).State == room.Ended }, ""},
-		{"room keep", func(s *Store, r room.Record, _ room.SecretHash) error {
-			r.Facts.State, r.Facts.Removed = room.Live, []room.PersonID{"grace"}
-			return s.Keep(ctx, r.Facts, noon)
-		}, func(t *testing.T, s *Store, _ room.Record) bool {
-			f := factsOf(t, s)
-			return f.State == room.Live && f.IsRemoved("grace")
-		}, ""},
 		{"invite add", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.AddInvite(ctx, invite) },
 			func(t *testing.T, s *Store, _ room.Record) bool { return invited(t, s) == 1 }, CodeExists},
 		{"person remove", func(s *Store, _ room.Record, _ room.SecretHash) error {

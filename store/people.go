@@ -67,11 +67,9 @@ func (s *Store) queryInvites(ctx context.Context, id room.ID) ([]room.Invite, er
 // RemovePerson makes a person's token void in one room, for good. To be removed already is no error; room.ErrNotFound says that
 // there is no such room.
 func (s *Store) RemovePerson(ctx context.Context, id room.ID, person room.PersonID, at time.Time) error {
-	return s.write(ctx, "person remove", func(tx *sql.Tx) error { return removePerson(ctx, tx, id, person, at) })
-}
-
-func removePerson(ctx context.Context, tx *sql.Tx, id room.ID, person room.PersonID, at time.Time) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO removals (room_id, person_id, removed_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-		id, person, toMillis(at))
-	return conflict(err)
+	return s.write(ctx, "person remove", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO removals (room_id, person_id, removed_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			id, person, toMillis(at))
+		return conflict(err)
+	})
 }

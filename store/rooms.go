@@ -29,41 +29,22 @@ func (s *Store) DropRoom(ctx context.Context, id room.ID) error {
 
 // SetState takes a room to the next step of its life. To be there already is no error; room.ErrStep is, and room.ErrNotFound.
 func (s *Store) SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error {
-	return s.write(ctx, "room state", func(tx *sql.Tx) error { return setState(ctx, tx, id, to, at) })
-}
-
-// Keep writes down what has changed in a room's facts by now: its state, and who was removed. Errors are those of SetState.
-func (s *Store) Keep(ctx context.Context, f room.Facts, now time.Time) error {
-	return s.write(ctx, "room keep", func(tx *sql.Tx) error {
-		at := now
-		if !f.EndedAt.IsZero() {
-			at = f.EndedAt
+	return s.write(ctx, "room state", func(tx *sql.Tx) error {
+		from, err := stateOf(ctx, tx, id)
+		if err != nil || from == to {
+			return err
 		}
-		err := setState(ctx, tx, f.ID, f.State, at)
-		for _, p := range f.Removed {
-			if err == nil {
-				err = removePerson(ctx, tx, f.ID, p, now)
-			}
+		err = room.Step(from, to)
+		if err != nil {
+			return err
 		}
+		var ended time.Time
+		if to == room.Ended {
+			ended = at
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE rooms SET state = ?, ended_at = ? WHERE id = ?", to, maybeMillis(ended), id)
 		return err
 	})
-}
-
-func setState(ctx context.Context, tx *sql.Tx, id room.ID, to room.State, at time.Time) error {
-	from, err := stateOf(ctx, tx, id)
-	if err != nil || from == to {
-		return err
-	}
-	err = room.Step(from, to)
-	if err != nil {
-		return err
-	}
-	var ended time.Time
-	if to == room.Ended {
-		ended = at
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE rooms SET state = ?, ended_at = ? WHERE id = ?", to, maybeMillis(ended), id)
-	return err
 }
 
 func stateOf(ctx context.Context, tx *sql.Tx, id room.ID) (state room.State, err error) {

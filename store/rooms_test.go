@@ -113,32 +113,3 @@ func TestSetState(t *testing.T) {
 	}
 	wantCode(t, s.SetState(t.Context(), "nowhere", room.Ended, noon), CodeNotFound)
 }
-
-func TestKeep(t *testing.T) {
-	s := openIn(t, t.TempDir())
-	f := addRoom(t, s, "abc").Facts
-	for i, step := range []struct {
-		state   room.State
-		removed []room.PersonID
-		ended   time.Time
-		want    Code
-	}{
-		{room.Doors, nil, time.Time{}, ""},
-		{room.Live, []room.PersonID{"p2"}, time.Time{}, ""},
-		{room.Live, []room.PersonID{"p2", "p3"}, time.Time{}, ""},
-		{room.Doors, []room.PersonID{"p4"}, time.Time{}, CodeStep}, // refused whole
-		{room.Ended, []room.PersonID{"p2", "p3"}, noon.Add(time.Hour), ""},
-	} {
-		f.State, f.Removed, f.EndedAt = step.state, step.removed, step.ended
-		err := s.Keep(t.Context(), f, noon.Add(time.Duration(i)*time.Minute))
-		if CodeOf(err) != step.want {
-			t.Errorf("step %d: %v, want code %q", i, err, step.want)
-		}
-	}
-	got, err := s.Room(t.Context(), "abc")
-	if err != nil || got.Facts.State != room.Ended || !got.Facts.EndedAt.Equal(noon.Add(time.Hour)) || !slices.Equal(got.Facts.Removed, []room.PersonID{"p2", "p3"}) {
-		t.Errorf("facts = %+v, %v", got.Facts, err)
-	}
-	f.ID = "nowhere"
-	wantCode(t, s.Keep(t.Context(), f, noon), CodeNotFound)
-}
