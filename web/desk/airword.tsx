@@ -40,10 +40,9 @@ export function AirWord({ desk }: { desk: Desk }) {
     <section class="air" data-word={air.word} data-reason={air.reason} data-onstage={onStage} data-warn={warn}>
       <div class="said" role="status" aria-live="assertive">
         <h1 class="word" data-testid="air-word">{WORDS[air.word]}</h1>
-        <p class="why" data-testid="air-why">{why(air, obstacle, end)}</p>
+        <p class="why" data-testid="air-why">{warn ? t.talking : why(air, obstacle, end)}</p>
       </div>
       {onStage && <Controls desk={desk} muted={muted} />}
-      <p class="warning" role="alert" data-testid="talking">{warn ? t.talking : ""}</p>
     </section>
   );
 }

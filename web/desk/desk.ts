@@ -47,11 +47,6 @@ export class Desk {
 
   start(): void {
     this.line.start();
-    // A microphone that is allowed already is measured without a question; it is still not sent anywhere.
-    navigator.permissions
-      ?.query({ name: "microphone" as PermissionName })
-      .then((p) => (p.state === "granted" ? this.mic.start() : undefined))
-      .catch(() => {}); // a browser that cannot tell is asked by the button
     addEventListener("pagehide", () => this.line.leave());
   }
 
@@ -63,7 +58,6 @@ export class Desk {
       // Who is not on stage yet may have no name to change: it is said again once there. A bad name must be changed first.
       if (e instanceof Refusal && e.status === 400) return this.view.set({ trouble: sentence(e) });
     }
-    this.mic.pass(true);
     this.view.set({ left: false });
     this.line.goOn();
   }
@@ -118,7 +112,7 @@ export class Desk {
       mutedByOther,
       micLive: this.mic.live,
       micSilenced: this.mic.view.value.silenced,
-      heard: this.line.me?.heard ?? false,
+      heard: this.line.me !== undefined && this.line.me.heard && !this.line.me.away,
       room: stage?.room.state ?? null,
     });
     const { air: now } = this.view.value;

@@ -31,6 +31,7 @@ export interface LineView {
 const FRESH = 3000; // ms without an arrival after which nothing is known
 const STALL = 1500; // ms without an arrival after which the events' connection is replaced: seven levels are missing
 const OPENING = 4000; // ms that a new events' connection may take
+const QUIET = 12_000; // ms, while not on stage: only the stream's comments need to come then
 const NO_PROGRESS = 4000; // ms without a packet or an ICE answer: Chromium checks every 2.5 s
 const ALIVE = 1200; // ms: progress this young shows that the voice outlived the events; the server reports every second
 const SETTLE = 2000; // ms that a new session may take to be heard
@@ -110,7 +111,7 @@ export class Line {
     this.session?.leave();
     this.session = null;
     this.onVoices([]);
-    this.view.set({ voice: "off", muted: false, mutedByOther: false, obstacle: null });
+    this.view.set({ voice: "off", obstacle: null });
   }
 
   /** Sends another track from now on. */
@@ -148,7 +149,7 @@ export class Line {
       try {
         await this.readStream();
       } catch (e) {
-        if (isFinal(e)) return this.finish({ why: "refused", refusal: e });
+        if (this.isFinal(e)) return this.finish({ why: "refused", refusal: e });
       }
       this.streaming = false;
       if (this.view.value.end) return;
@@ -180,10 +181,12 @@ export class Line {
 
   private take(e: ServerEvent): void {
     switch (e.name) {
-      case "state":
+      case "state": {
+        const before = this.me;
         this.view.set({ stage: JSON.parse(e.data) });
-        this.reconcile();
+        this.reconcile(before);
         return;
+      }
       case "levels":
         this.view.set({ levels: JSON.parse(e.data) });
         return;
@@ -194,14 +197,14 @@ export class Line {
     }
   }
 
-  /** Brings our mute and the server's together after a restart, a lost request, or another's hand. */
-  private reconcile(): void {
+  /** Brings our mute and the server's together after a restart, a reload, a lost request, or another's hand. */
+  private reconcile(before: Person | undefined): void {
     const { me } = this;
     const { muted } = this.view.value;
     if (!me || me.muted === muted || this.muting > 0 || this.view.value.voice !== "on") return;
     if (performance.now() - this.mutedAt < MUTE_GRACE) return;
     if (muted || this.unmuteOwed) void this.tellMuted();
-    else this.view.set({ muted: true, mutedByOther: true });
+    else this.view.set({ muted: true, mutedByOther: before?.muted === false });
   }
 
   private finish(end: End): void {
@@ -254,7 +257,7 @@ export class Line {
   private failed(next: Session, e: unknown): void {
     next.close();
     if (this.session === next) this.session = null;
-    if (isFinal(e)) return this.finish({ why: "refused", refusal: e });
+    if (this.isFinal(e)) return this.finish({ why: "refused", refusal: e });
     const obstacle = e instanceof Refusal ? e : e instanceof NoPath ? "no-path" : null;
     // Nobody is promised a place that was never had; whoever had one keeps trying.
     const voice = this.connected ? "on" : e instanceof Refusal && this.view.value.voice === "joining" ? "off" : "lost";
@@ -273,8 +276,9 @@ export class Line {
     const now = performance.now();
     this.view.set({ fresh: now - this.arrivedAt < FRESH });
     const quiet = now - Math.max(this.arrivedAt, this.openedAt);
-    if (quiet > (this.streaming ? STALL : OPENING)) this.stream?.abort();
-    if (this.view.value.voice === "off" || this.renewing) return;
+    const off = this.view.value.voice === "off";
+    if (quiet > (!this.streaming ? OPENING : off ? QUIET : STALL)) this.stream?.abort();
+    if (off || this.renewing) return;
     if (this.session && now - this.lookedAt >= LOOK_EVERY) {
       this.lookedAt = now;
       void this.session.look();
@@ -318,9 +322,10 @@ export class Line {
       };
     });
   }
-}
 
-/** A refusal that trying again cannot change. */
-function isFinal(e: unknown): e is Refusal {
-  return e instanceof Refusal && [401, 403, 404, 410].includes(e.status);
+  /** Reports a refusal that trying again cannot change. A server that starts again may not know its rooms for a moment. */
+  private isFinal(e: unknown): e is Refusal {
+    if (!(e instanceof Refusal)) return false;
+    return [401, 403, 410].includes(e.status) || (e.status === 404 && this.view.value.stage === null);
+  }
 }

@@ -26,38 +26,40 @@ export function Lobby({ desk }: { desk: Desk }) {
           <small>{t.nameHint}</small>
         </label>
         {problem && <p class="trouble" role="alert" data-testid="mic-problem">{t.problem[problem]}</p>}
-        {state === "on" ? <LiveMic desk={desk} /> : problem !== "insecure" && <AskMic desk={desk} asking={state === "asking"} again={problem !== null} />}
+        {problem !== "insecure" && (
+          <div class="micspot">
+            {state === "on" ? <LiveLevel desk={desk} /> : <AskMic desk={desk} asking={state === "asking"} again={problem !== null} />}
+          </div>
+        )}
         <button type="submit" class="main big" disabled={state !== "on" || !stage} data-testid="go-on">
           {left ? t.goOnAgain : t.goOn}
         </button>
         <p class="trouble" role="alert" data-testid="trouble">{trouble}</p>
       </form>
+      {state === "on" && <SoundSettings desk={desk} />}
+      <p class="hint">{t.headphones}</p>
     </Panel>
   );
 }
 
 function AskMic({ desk, asking, again }: { desk: Desk; asking: boolean; again: boolean }) {
   return (
-    <div class="askmic">
+    <>
       <p>{asking ? t.micAsking : t.micWhy}</p>
       <button type="button" disabled={asking} data-testid="mic-on" onClick={() => void desk.mic.start()}>
         {again ? t.tryAgain : t.micOn}
       </button>
-    </div>
+    </>
   );
 }
 
-function LiveMic({ desk }: { desk: Desk }) {
+function LiveLevel({ desk }: { desk: Desk }) {
   const { talking } = useStore(desk.mic.view);
   return (
-    <div class="livemic">
-      <div class="field">
-        <span>{t.yourLevel}</span>
-        <Meter label={t.yourLevel} level={desk.mic.read} testid="level" />
-        <small aria-live="polite">{desk.mic.level > LOUD_DB ? t.tooLoud : talking ? t.goodLevel : t.sayHello}</small>
-      </div>
-      <SoundSettings desk={desk} />
-      <p class="hint">{t.headphones}</p>
+    <div class="field">
+      <span>{t.yourLevel}</span>
+      <Meter label={t.yourLevel} level={desk.mic.read} testid="level" />
+      <small aria-live="polite">{desk.mic.level > LOUD_DB ? t.tooLoud : talking ? t.goodLevel : t.sayHello}</small>
     </div>
   );
 }

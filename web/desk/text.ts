@@ -297,4 +297,7 @@ const fr: Text = {
   },
 };
 
-export const t: Text = navigator.language.toLowerCase().startsWith("fr") ? fr : en;
+/** The browser's language, or the one that the address asks for. */
+const wanted = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+
+export const t: Text = wanted.toLowerCase().startsWith("fr") ? fr : en;

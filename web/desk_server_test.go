@@ -1,0 +1,351 @@
+package web
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/stage"
+)
+
+const hostSecret = "only-once"
+
+// deskServer is the stage's port as docs/PROTOCOL.md has it: the real stage and the real pages, a mix that only notes who is
+// heard, and as much of the host's side as the pages use. It can die at once and come back at the same address.
+type deskServer struct {
+	t       *testing.T
+	address string
+	key     room.Key
+	live    http.HandlerFunc // what listeners hear
+
+	mu     sync.Mutex // guards the following fields
+	facts  map[room.ID]room.Facts
+	secret string
+	heard  map[room.PersonID]time.Time // by person: when a packet came
+	people []room.Person               // on stage
+
+	// owned by the test's goroutine
+	http  *http.Server
+	stage *stage.Stage
+	stop  chan struct{}
+	wg    sync.WaitGroup
+}
+
+func newDeskServer(t *testing.T) *deskServer {
+	t.Helper()
+	facts := room.Facts{ID: testRoom, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live, Created: time.Now()}
+	d := &deskServer{
+		t: t, address: "127.0.0.1:0", secret: hostSecret, live: newFakeEdge(t, true).live,
+		facts: map[room.ID]room.Facts{testRoom: facts}, heard: make(map[room.PersonID]time.Time),
+	}
+	d.start()
+	t.Cleanup(d.die)
+	return d
+}
+
+// start comes up, at the address of before if there was one.
+func (d *deskServer) start() {
+	d.t.Helper()
+	media, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.stage, err = stage.New(stage.Config{
+		Verify: func(token string) (room.Grant, error) { return d.key.Verify(token, time.Now()) },
+		Rooms:  d, Mix: d, Media: media, Remove: d.remove,
+		People:    d.setPeople,
+		ListenURL: func(id room.ID) string { return "http://localhost:8080/r/" + string(id) },
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", d.address)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.address = listener.Addr().String()
+	d.http = &http.Server{Handler: d.routes()}
+	d.stop = make(chan struct{})
+	d.wg.Go(func() {
+		err := d.http.Serve(listener)
+		if !errors.Is(err, http.ErrServerClosed) {
+			d.t.Error(err)
+		}
+	})
+	d.wg.Go(d.meter)
+}
+
+// die breaks every connection without a word, as a killed process does.
+func (d *deskServer) die() {
+	if d.http == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = d.http.Close() // what its connections say at the end concerns nobody
+	err := d.stage.Close(ctx)
+	if err != nil {
+		d.t.Error(err)
+	}
+	close(d.stop)
+	d.wg.Wait()
+	d.http = nil
+}
+
+func (d *deskServer) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/desk/", Desk())
+	mux.Handle("/r/{room}/stage/", d.stage.Handler())
+	mux.Handle("/r/{room}/desk", d.stage.Handler())
+	mux.Handle("/r/{room}/desk/", d.stage.Handler())
+	mux.HandleFunc("GET /r/{room}/live.mp4", d.live)
+	mux.HandleFunc("POST /api/claim", d.claim)
+	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) { d.answer(w, 200, map[string]bool{"host": isHost(r)}) })
+	mux.HandleFunc("GET /api/rooms", d.host(func(w http.ResponseWriter, _ *http.Request) {
+		d.answer(w, 200, map[string]any{"rooms": d.rooms()})
+	}))
+	mux.HandleFunc("POST /api/rooms", d.host(d.create))
+	mux.HandleFunc("POST /api/rooms/{room}/token", d.host(func(w http.ResponseWriter, r *http.Request) {
+		d.answer(w, 200, map[string]string{"token": d.token(room.ID(r.PathValue("room")), "ada", "Ada", room.Host)})
+	}))
+	mux.HandleFunc("POST /api/rooms/{room}/invites", d.invite)
+	mux.HandleFunc("POST /api/rooms/{room}/end", d.end)
+	return mux
+}
+
+// meter sends levels five times a second, as the protocol promises.
+func (d *deskServer) meter() {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-tick.C:
+		}
+		var levels []stage.Level
+		d.mu.Lock()
+		for id, at := range d.heard {
+			heard := time.Since(at) < time.Second
+			db := -60.0
+			if heard {
+				db = -20
+			}
+			levels = append(levels, stage.Level{ID: id, DB: db, Heard: heard})
+		}
+		d.mu.Unlock()
+		d.stage.SetLevels(testRoom, levels)
+	}
+}
+
+// Open makes the server a stage.Mix that remembers when it heard whom.
+func (d *deskServer) Open(_ room.ID, p room.PersonID) (stage.Voice, error) {
+	return deskVoice{d, p}, nil
+}
+
+type deskVoice struct {
+	server *deskServer
+	person room.PersonID
+}
+
+func (v deskVoice) Push(uint16, uint32, []byte, time.Duration) {
+	v.server.mu.Lock()
+	defer v.server.mu.Unlock()
+	v.server.heard[v.person] = time.Now()
+}
+func (v deskVoice) Mute(bool) {}
+func (v deskVoice) Close()    {}
+
+// Facts makes the server the stage's Rooms.
+func (d *deskServer) Facts(id room.ID) (room.Facts, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f, ok := d.facts[id]
+	return f, ok
+}
+
+func (d *deskServer) remove(id room.ID, p room.PersonID) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.facts[id]
+	f.Removed = append(f.Removed, p)
+	d.facts[id] = f
+	return nil
+}
+
+func (d *deskServer) setPeople(_ room.ID, people []room.Person) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.people = people
+}
+
+// onStage returns who is on stage as the server sees it.
+func (d *deskServer) onStage() map[room.PersonID]room.Person {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := make(map[room.PersonID]room.Person)
+	for _, p := range d.people {
+		m[p.ID] = p
+	}
+	return m
+}
+
+func (d *deskServer) token(id room.ID, p room.PersonID, name string, role room.Role) string {
+	return d.key.Sign(room.Grant{Room: id, Person: p, Name: name, Role: role, Expires: time.Now().Add(time.Hour).Unix()})
+}
+
+// link is a desk's address for a person; the query comes before the token.
+func (d *deskServer) link(p room.PersonID, name string, role room.Role, query string) string {
+	return "http://" + d.address + "/desk/" + testRoom + query + "#" + d.token(testRoom, p, name, role)
+}
+
+// The host's side.
+
+func isHost(r *http.Request) bool {
+	c, err := r.Cookie("host")
+	return err == nil && c.Value == "yes"
+}
+
+func (d *deskServer) host(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !isHost(r) {
+			problem.Write(w, problem.New(problem.HostOnly, "Open the one-time link."))
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (d *deskServer) answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	err := json.NewEncoder(w).Encode(body)
+	if err != nil {
+		d.t.Log(err) // the page may be gone already
+	}
+}
+
+func (d *deskServer) claim(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Secret string }
+	err := json.NewDecoder(r.Body).Decode(&body)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case err != nil || body.Secret != hostSecret:
+		problem.Write(w, problem.New(problem.ClaimUnknown, "This link is unknown here."))
+	case d.secret == "":
+		problem.Write(w, problem.New(problem.ClaimUsed, "This link was used."))
+	default:
+		d.secret = ""
+		http.SetCookie(w, &http.Cookie{Name: "host", Value: "yes", Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// deskRoom is a room as the host sees it.
+type deskRoom struct {
+	room.Facts
+	ListenURL string `json:"listen_url"`
+	DeskURL   string `json:"desk_url"`
+}
+
+func (d *deskServer) roomOf(f room.Facts) deskRoom {
+	return deskRoom{f, "http://localhost:8080/r/" + string(f.ID), "http://" + d.address + "/desk/" + string(f.ID)}
+}
+
+func (d *deskServer) rooms() []deskRoom {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rooms := []deskRoom{}
+	for _, f := range d.facts {
+		rooms = append(rooms, d.roomOf(f))
+	}
+	return rooms
+}
+
+func (d *deskServer) create(w http.ResponseWriter, r *http.Request) {
+	var f room.Facts
+	err := json.NewDecoder(r.Body).Decode(&f)
+	if err == nil {
+		f.Title, err = room.CheckTitle(f.Title)
+	}
+	if err != nil {
+		problem.Write(w, problem.New(problem.BadRequest, err.Error()))
+		return
+	}
+	f.ID, f.State, f.Created = room.NewID(f.Title, "x1y2z3"), room.Doors, time.Now()
+	d.mu.Lock()
+	d.facts[f.ID] = f
+	d.mu.Unlock()
+	d.answer(w, http.StatusCreated, d.roomOf(f))
+}
+
+func (d *deskServer) invite(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Name string
+		Role room.Role
+	}
+	err := json.NewDecoder(r.Body).Decode(&body)
+	if err != nil || !body.Role.Valid() {
+		problem.Write(w, problem.New(problem.BadRequest, "A name and a role are needed."))
+		return
+	}
+	d.answer(w, http.StatusCreated, map[string]any{
+		"person": "grace", "role": body.Role, "name": body.Name, "token": d.token(testRoom, "grace", body.Name, body.Role),
+		"desk_url": d.link("grace", body.Name, body.Role, ""), "whip_url": "http://" + d.address + "/r/" + testRoom + "/whip",
+	})
+}
+
+func (d *deskServer) end(w http.ResponseWriter, r *http.Request) {
+	id := room.ID(r.PathValue("room"))
+	d.mu.Lock()
+	f := d.facts[id]
+	f.State = room.Ended
+	d.facts[id] = f
+	d.mu.Unlock()
+	d.stage.EndRoom(id)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// deskBrowser is a Chromium with a microphone that hears a steady tone.
+func deskBrowser(t *testing.T) context.Context {
+	t.Helper()
+	return browser(t,
+		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("use-file-for-fake-audio-capture", toneFile(t)),
+		chromedp.Flag("allow-loopback-in-peer-connection", true))
+}
+
+// toneFile writes a second of 440 Hz at -12 dBFS: 48 kHz, mono, 16 bit. Chromium repeats it.
+func toneFile(t *testing.T) string {
+	t.Helper()
+	const samples = 48_000
+	wav := []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00")
+	wav = binary.LittleEndian.AppendUint32(wav, 48_000)
+	wav = binary.LittleEndian.AppendUint32(wav, 96_000)
+	wav = append(wav, "\x02\x00\x10\x00data"...)
+	wav = binary.LittleEndian.AppendUint32(wav, 2*samples)
+	for i := range samples {
+		wav = binary.LittleEndian.AppendUint16(wav, uint16(int16(8231*math.Sin(2*math.Pi*440*float64(i)/48_000))))
+	}
+	binary.LittleEndian.PutUint32(wav[4:], uint32(len(wav)-8))
+	name := filepath.Join(t.TempDir(), "tone.wav")
+	err := os.WriteFile(name, wav, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
