@@ -44,7 +44,7 @@ type Records interface {
 // Rooms runs the rooms that are open.
 type Rooms interface {
 	Create(ctx context.Context, f room.Facts) error // opens the doors
-	End(ctx context.Context, id room.ID) error      // may be called again
+	End(ctx context.Context, id room.ID) error      // may fail where no room is open
 	Facts(id room.ID) (room.Facts, bool)            // false for rooms that are not open
 }
 

@@ -209,6 +209,9 @@ func (m *memoryRooms) End(_ context.Context, id room.ID) error {
 	return m.faults.around("end", func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		if _, open := m.open[id]; !open {
+			return errors.New("there is no such room")
+		}
 		delete(m.open, id)
 		return nil
 	})

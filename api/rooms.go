@@ -149,9 +149,10 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	// Both are tried, whatever becomes of the other: the conversation ends even when that cannot be written down now. Each may be
 	// done again, so to ask once more mends what failed.
-	err = errors.Join(
-		a.cfg.Records.SetState(ctx, v.facts.ID, room.Ended, a.cfg.Clock()),
-		a.cfg.Rooms.End(ctx, v.facts.ID))
+	err = a.cfg.Records.SetState(ctx, v.facts.ID, room.Ended, a.cfg.Clock())
+	if _, open := a.cfg.Rooms.Facts(v.facts.ID); open {
+		err = errors.Join(err, a.cfg.Rooms.End(ctx, v.facts.ID))
+	}
 	if err != nil {
 		return fmt.Errorf("end the room: %w", err)
 	}
