@@ -15,16 +15,16 @@ import (
 // same names), the environment (EPIDAURUS_ and the name in capitals), the command line.
 type Config struct {
 	// Data holds all state: database, bus, keys, certificates. Default "data".
-	Data string `help:"Folder that holds all state." default:"data" placeholder:"DIR"`
+	Data string `help:"Folder that holds all state. Default: ${default}." default:"data" placeholder:"DIR"`
 
 	// Listen is where listeners connect. Default ":8080".
-	Listen string `help:"Address of the listeners' port." default:":8080" placeholder:"ADDR"`
+	Listen string `help:"Address of the listeners' port. Default: ${default}." default:":8080" placeholder:"ADDR"`
 	// Stage is where speakers and hosts connect: pages, WHIP, and media over TCP. Default ":8081".
-	Stage string `help:"Address of the stage's port: desk, WHIP, ICE over TCP." default:":8081" placeholder:"ADDR"`
+	Stage string `help:"Address of the stage's port: desk, WHIP, ICE over TCP. Default: ${default}." default:":8081" placeholder:"ADDR"`
 	// Media is the UDP address of all media. Default: the address of Stage.
 	Media string `help:"UDP address of all media. Default: the stage's." placeholder:"ADDR"`
 	// Private serves health, metrics and profiles. It must not be reachable from outside. Default "127.0.0.1:8082".
-	Private string `help:"Address of health, metrics and profiles; keep it private." default:"127.0.0.1:8082" placeholder:"ADDR"`
+	Private string `help:"Address of health, metrics and profiles; keep it private. Default: ${default}." default:"127.0.0.1:8082" placeholder:"ADDR"`
 
 	// PublicURL is how listeners reach Listen, as it stands in links. Default: http://localhost and the port of Listen.
 	PublicURL string `name:"public-url" help:"How listeners reach us, as it stands in links." placeholder:"URL"`

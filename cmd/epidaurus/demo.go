@@ -17,9 +17,9 @@ import (
 )
 
 type demoCommand struct {
-	Listen  string `help:"Address of the listeners' port." default:":8080" placeholder:"ADDR"`
-	Stage   string `help:"Address of the stage's port." default:":8081" placeholder:"ADDR"`
-	Private string `help:"Address of health and metrics." default:"127.0.0.1:8082" placeholder:"ADDR"`
+	Listen  string `help:"Address of the listeners' port. Default: ${default}." default:":8080" placeholder:"ADDR"`
+	Stage   string `help:"Address of the stage's port. Default: ${default}." default:":8081" placeholder:"ADDR"`
+	Private string `help:"Address of health and metrics. Default: ${default}." default:"127.0.0.1:8082" placeholder:"ADDR"`
 }
 
 // Help is shown by demo --help.

@@ -9,8 +9,8 @@ import (
 )
 
 type hostLinkCommand struct {
-	Data     string `help:"Folder of the server." default:"data" placeholder:"DIR"`
-	StageURL string `name:"stage-url" help:"How the host reaches the stage." default:"http://localhost:8081" placeholder:"URL"`
+	Data     string `help:"Folder of the server. Default: ${default}." default:"data" placeholder:"DIR"`
+	StageURL string `name:"stage-url" help:"How the host reaches the stage. Default: ${default}." default:"http://localhost:8081" placeholder:"URL"`
 	New      bool   `help:"For another host, who sees only the rooms of her own; without it, for the first host again."`
 }
 

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+var update = flag.Bool("update", false, "write docs/cli.md anew")
+
+//go:generate go test -run TestCLIDocument -update .
+
+// The help of every command is docs/cli.md, word for word.
+func TestCLIDocument(t *testing.T) {
+	var doc bytes.Buffer
+	doc.WriteString("# Command line\n\nMade from the program's own help by `go generate ./cmd/epidaurus`.\n")
+	for _, command := range []string{"", "demo", "serve", "speak", "listen", "host-link", "version"} {
+		fmt.Fprintf(&doc, "\n## epidaurus %s\n\n```\n%s```\n", command, help(t, command))
+	}
+	text := strings.ReplaceAll(doc.String(), "## epidaurus \n", "## epidaurus\n")
+	const file = "../../docs/cli.md"
+	if *update {
+		err := os.WriteFile(file, []byte(text), 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(kept) != text {
+		t.Error("docs/cli.md is not what the program says: run go generate ./cmd/epidaurus")
+	}
+}
+
+func help(t *testing.T, command string) string {
+	t.Helper()
+	t.Setenv("COLUMNS", "110") // the width does not depend on who asks
+	var out bytes.Buffer
+	var c cli
+	parser, err := newParser(&c, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type done struct{}
+	parser.Exit = func(int) { panic(done{}) } // help ends the program; here it ends only the parser
+	func() {
+		defer func() {
+			if r := recover(); r != nil && r != (done{}) {
+				panic(r)
+			}
+		}()
+		_, err = parser.Parse(append(strings.Fields(command), "--help"))
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(out.String()) {
+		lines = append(lines, strings.TrimRight(line, " \n")+"\n")
+	}
+	return strings.Join(lines, "")
+}
+
+// A setting comes from its default, the file, the environment and the command line, in rising order of strength.
+func TestConfigurationOrder(t *testing.T) {
+	file := t.TempDir() + "/epidaurus.toml"
+	err := os.WriteFile(file, []byte("listen = \":1001\"\nstage = \":1002\"\nprivate = \":1003\"\nhold-after = \"7s\"\nadvertise = [\"192.0.2.1\"]\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("EPIDAURUS_STAGE", ":2002")
+	t.Setenv("EPIDAURUS_PRIVATE", ":2003")
+	var c cli
+	_, err = parserFor(t, &c).Parse([]string{"serve", "--config", file, "--private", ":3003"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.Serve.Data, c.Serve.Listen, c.Serve.Stage, c.Serve.Private, c.Serve.HoldAfter, c.Serve.Advertise)
+	if want := "data:1001:2002:30037s[192.0.2.1]"; strings.ReplaceAll(got, " ", "") != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestConfigurationIsChecked(t *testing.T) {
+	for _, row := range []struct{ name, file, flags, want string }{
+		{"UnknownKey", "lisen = \":1\"", "", `there is no setting "lisen"`},
+		{"NotTOML", "listen = ", "", "read the configuration file"},
+		{"BadAddress", "", "--listen=8080", `listen: "8080" is no address`},
+		{"BadURL", "", "--public-url=live.example.org", `public-url: "live.example.org" is no address of ours`},
+		{"BadAdvertise", "", "--advertise=here", `advertise: "here" is no IP address`},
+		{"HalfACertificate", "", "--tls-cert=/dev/null", "certificate and key go together"},
+		{"Complexity", "", "--complexity=11", "complexity: 11 is outside 0 to 10"},
+		{"UnknownTLS", "", "--stage-tls=maybe", "must be one of"},
+		{"HoldSoundMissing", "", "--hold-sound=/nowhere.wav", "hold-sound: stat /nowhere.wav"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			args := append([]string{"serve"}, strings.Fields(row.flags)...)
+			if row.file != "" {
+				file := t.TempDir() + "/epidaurus.toml"
+				err := os.WriteFile(file, []byte(row.file), 0o600)
+				if err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "--config", file)
+			}
+			var c cli
+			_, err := parserFor(t, &c).Parse(args)
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want one with %q", err, row.want)
+			}
+		})
+	}
+}
+
+func parserFor(t *testing.T, c *cli) *kong.Kong {
+	t.Helper()
+	parser, err := newParser(c, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parser
+}

@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+
+	cdp "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// goOnStage opens a desk in a browser of its own, with a file as its microphone, and presses the button.
+func goOnStage(t *testing.T, desk, microphone string) *browsertest.Tab {
+	t.Helper()
+	b := browsertest.New(t, browsertest.Microphone(microphone)...)
+	p := openTapped(t, b, raw(desk))
+	enterStage(p, "Somebody")
+	p.Until(`document.querySelector('.air[data-word="on-air"]')`, `document.querySelector(".air")?.innerText`)
+	return p
+}
+
+// enterStage walks through the lobby until everybody hears.
+func enterStage(p *browsertest.Tab, name string) {
+	p.Helper()
+	press := func(testid string) {
+		p.Until(`document.querySelector('[data-testid="`+testid+`"]:not(:disabled)')`, "document.body.innerText")
+		p.Click(`[data-testid="` + testid + `"]`)
+	}
+	press("mic-on")
+	p.Until(`document.querySelector('[data-testid="name"]')`, "document.body.innerText")
+	browsertest.Eval[bool](p, `(document.querySelector('[data-testid="name"]').select(), true)`)
+	p.Do(chromedp.SendKeys(`[data-testid="name"]`, name))
+	press("go-on")
+}
+
+// openTapped opens a page whose sound a test can record.
+func openTapped(t *testing.T, b context.Context, address string) *browsertest.Tab {
+	t.Helper()
+	p := browsertest.Open(t, b, "about:blank", keepTracks)
+	_, err := chromedp.Call(p.Ctx, cdp.SetBypassCSP, cdp.SetBypassCSPParams{Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Do(chromedp.Navigate(address))
+	return p
+}
+
+// Two people in two browsers and a listener in a third: everybody hears the others, nobody himself, and nothing else is in the sound.
+func TestTwoTonesInThreeBrowsers(t *testing.T) {
+	s := serve(t).open("Two tones", true)
+	host := goOnStage(t, s.hostDesk(), tone(t, 440, 0.1))
+	guest := goOnStage(t, s.invite("Grace").DeskURL, tone(t, 660, 0.1))
+	listener := openTapped(t, browsertest.New(t, chromedp.Flag("autoplay-policy", "no-user-gesture-required")), s.room.ListenURL)
+	listener.Click("#listen")
+	listener.Until(`epidaurus.state === "listening" && epidaurus.frame > 0`, "epidaurus.state")
+
+	t.Run("HostHearsTheGuestOnly", func(t *testing.T) { hears(t, record(host, "heard", 6), 660, 440) })
+	t.Run("GuestHearsTheHostOnly", func(t *testing.T) { hears(t, record(guest, "heard", 6), 440, 660) })
+	t.Run("ListenerHearsBoth", func(t *testing.T) {
+		pcm := record(listener, "document.getElementById('audio').captureStream()", 16)
+		for second := 5; second < 16; second++ {
+			hertz := spectrum(pcm[second*sampleRate:][:sampleRate])
+			low, high := peak(hertz, 440), peak(hertz, 660)
+			other, at := rest(hertz, 440, 660)
+			line := fmt.Sprintf("second %d: 440 Hz %.1f dB, 660 Hz %.1f dB, strongest other %.1f dB at %d Hz", second, low, high, other, at)
+			t.Log(line)
+			if weaker := min(low, high); weaker < -40 || other > weaker-40 {
+				t.Error(line)
+			}
+		}
+	})
+}
+
+// hears fails unless a tone is there in each second, and another is not.
+func hears(t *testing.T, pcm []float32, tone, not int) {
+	t.Helper()
+	for second := 2; second < len(pcm)/sampleRate; second++ {
+		hertz := spectrum(pcm[second*sampleRate:][:sampleRate])
+		there, away := peak(hertz, tone), peak(hertz, not)
+		t.Logf("second %d: %d Hz %.1f dB, %d Hz %.1f dB", second, tone, there, not, away)
+		if there < -40 || away > there-40 {
+			t.Errorf("second %d: %d Hz is at %.1f dB and %d Hz at %.1f dB", second, tone, there, not, away)
+		}
+	}
+}
