@@ -175,9 +175,13 @@ func (l *listening) measure(f fragment, a *arrivals, now time.Duration) {
 	r := &l.report
 	first := !l.player.playing
 	held, stalled := l.player.arrive(now, f.from, f.from+tape.Number(len(f.packets)))
-	if ms := held.Milliseconds(); !first && (r.Fragments == 1 || ms < r.HeldMinMS) {
-		r.HeldMinMS = ms
+	// What comes at once, such as the burst of a join, tells nothing about how close it was.
+	if !first && now-l.arrived >= tape.FrameDuration {
+		if ms := held.Milliseconds(); r.HeldMinMS < 0 || ms < r.HeldMinMS {
+			r.HeldMinMS = ms
+		}
 	}
+	l.arrived = now
 	if stalled > 0 {
 		r.Stalls++
 		r.StalledMS += stalled.Milliseconds()

@@ -11,11 +11,11 @@ type Kind int
 
 // The kinds of Event.
 const (
-	Joined Kind = iota // an answer began: Report
-	Sound              // a fragment arrived: Report
+	Joined Kind = iota // an answer began
+	Sound              // a fragment arrived
 	News               // the room said something: Room
 	Cut                // an answer was refused or broke off: Err, and Retry until the next try
-	Ended              // the room ended: Report
+	Ended              // the room ended
 )
 
 // Event is one thing that happened to a listener.

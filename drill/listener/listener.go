@@ -117,13 +117,14 @@ type listening struct {
 	rate     rate
 	retry    backoff
 	began    time.Duration // when Listen was called
-	heard    time.Duration // when sound arrived last; at first, when Listen was called
+	heard    time.Duration // when new sound arrived last; at first, when Listen was called
+	arrived  time.Duration // when a fragment arrived last
 }
 
 func newListening(c Config, to target, notify func(Event)) (*listening, error) {
 	now := c.Clock.Mono()
 	l := &listening{config: c, target: to, notify: notify, retry: backoff{random: c.Random}, began: now, heard: now}
-	l.report = Report{URL: to.live.String(), Variant: c.Variant, Container: to.container, JoinMS: -1}
+	l.report = Report{URL: to.live.String(), Variant: c.Variant, Container: to.container, JoinMS: -1, HeldMinMS: -1, Gaps: []Gap{}, Faults: []string{}}
 	var err error
 	l.timeline, err = newTimeline(&l.report, c.From, c.Record)
 	return l, err

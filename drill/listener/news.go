@@ -51,6 +51,6 @@ func (l *listening) news(f fragment) {
 			continue
 		}
 		e.Data = slices.Clone(e.Data)
-		l.notify(Event{Kind: News, Room: e})
+		l.notify(Event{Kind: News, Report: l.snapshot(), Room: e})
 	}
 }

@@ -60,7 +60,7 @@ type Report struct {
 	SpacingMS    int64 `json:"spacing_ms"`     // between the last two fragments of an answer
 	SpacingMaxMS int64 `json:"spacing_max_ms"` // the longest such time
 	HeldMS       int64 `json:"held_ms"`        // sound held by an ideal player, see the package
-	HeldMinMS    int64 `json:"held_min_ms"`    // the least it held just before a fragment arrived; 0 with a stall
+	HeldMinMS    int64 `json:"held_min_ms"`    // the least it held just before a fragment arrived, bursts left out; 0 with a stall, -1 before it is known
 	Stalls       int64 `json:"stalls"`
 	StalledMS    int64 `json:"stalled_ms"`
 }
