@@ -5,8 +5,8 @@ import "fmt"
 // OpusEncoder makes Opus packets of 20 ms mono. It is not safe for concurrent use. It holds about 0.4 MB: one per channel and
 // variant, never one per listener.
 //
-// Every packet can be decoded without the ones before it: a decoder that joins anywhere needs 80 ms (RFC 7845 §4.2) to come so
-// close to one that was there from the beginning that nobody hears a difference.
+// Every packet can be decoded without the ones before it: a decoder that joins anywhere comes close within 80 ms (RFC 7845 §4.2) to
+// one that was there from the beginning, and is never much louder.
 type OpusEncoder struct {
 	impl opusEncoder
 	pcm  [FrameSamples]float32 // what impl is given
