@@ -1,6 +1,7 @@
 // The listener's page. One tap takes a seat; everything that is shown rides with the sound.
 
 import type { RoomEvent } from "./events";
+import { Loudness } from "./loudness";
 import { Plain } from "./plain";
 import { Player, type Ear } from "./player";
 import { mediaSource, Sound } from "./sound";
@@ -23,6 +24,7 @@ const ear: Ear = source
   : new Plain(audio, base, changed);
 const view = new View(ear, audio, room, !source);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
+const loudness = new Loudness((frame) => ear.size(frame));
 const theatre = new Theatre(element<HTMLCanvasElement>("rows"), element("listen"), paint);
 
 /** The page is the same for every room, so before the sound only the address can tell a title: harbour-talk-k3f9x2. */
@@ -51,22 +53,14 @@ function changed(): void {
   paint();
 }
 
-/** How loud a frame is, as the size of its packet tells: an encoder spends bytes where there is something to hear. */
-let usual = 80;
-function loudness(frame: number): number {
-  const at = Math.floor(frame);
-  let sum = 0;
-  for (let i = 0; i < 4; i++) sum += ear.size(at - i);
-  const level = Math.min(1, Math.max(0, sum / 4 / usual - 0.55));
-  return level * (room.state === "live" && !room.speaking.length ? 0.3 : 1);
-}
-
 function paint(): void {
   const quiet = audio.paused || !ear.seated;
   const flat = room.speaking.length ? 0.5 : 0;
+  // Music before the beginning is heard as well; without a speaker a live stage only breathes.
+  const share = room.state === "live" && !room.speaking.length ? 0.3 : 1;
   theatre.draw({
     frame: ear.frame,
-    loudness: quiet ? () => 0 : still.matches ? () => flat : loudness,
+    loudness: (frame) => (quiet ? 0 : still.matches ? flat : loudness.level(frame) * share),
     seats: ear.seated ? room.seats : 0,
     seated: ear.seated,
     still: still.matches,
@@ -79,7 +73,7 @@ function animate(now: number): void {
   requestAnimationFrame(animate);
   if (now - last < 30 || still.matches || audio.paused || !ear.seated) return;
   last = now;
-  usual += (Math.max(40, ear.size(ear.frame)) - usual) * 0.004;
+  loudness.hear(ear.frame);
   paint();
 }
 

@@ -116,8 +116,9 @@ export class Theatre {
     g.setLineDash([]);
     g.strokeStyle = stone;
     g.globalAlpha = 0.85;
-    const lit = scene.seats <= FEW ? scene.seats : FEW * (1 + Math.log2(scene.seats / FEW) / 2);
-    for (const mark of this.#marks.slice(0, lit)) g.stroke(mark);
+    const others = scene.seats - (scene.seated ? 1 : 0);
+    const lit = others <= FEW ? others : FEW * (1 + Math.log2(others / FEW) / 2);
+    for (const mark of this.#marks.slice(0, Math.max(0, lit))) g.stroke(mark);
     if (scene.seated) this.#seat(g, light);
     g.globalAlpha = 1;
   }
