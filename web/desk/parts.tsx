@@ -74,7 +74,7 @@ export function TwoStep(p: { label: string; spoken?: string; ask: string; yes: s
   }, [asking]);
   if (!asking) {
     return (
-      <button ref={first} type="button" class="quiet danger" data-testid={p.testid} aria-label={p.spoken} onClick={() => setAsking(true)}>
+      <button ref={first} type="button" class="quiet" data-testid={p.testid} aria-label={p.spoken} onClick={() => setAsking(true)}>
         {p.label}
       </button>
     );

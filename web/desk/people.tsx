@@ -55,7 +55,7 @@ function PersonRow({ desk, person, me, moderator, level }: { desk: Desk; person:
             aria-label={t.mutePerson(person.name)}
             onClick={() => void desk.attempt(() => setMuted(desk.room, desk.token, person.id, true))}
           >
-            {person.muted ? t.isMuted : t.mute}
+            {t.muteShort}
           </button>
           <TwoStep
             label={t.remove}

@@ -72,6 +72,7 @@ const en = {
   isSilent: "not heard",
   isSpeaking: "speaking",
   levelOf: (name: string) => `Level of ${name}`,
+  muteShort: "Mute",
   mutePerson: (name: string) => `Mute ${name}`,
   remove: "Remove",
   removePerson: (name: string) => `Remove ${name} from the room`,
@@ -147,7 +148,7 @@ export type Text = typeof en;
 const fr: Text = {
   lang: "fr",
 
-  onAir: "À L’ANTENNE",
+  onAir: "À L’ANTENNE",
   nobody: "PERSONNE NE VOUS ENTEND",
   micOff: "VOTRE MICRO EST COUPÉ",
   live: "Toute la salle vous entend.",
@@ -212,6 +213,7 @@ const fr: Text = {
   isSilent: "pas entendu",
   isSpeaking: "parle",
   levelOf: (name) => `Niveau de ${name}`,
+  muteShort: "Couper",
   mutePerson: (name) => `Fermer le micro de ${name}`,
   remove: "Retirer",
   removePerson: (name) => `Retirer ${name} de la salle`,
