@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -45,6 +46,9 @@ func (l *listening) open(ctx context.Context) (*http.Response, error) {
 	}
 	req.Header.Set("User-Agent", "epidaurus-listen")
 	resp, err := l.config.Client.Do(req)
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // the address is known
+	}
 	if err == nil {
 		if resp.StatusCode != http.StatusOK {
 			err = readRefusal(resp)

@@ -163,7 +163,11 @@ func (l *listening) run(ctx context.Context) error {
 func (l *listening) snapshot() Report {
 	r, now := l.report, l.config.Clock.Mono()
 	r.ListenedMS = (now - l.began).Milliseconds()
-	r.HeldMS = l.player.held(now).Milliseconds()
+	held := l.player.held(now)
+	r.HeldMS = max(held, 0).Milliseconds()
+	if held < 0 && r.End != EndRoom {
+		r.Stalls, r.StalledMS, r.HeldMinMS = r.Stalls+1, r.StalledMS-held.Milliseconds(), 0 // one that still lasts
+	}
 	r.Bitrate5s = l.rate.bitsPerSecond(now)
 	r.Bitrate = 0
 	if r.Frames > 0 {

@@ -17,11 +17,11 @@ type player struct {
 // arrive tells the player at time now that it has the frames from first to next (exclusive). It returns what was held until then,
 // and how long the player had stalled.
 func (p *player) arrive(now time.Duration, first, next tape.Number) (held, stalled time.Duration) {
-	if !p.playing {
+	if !p.playing || next.Duration() < p.have-rewind*tape.FrameDuration { // or the timeline went back
 		*p = player{playing: true, origin: first.Duration(), start: now, have: next.Duration()}
 		return 0, 0
 	}
-	held = p.have - p.origin - (now - p.start)
+	held = p.held(now)
 	if held < 0 {
 		held, stalled = 0, -held
 		p.start += stalled
@@ -30,10 +30,10 @@ func (p *player) arrive(now time.Duration, first, next tape.Number) (held, stall
 	return held, stalled
 }
 
-// held is the sound that is there and not played yet.
+// held is the sound that is there and not played yet. It is negative while the player stalls: for how long.
 func (p *player) held(now time.Duration) time.Duration {
 	if !p.playing {
 		return 0
 	}
-	return max(p.have-p.origin-(now-p.start), 0)
+	return p.have - p.origin - (now - p.start)
 }
