@@ -14,6 +14,7 @@ import (
 	"github.com/Eyevinn/mp4ff/mp4"
 	oracle "github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
@@ -81,7 +82,7 @@ func TestMediacommonReads(t *testing.T) {
 	if len(init.Tracks) != 1 || init.Tracks[0].TimeScale != 48000 {
 		t.Fatalf("%+v", init)
 	}
-	if c, ok := init.Tracks[0].Codec.(*oracle.CodecOpus); !ok || c.ChannelCount != 1 {
+	if c, ok := init.Tracks[0].Codec.(*codecs.Opus); !ok || c.ChannelCount != 1 {
 		t.Errorf("codec is %+v", init.Tracks[0].Codec)
 	}
 	p := packets(12)
@@ -117,7 +118,7 @@ func mediacommonPart(from tape.Number, packets [][]byte) oracle.Part {
 // mediacommonStream is a stream by another program.
 func mediacommonStream(t testing.TB, from tape.Number, packets [][]byte) []byte {
 	t.Helper()
-	init := oracle.Init{Tracks: []*oracle.InitTrack{{ID: 1, TimeScale: 48000, Codec: &oracle.CodecOpus{ChannelCount: 1}}}}
+	init := oracle.Init{Tracks: []*oracle.InitTrack{{ID: 1, TimeScale: 48000, Codec: &codecs.Opus{ChannelCount: 1}}}}
 	part := mediacommonPart(from, packets)
 	var head, body seekablebuffer.Buffer
 	if err := init.Marshal(&head); err != nil {
@@ -155,28 +156,36 @@ func BenchmarkMediacommon(b *testing.B) {
 	}
 }
 
-// ffprobe and ffmpeg take a stream joined in the middle, and hear the tone that went in.
-func TestFfmpegPlays(t *testing.T) {
-	const from, frames = 1_234_560, 96
+// tonePackets is n frames of 440 Hz, encoded.
+func tonePackets(t *testing.T, n int) [][]byte {
+	t.Helper()
 	enc, err := codec.NewOpusEncoder(codec.ForVariant(tape.Opus48))
 	if err != nil {
 		t.Fatal(err)
 	}
 	pcm, buf := make([]float32, 960), make([]byte, codec.MaxPacketBytes)
+	packets := make([][]byte, n)
+	for i := range packets {
+		for k := range pcm {
+			pcm[k] = float32(0.3 * math.Sin(2*math.Pi*440*float64(i*960+k)/48000))
+		}
+		size, err := enc.Encode(pcm, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets[i] = bytes.Clone(buf[:size])
+	}
+	return packets
+}
+
+// ffprobe and ffmpeg take a stream joined in the middle, and hear the tone that went in.
+func TestFfmpegPlays(t *testing.T) {
+	const from, frames = 1_234_560, 96
+	p := tonePackets(t, frames)
 	b := fmp4.Init(codec.OpusPreSkip)
 	for at := 0; at < frames; at += 12 {
-		p := make([][]byte, 12)
-		for i := range p {
-			for k := range pcm {
-				pcm[k] = float32(0.3 * math.Sin(2*math.Pi*440*float64((at+i)*960+k)/48000))
-			}
-			n, err := enc.Encode(pcm, buf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p[i] = bytes.Clone(buf[:n])
-		}
-		b = fmp4.AppendFragment(b, tape.Number(from+at), p, []tape.Event{event(tape.Number(from+at), "listening")})
+		first := tape.Number(from + at)
+		b = fmp4.AppendFragment(b, first, p[at:at+12], []tape.Event{event(first, "listening")})
 	}
 	file := filepath.Join(t.TempDir(), "live.mp4")
 	if err := os.WriteFile(file, b, 0o644); err != nil {
