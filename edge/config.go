@@ -51,9 +51,10 @@ type Config struct {
 
 // Fixed sizes of an edge.
 const (
-	ringFrames   = 60 * tape.FramesPerSec // what a hub keeps of each variant: how far back a listener can resume
-	bridgeFrames = tape.SegmentFrames     // most sound in one piece for a seat that catches up
-	tick         = tape.FrameDuration     // how often a section looks for new frames
+	resumeFrames = 60 * tape.FramesPerSec      // how far back a listener can resume
+	bridgeFrames = tape.SegmentFrames          // most sound in one piece for a seat that catches up
+	keptFrames   = resumeFrames + bridgeFrames // what a hub keeps of each variant: the oldest frame asked for is still there when it is sent
+	tick         = tape.FrameDuration          // how often a section looks for new frames
 )
 
 // withDefaults checks c and fills in what is left out.
@@ -86,6 +87,9 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Linger, time.Minute)
 	orDefault(&c.LossWait, 200*time.Millisecond)
 	orDefault(&c.FirstWait, 5*time.Second)
+	if c.Sections < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {
+		return c, errors.New("edge: a count or a duration of Config is negative: leave it out for the default")
+	}
 	if c.Cadence < 0 || c.Cadence%(tape.PageFrames*tape.FrameDuration) != 0 {
 		return c, fmt.Errorf("edge: the cadence is %v: it must be a multiple of 240ms", c.Cadence)
 	}

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,12 +34,13 @@ type Edge struct {
 	turn     atomic.Uint64 // the section of the next newcomer
 	tally    tally         // of hubs
 
-	mu       sync.Mutex
-	hubs     map[hubKey]*hub // guarded by mu
-	closed   bool            // guarded by mu
-	joining  sync.WaitGroup  // handlers between take and post; raised under mu
-	relays   sync.WaitGroup  // raised while joining
-	keepers  sync.WaitGroup
+	mu     sync.Mutex
+	hubs   map[hubKey]*hub // guarded by mu
+	closed bool            // guarded by mu
+
+	joining  sync.WaitGroup // handlers between take and post; raised under mu while not closed
+	relays   sync.WaitGroup // raised while joining
+	keeping  sync.WaitGroup
 	finished chan struct{} // closed when Close has nothing more to wait for
 }
 
@@ -50,7 +53,7 @@ func New(c Config) (*Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.keepers.Go(e.keep)
+	e.keeping.Go(e.keep)
 	return e, nil
 }
 
@@ -171,11 +174,12 @@ func (e *Edge) finish() {
 		<-s.done
 	}
 	e.relays.Wait()
-	e.keepers.Wait()
+	e.keeping.Wait()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, h := range e.hubs {
+	hubs := slices.Collect(maps.Values(e.hubs))
+	clear(e.hubs)
+	e.mu.Unlock()
+	for _, h := range hubs {
 		h.unsubscribe()
 	}
-	clear(e.hubs)
 }

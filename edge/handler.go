@@ -147,7 +147,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered())}
 	err = e.connect(st, conn)
 	if err != nil {
-		e.config.Log.Warn("cannot seat a listener", "error", err)
+		e.config.Log.Debug("cannot seat a listener", "error", err)
 		_ = conn.Close()
 		e.giveBack(h)
 		return nil

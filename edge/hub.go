@@ -71,7 +71,7 @@ func newHub(key hubKey, c *Config, now func() time.Duration, t *tally) *hub {
 		idleSince: -1, overSince: -1,
 	}
 	for _, v := range tape.Variants {
-		r := &reel{hub: h, variant: v, ring: tape.NewRing(ringFrames), ready: make(chan struct{})}
+		r := &reel{hub: h, variant: v, ring: tape.NewRing(keptFrames), ready: make(chan struct{})}
 		for i, pack := range []packer{newMP4Packer(c.PreSkip), newOggPacker(key, v, c.PreSkip)} {
 			r.presses[i] = &press{ring: r.ring, told: h.told, pack: pack, container: container(i), now: c.Now}
 		}

@@ -238,6 +238,8 @@ func TestNewRefusesWrongConfiguration(t *testing.T) {
 		{Rooms: h.rooms},
 		{Rooms: h.rooms, Feed: h.feed, Cadence: 100 * time.Millisecond},
 		{Rooms: h.rooms, Feed: h.feed, Cadence: -240 * time.Millisecond},
+		{Rooms: h.rooms, Feed: h.feed, MaxSeats: -1},
+		{Rooms: h.rooms, Feed: h.feed, MaxStuck: -1},
 	} {
 		_, err := New(c)
 		if err == nil {

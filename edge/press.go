@@ -86,14 +86,14 @@ func (p *press) get(k pieceKey) *piece {
 			return p.recent[i]
 		}
 	}
-	made := p.make(k)
+	made := p.build(k)
 	p.recent[p.turn], p.keys[p.turn] = made, k
 	p.turn = (p.turn + 1) % recentPieces
 	return made
 }
 
-// make makes a piece. The caller holds mu.
-func (p *press) make(k pieceKey) *piece {
+// build makes a piece. The caller holds mu.
+func (p *press) build(k pieceKey) *piece {
 	made := &piece{from: k.from, to: k.to, last: k.kind == ending}
 	prefix := ""
 	if k.kind == opening {

@@ -21,8 +21,8 @@ func TestResume(t *testing.T) {
 		{"TheNextFrameToBeMade", 0, true},
 		{"TheLastFragment", 12, true},
 		{"TwentySecondsAgo", 999, true},
-		{"TheOldestFrameKept", ringFrames, true},
-		{"OlderThanWhatIsKept", ringFrames + 1, false},
+		{"TheOldestFrameKept", resumeFrames, true},
+		{"OlderThanWhatIsKept", resumeFrames + 1, false},
 		{"BeforeTheBeginning", 10000, false},
 		{"NotYetMade", -1, false},
 		{"NeverToBeMade", -1 << 62, false},
@@ -30,7 +30,7 @@ func TestResume(t *testing.T) {
 	for _, file := range []string{"live.mp4", "live.ogg"} {
 		h := open(t, nil)
 		h.head = 10000
-		h.record(ringFrames + 1000)
+		h.record(resumeFrames + 1000)
 		for _, tt := range tests {
 			t.Run(file+"/"+tt.name, func(t *testing.T) {
 				from := max(0, h.head-tt.back)

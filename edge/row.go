@@ -49,7 +49,7 @@ func (r *row) begin(from, depth, head tape.Number) (first, end tape.Number, resu
 		end = min(end, r.cut(head)) // a takeover may have taken back frames that the row was offered
 	}
 	oldest := r.press.ring.Oldest()
-	if from >= 0 && from >= oldest && from <= max(head, end) {
+	if from >= max(0, oldest, head-resumeFrames) && from <= max(head, end) {
 		return from, max(from, min(end, bridge(from))), true
 	}
 	first = max(end-depth, oldest)

@@ -42,7 +42,7 @@ func (s *section) following(st *seat) (_ *piece, ok bool) {
 	missed := r.next - st.next
 	lost := st.next < r.press.ring.Oldest()
 	switch {
-	case missed > ringFrames:
+	case missed > keptFrames:
 		return nil, false
 	case lost || missed > s.maxBehind && !st.catching:
 		s.tally.gaps.Add(1)

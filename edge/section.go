@@ -67,8 +67,10 @@ func (s *section) post(a arrival) bool {
 	if s.mail.closing {
 		return false
 	}
+	if len(s.mail.arrivals) == 0 {
+		s.poll.wake() // for all that come before the section looks
+	}
 	s.mail.arrivals = append(s.mail.arrivals, a)
-	s.poll.wake()
 	return true
 }
 
@@ -166,8 +168,8 @@ func (s *section) attend(ev unix.EpollEvent) {
 
 // admit gives a newcomer its row and its opening.
 func (s *section) admit(a arrival) {
-	r := s.rowFor(a)
 	head, over := a.reel.reach()
+	r := s.rowFor(a, head, over)
 	s.advance(r, head, over)
 	st := a.seat
 	first, end, resumes := r.begin(a.from, frames(a.depth), head)
@@ -202,7 +204,7 @@ func (s *section) seatIn(st *seat) {
 const phaseRun = 64
 
 // rowFor finds or makes the row of a newcomer. Newcomers go to the phases in turn, so that writes spread over the cadence.
-func (s *section) rowFor(a arrival) *row {
+func (s *section) rowFor(a arrival, head tape.Number, over bool) *row {
 	i := slices.IndexFunc(s.blocks, func(b *block) bool { return b.reel == a.reel })
 	if i < 0 {
 		i = len(s.blocks)
@@ -216,9 +218,8 @@ func (s *section) rowFor(a arrival) *row {
 			return r
 		}
 	}
-	r := &row{press: a.reel.presses[a.container], shape: want, hub: a.reel.hub}
-	head, over := a.reel.reach()
-	r.next, r.over = r.cut(head), over
+	r := &row{press: a.reel.presses[a.container], shape: want, hub: a.reel.hub, over: over}
+	r.next = r.cut(head)
 	if over {
 		r.next = head
 	}

@@ -131,7 +131,7 @@ func TestSeatThatMissedTooMuchIsCut(t *testing.T) {
 	h := open(t, nil)
 	h.record(300)
 	l := h.get("/r/harbour/live.mp4")
-	h.head += 10 * ringFrames // the edge heard nothing for ten minutes
+	h.head += 10 * resumeFrames // the edge heard nothing for ten minutes
 	h.play(24)
 	h.until("the cut", func(s Stats) bool { return s.Cut == 1 && s.Seats == 0 })
 	l.isCut()

@@ -33,7 +33,7 @@ type lateEvent struct {
 const never = math.MaxInt64
 
 func newTold() *told {
-	t := &told{log: tape.NewEventLog(ringFrames)}
+	t := &told{log: tape.NewEventLog(keptFrames)}
 	t.end.Store(never)
 	return t
 }
@@ -54,7 +54,7 @@ func (t *told) add(e tape.Event, head tape.Number) {
 	}
 	if e.At < head && t.holdsAt(e, head) {
 		t.mu.Lock()
-		t.late = slices.DeleteFunc(t.late, func(l lateEvent) bool { return l.due < head-ringFrames })
+		t.late = slices.DeleteFunc(t.late, func(l lateEvent) bool { return l.due < head-keptFrames })
 		t.late = append(t.late, lateEvent{due: head, event: e})
 		t.mu.Unlock()
 	}
