@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -261,6 +262,60 @@ func TestRefusesHTTP2(t *testing.T) {
 		t.Fatalf("the client spoke %s", resp.Proto)
 	}
 	checkProblem(t, resp, 505, problem.BadRequest)
+}
+
+// A server whose connections cannot be taken over is told so, and no seat stays taken.
+func TestRefusesWhatCannotBeTakenOver(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	w := httptest.NewRecorder()
+	h.edge.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/r/harbour/live.mp4", nil))
+	checkProblem(t, w.Result(), 500, problem.Internal)
+	if s := h.edge.Stats(); s.Seats != 0 || h.edge.Seats(harbour) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Connections that are not plain TCP and do not say so before they are taken over get a relay as long as there is one.
+func TestRelaysAreBounded(t *testing.T) {
+	h := open(t, func(c *Config) { c.MaxMonitors = 1 })
+	h.record(300)
+	server := httptest.NewUnstartedServer(h.edge.Handler())
+	server.Listener = wrapped{server.Listener}
+	server.Start()
+	defer server.Close()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	one := ask(t, dial(), joinMP4)
+	two := dial()
+	_, err := io.WriteString(two, joinMP4+"\r\nHost: test\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, two)
+	if n != 0 || err != nil {
+		t.Errorf("%d bytes and %v, want a closed connection", n, err)
+	}
+	first := one.frame()
+	h.play(50)
+	checkSound(t, tape.Opus48, first, one.hear(first, 330))
+	if n := h.edge.Seats(harbour); n != 1 {
+		t.Errorf("%d seats, want 1", n)
+	}
+}
+
+// wrapped hides what kind of connections a listener accepts.
+type wrapped struct{ net.Listener }
+
+func (w wrapped) Accept() (net.Conn, error) {
+	conn, err := w.Listener.Accept()
+	return struct{ net.Conn }{conn}, err
 }
 
 func TestMonitorUnderTLS(t *testing.T) {
