@@ -84,6 +84,23 @@ func encodeAll(t testing.TB, e *codec.OpusEncoder, pcm []float32) [][]byte {
 	return packets
 }
 
+// speechPackets is speech by a variant's encoder. Tests do not change it.
+func speechPackets(t testing.TB, v tape.Variant) [][]byte {
+	t.Helper()
+	encoded.Lock()
+	defer encoded.Unlock()
+	if encoded.packets[v] == nil {
+		encoded.packets[v] = encodeAll(t, encoder(t, codec.ForVariant(v)), speechOf(t))
+	}
+	return encoded.packets[v]
+}
+
+// encoded keeps what several tests need: under the race detector an encode takes its time.
+var encoded = struct {
+	sync.Mutex
+	packets map[tape.Variant][][]byte
+}{packets: make(map[tape.Variant][][]byte)}
+
 func decodeAll(t testing.TB, d *codec.OpusDecoder, packets [][]byte) []float32 {
 	t.Helper()
 	var pcm []float32
@@ -143,14 +160,16 @@ func TestVariantRate(t *testing.T) {
 		{tape.Opus48, 44, 50}, {tape.Opus24, 22, 26.5}, {tape.Opus12, 10, 13},
 	}
 	for _, c := range cases {
-		for _, complexity := range []int{5, 10} {
-			config := codec.ForVariant(c.variant)
-			config.Complexity = complexity
-			packets := encodeAll(t, encoder(t, config), speechOf(t))
+		fast := codec.ForVariant(c.variant)
+		fast.Complexity = 5
+		for name, packets := range map[string][][]byte{
+			"10": speechPackets(t, c.variant),
+			"5":  encodeAll(t, encoder(t, fast), speechOf(t)[:6*codec.SampleRate]),
+		} {
 			rate := kbits(packets)
-			t.Logf("%s at complexity %d: %.1f kbit/s, configurations %v", c.variant, complexity, rate, configurations(packets))
+			t.Logf("%s at complexity %s: %.1f kbit/s, configurations %v", c.variant, name, rate, configurations(packets))
 			if rate < c.min || rate > c.max {
-				t.Errorf("%s at complexity %d: %.1f kbit/s, want %v to %v", c.variant, complexity, rate, c.min, c.max)
+				t.Errorf("%s at complexity %s: %.1f kbit/s, want %v to %v", c.variant, name, rate, c.min, c.max)
 			}
 		}
 	}
@@ -190,7 +209,7 @@ func TestUnknownVariantIsTheBest(t *testing.T) {
 func TestLookahead(t *testing.T) {
 	for _, v := range tape.Variants {
 		in := speechOf(t)[:3*codec.SampleRate]
-		out := decodeAll(t, decoder(t), encodeAll(t, encoder(t, codec.ForVariant(v)), in))
+		out := decodeAll(t, decoder(t), speechPackets(t, v)[:150])
 		best, at := math.Inf(-1), 0
 		for lag := range 700 {
 			sum := 0.0
@@ -211,7 +230,7 @@ func TestLookahead(t *testing.T) {
 // A listener joins at any frame: 80 ms later he must hear nearly what others hear.
 func TestJoinAnywhere(t *testing.T) {
 	for _, v := range tape.Variants {
-		packets := encodeAll(t, encoder(t, codec.ForVariant(v)), speechOf(t))
+		packets := speechPackets(t, v)
 		whole := decodeAll(t, decoder(t), packets)
 		worst, loudest := math.Inf(-1), math.Inf(-1)
 		for at := 50; at < len(packets)-20; at += 37 {
@@ -236,7 +255,7 @@ func TestSilencePacket(t *testing.T) {
 	}
 	for _, v := range tape.Variants {
 		d := decoder(t)
-		decodeAll(t, d, encodeAll(t, encoder(t, codec.ForVariant(v)), speechOf(t)[:2*codec.SampleRate]))
+		decodeAll(t, d, speechPackets(t, v)[:100])
 		for i := range 3 {
 			n, err := d.Decode(tape.SilencePacket, buf)
 			if err != nil || n != codec.FrameSamples {
@@ -271,7 +290,7 @@ func TestConceal(t *testing.T) {
 	if l := level(pcm); l < -20 || l > -10 {
 		t.Errorf("the first concealed frame of a tone at -15 dBFS has %.1f", l)
 	}
-	decodeAll(t, d, encodeAll(t, encoder(t, codec.ForVariant(tape.Opus48)), speechOf(t)[:2*codec.SampleRate]))
+	decodeAll(t, d, speechPackets(t, tape.Opus48)[:100])
 	long := make([]float32, codec.MaxFrameSamples)
 	for range 10 {
 		if err := d.Conceal(long); err != nil {
@@ -437,7 +456,7 @@ func TestNoAllocations(t *testing.T) {
 
 func FuzzDecoder(f *testing.F) {
 	for _, v := range tape.Variants {
-		packets := encodeAll(f, encoder(f, codec.ForVariant(v)), speechOf(f)[:48_000])
+		packets := speechPackets(f, v)
 		f.Add(packets[10], packets[30])
 	}
 	packets := fecPackets(f)
@@ -490,7 +509,7 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkDecode(b *testing.B) {
 	for _, v := range tape.Variants {
 		b.Run(string(v), func(b *testing.B) {
-			packets := encodeAll(b, encoder(b, codec.ForVariant(v)), speechOf(b))
+			packets := speechPackets(b, v)
 			d, pcm := decoder(b), make([]float32, codec.MaxFrameSamples)
 			b.ReportAllocs()
 			i := 0

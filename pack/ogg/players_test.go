@@ -99,9 +99,14 @@ func checkFfmpeg(t *testing.T, file string, from tape.Number) {
 
 func checkMpv(t *testing.T, file string) {
 	t.Helper()
-	said := run(t, "mpv", "--no-config", "--ao=null", "--untimed", "--vo=null", "--msg-level=all=warn", file)
+	out := filepath.Join(t.TempDir(), "out.wav")
+	said := run(t, "mpv", "--no-config", "--ao=pcm", "--ao-pcm-file="+out, "--vo=null", "--msg-level=all=warn", file)
 	if said = strings.TrimSpace(said); said != "" {
 		t.Errorf("mpv warns: %s", said)
+	}
+	// It drops the pre-skip, and keeps the silence at the end.
+	if n := len(readWav(t, out)); n < frames*tape.FrameSamples-codec.OpusPreSkip {
+		t.Errorf("mpv hears %d samples of %d", n, frames*tape.FrameSamples)
 	}
 }
 
