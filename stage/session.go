@@ -264,14 +264,15 @@ func drain(read func([]byte) (int, interceptor.Attributes, error)) {
 }
 
 func (s *session) readVoice(track *webrtc.TrackRemote) {
+	var padding paddingFilter
 	for {
 		p, _, err := track.ReadRTP()
 		if err != nil {
 			return
 		}
 		at := s.clock()
-		if len(p.Payload) == 0 {
-			continue // padding, by which browsers probe the line
+		if !padding.admit(p) {
+			continue
 		}
 		source := s.sound.push(p, at)
 		if source == 0 {
