@@ -242,11 +242,11 @@ func (e *fakeEdge) stream(gone context.Context, w http.ResponseWriter, cut, froz
 	}
 }
 
-// held reports whether a rough line carries nothing just now: 0.8 s of every 2 s.
+// held reports whether a rough line carries nothing just now: one second of every two.
 func (e *fakeEdge) held(now tape.Number) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.rough && now%100 < 40
+	return e.rough && now%100 < 50
 }
 
 func (e *fakeEdge) between(from, to tape.Number) [][]byte {

@@ -29,14 +29,16 @@ func (l look) String() string {
 }
 
 // Nothing is wider than the screen, in either language, on a small phone and on a desk, however long names are.
-func TestFitsTheScreen(t *testing.T) {
+func testFitsTheScreen(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, false)
-	b := browser(t)
 	for _, size := range [][2]int64{{360, 740}, {1280, 800}} {
 		for _, scheme := range []string{"dark", "light"} {
 			for _, lang := range []string{"en", "fr"} {
 				l := look{size[0], size[1], scheme, lang}
-				t.Run(l.String(), func(t *testing.T) { testLook(t, b, e, l) })
+				t.Run(l.String(), func(t *testing.T) {
+					t.Parallel()
+					testLook(t, b, e, l)
+				})
 			}
 		}
 	}
@@ -85,9 +87,8 @@ func (p *tab) fits(l look, name string) {
 }
 
 // What is not seen every day: before the beginning, behind live, and after the end.
-func TestFitsEachState(t *testing.T) {
+func testFitsEachState(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, true)
-	b := browser(t)
 	l := look{360, 740, "light", "en"}
 	e.setState(room.Doors)
 	e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: []room.Person{}})
@@ -110,10 +111,10 @@ func TestFitsEachState(t *testing.T) {
 }
 
 // Who wants no motion sees rows that light up together, and only when the speaker changes.
-func TestKeepsStillWhenAsked(t *testing.T) {
+func testKeepsStillWhenAsked(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, false)
 	l := look{1280, 800, "dark", "en"}
-	p := openLook(t, browser(t), e.url(), l, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
+	p := openLook(t, b, e.url(), l, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
 	p.listen()
 	p.until(`document.querySelector("[data-id=p1].speaks")`)
 	p.plays(time.Second)
@@ -129,7 +130,7 @@ func TestKeepsStillWhenAsked(t *testing.T) {
 }
 
 // A full stage with names as long as they may be, in each state that has its own words.
-func TestFitsACrowdedStage(t *testing.T) {
+func testFitsACrowdedStage(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, false)
 	var people []room.Person
 	for i := range room.MaxOnStage {
@@ -137,7 +138,6 @@ func TestFitsACrowdedStage(t *testing.T) {
 	}
 	e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: people})
 	e.happen(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: 1_248_310})
-	b := browser(t)
 	for _, l := range []look{{360, 740, "dark", "fr"}, {1280, 800, "light", "en"}} {
 		p := openLook(t, b, e.url()+"?lang="+l.lang, l)
 		p.listen()

@@ -19,7 +19,8 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-func TestPlayer(t *testing.T) {
+// TestListener opens the listener's page in a browser, in one tab for each part.
+func TestListener(t *testing.T) {
 	b := browser(t)
 	for name, f := range map[string]func(*testing.T, context.Context){
 		"PlaysAfterOneTap":        testPlaysAfterOneTap,
@@ -42,6 +43,10 @@ func TestPlayer(t *testing.T) {
 		"SoundsSoonAfterTheTap":   testSoundsSoonAfterTheTap,
 		"PlaysWithManagedSource":  testPlaysWithManagedSource,
 		"PlaysWithoutSource":      testPlaysWithoutSource,
+		"FitsTheScreen":           testFitsTheScreen,
+		"FitsEachState":           testFitsEachState,
+		"FitsACrowdedStage":       testFitsACrowdedStage,
+		"KeepsStillWhenAsked":     testKeepsStillWhenAsked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,9 +168,10 @@ func testJumpsOverAHole(t *testing.T, b context.Context) {
 	p := open(t, b, e.url())
 	p.listen()
 	p.plays(time.Second)
+	before := eval[int](p, "epidaurus.gaps")
 	e.door(crash)
 	e.cutLines()
-	p.until("epidaurus.gaps === 1")
+	p.until(fmt.Sprintf("epidaurus.gaps > %d", before))
 	e.mu.Lock()
 	e.hole = e.nowLocked()
 	e.mu.Unlock()
@@ -173,7 +179,7 @@ func testJumpsOverAHole(t *testing.T, b context.Context) {
 	p.until(`epidaurus.state === "listening"`)
 	p.plays(2 * time.Second)
 	p.near(room.LowDelayDepth)
-	if got := eval[int](p, "epidaurus.gaps"); got != 1 {
+	if got := eval[int](p, "epidaurus.gaps") - before; got != 1 {
 		t.Errorf("%d gaps for one outage", got)
 	}
 }
@@ -187,7 +193,7 @@ func testSurvivesARestart(t *testing.T, b context.Context) {
 	address := e.Listener.Addr().String()
 	e.cutLines()
 	e.Close()
-	p.until(`epidaurus.state === "lost" && epidaurus.gaps === 1`)
+	p.until(`epidaurus.state === "lost" && epidaurus.gaps > 0 && audio.readyState < 3`)
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)

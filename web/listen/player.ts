@@ -13,6 +13,8 @@ export type Phase = "ready" | "joining" | "listening" | Trouble | Refusal;
 const ENOUGH = 0.4;
 /** The same behind a hole, where no burst follows, in s; or the usual distance, where that is less. */
 const ENOUGH_AGAIN = 1;
+/** What a browser may leave unplayed when it waits for more, in s. */
+const NEARLY_DRY = 0.3;
 /** A listener who paused is offered the way to live from this on, in s beyond the usual delay. */
 const BEHIND = 2;
 /** A pause after which the seat is given up, in ms. */
@@ -23,7 +25,7 @@ const BROKEN_WAIT = 1000;
  * What is added to the seat's depth when a line that flows ran dry all the same, in s, and how much at most; and for how long, in s, it must
  * not run dry for as much to be taken back. A listener on an uneven line would rather hear all of it a little later.
  */
-const SLACK = 0.25, MOST_SLACK = 2, SMOOTH = 60;
+const SLACK = 0.5, MOST_SLACK = 2, SMOOTH = 60;
 const TICK = 50; // ms
 
 /** Packet sizes of the last 10 minutes are kept by frame: what the theatre draws. */
@@ -267,8 +269,8 @@ export class Player implements Ear, Listener {
     const { audio, sound } = this;
     if (audio.seeking) return;
     const now = performance.now() / 1000, ear = audio.currentTime;
-    // Browsers stop a little before the last sample that they have.
-    const dry = audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    // Browsers stop a little before the last sample that they have. With more at hand it is the machine that is late, not the sound.
+    const dry = audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA && sound.until(ear) - ear < NEARLY_DRY;
     if (dry) this.#missing();
     else this.#dry = false;
     if (this.#slack > 0 && now > this.#slackened + SMOOTH) this.#slacken(-SLACK);
