@@ -20,7 +20,6 @@ const (
 	clickFloor  = -65.0
 	clickNear   = 20 // ms
 	limiterMS   = 4
-	seeds       = 3
 )
 
 // highs returns the energy above 6 kHz of each millisecond of pcm, in dBFS: behind a Butterworth filter of the eighth order.
@@ -184,7 +183,7 @@ func TestLossAndJitterLeaveNoClick(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(seeds) {
+			for seed := range uint64(lesser(3, 1)) {
 				if worst := tt.worstClick(t, seed); worst > clickExcess {
 					t.Errorf("seed %d: a click stands %.1f dB above what may be there, want %v at most", seed, worst, clickExcess)
 				}

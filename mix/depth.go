@@ -30,8 +30,9 @@ type depth struct {
 	target  float64 // samples
 }
 
-func (d *depth) reset() {
-	*d = depth{least: d.least, start: d.start, most: d.most, plain: fecMemory, target: d.start}
+// newDepth returns a depth of start until the lateness of packets is known, and never below least nor above most, in samples.
+func newDepth(least, start, most float64) depth {
+	return depth{least: least, start: start, most: most, plain: fecMemory, target: start}
 }
 
 // observe takes the lateness of a packet that arrived. What is later than the greatest depth tells nothing about the right one.

@@ -105,10 +105,7 @@ func TestDriftLosesNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d := tt.d
-			if testing.Short() {
-				d = min(d, 4*time.Minute)
-			}
+			d := lesser(tt.d, min(tt.d, 2*time.Minute))
 			dec := &toneDecoder{hz: 440, amplitude: 0.1}
 			v := drifting(t, dec, tt.ppm, 5*time.Millisecond, d, nil)
 			s := v.Stats()
@@ -187,7 +184,7 @@ func residue(x []float32, hz float64) float64 {
 // it is there, the tone itself is as steady as that.
 func TestToneStaysPure(t *testing.T) {
 	const settled = 25
-	for _, ppm := range []float64{0, 100, -100} {
+	for _, ppm := range []float64{0, 100, -100}[:lesser(3, 2)] {
 		dec := &toneDecoder{hz: 440, amplitude: 0.1}
 		var second []float32
 		drifting(t, dec, ppm, 2*time.Millisecond, 30*time.Second, func(n int, out []float32) {

@@ -179,3 +179,11 @@ func scaled(pcm []float32, db float64) []float32 {
 	}
 	return out
 }
+
+// lesser returns n, or less where tests are to be short.
+func lesser[T int | time.Duration](n, less T) T {
+	if slow || testing.Short() {
+		return less
+	}
+	return n
+}

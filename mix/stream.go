@@ -34,8 +34,7 @@ type stream struct {
 
 func newStream(dec Decoder, c Config) stream {
 	s := stream{source: newSource(dec), resampler: newResampler()}
-	s.depth = depth{least: samples(c.MinDepth), start: samples(c.StartDepth), most: samples(c.MaxDepth)}
-	s.depth.reset()
+	s.depth = newDepth(samples(c.MinDepth), samples(c.StartDepth), samples(c.MaxDepth))
 	return s
 }
 
@@ -80,7 +79,7 @@ func (s *stream) take(p *packet) {
 	}
 }
 
-// restart goes over to the new stream that the strays have proved.
+// restart goes over to the new stream that the strays have proved. It comes by the same network, so the depth stays.
 func (s *stream) restart() {
 	s.counted.restarts++
 	if s.source.playing {
@@ -89,7 +88,6 @@ func (s *stream) restart() {
 	n := s.sequence.n
 	first := s.sequence.stray[0].seq
 	s.clock = senderClock{}
-	s.depth.reset()
 	s.source.queue.restart(first)
 	s.sequence.begun = false
 	for i := range n {
@@ -165,9 +163,10 @@ func (s *stream) leap() {
 		return
 	}
 	// Nothing waits: go on in silence at the right place.
-	s.source.next += int64(s.delay - s.depth.target)
-	s.source.playing = true
 	s.measure()
+	s.source.next += int64(s.delay - s.depth.target)
+	s.delay = s.depth.target
+	s.source.playing = true
 }
 
 // rate returns the step of the resampler that follows the sender's clock and mends the depth.
