@@ -15,10 +15,10 @@ import (
 
 const sampleRate = 48000
 
-// tone writes a WAV of whole periods, so that it loops without a seam.
+// tone writes a WAV of whole periods that is longer than a test: Chromium leaves a seam where it begins a file again.
 func tone(t testing.TB, hertz float64, amplitude float64) string {
 	t.Helper()
-	pcm := make([]float32, 4*sampleRate)
+	pcm := make([]float32, 180*sampleRate)
 	for i := range pcm {
 		pcm[i] = float32(amplitude * math.Sin(2*math.Pi*hertz*float64(i)/sampleRate))
 	}

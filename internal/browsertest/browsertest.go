@@ -110,7 +110,7 @@ func (p *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 // Click clicks what a CSS selector names, once it is there.
 func (p *Tab) Click(selector string) {
 	p.Helper()
-	p.Do(chromedp.Click(selector))
+	p.Do(chromedp.Click(chromedp.CSS(selector)))
 }
 
 // Until waits for a JavaScript condition; why is evaluated for the message when it does not come.
