@@ -60,6 +60,7 @@ export class Line {
     this.close();
     this.#closing = new AbortController();
     this.#next = -1;
+    this.#heard = -Infinity;
     this.#attempt = 0;
     this.#silence = SILENCE;
     void this.#run(this.#closing.signal);
@@ -84,7 +85,7 @@ export class Line {
       const ms = wait.ms ?? backoff(this.#attempt++);
       this.on.waits(wait.why, performance.now() + ms);
       await new Promise<void>((go) => {
-        this.#wake = go;
+        if (!wait.ms) this.#wake = go; // a new network changes nothing for an edge that asked to wait
         closed.addEventListener("abort", () => go());
         setTimeout(go, ms);
       });
@@ -106,7 +107,7 @@ export class Line {
       const address = this.#next < 0 ? this.url : `${this.url}${this.url.includes("?") ? "&" : "?"}from=${this.#next}`;
       const answer = await fetch(address, { signal: cut.signal, cache: "no-store", credentials: "omit" });
       if (!answer.ok || !answer.body) return await this.#refusal(answer);
-      if (Number(answer.headers.get("Epidaurus-Frame")) < this.#next - ANEW) {
+      if (Number(answer.headers.get("Epidaurus-Frame") ?? NaN) < this.#next - ANEW) {
         this.#next = -1;
         this.on.anew();
       }

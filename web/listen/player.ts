@@ -135,6 +135,7 @@ export class Player implements Ear, Listener {
   play(): void {
     if (!this.seated) {
       this.phase = "joining";
+      this.#pausedAt = performance.now();
       if (this.begun) this.anew();
       this.#line.open();
     }
@@ -179,12 +180,13 @@ export class Player implements Ear, Listener {
   }
 
   anew(): void {
+    const plays = !this.audio.paused;
     this.#timeline.clear();
     this.#pace.clear();
-    this.sound.clear();
+    this.sound.clear(); // which pauses
     this.begun = false;
     this.#finished = false;
-    this.#sounds();
+    if (plays) this.#sounds();
   }
 
   flows(): void {
@@ -238,7 +240,7 @@ export class Player implements Ear, Listener {
   #tick(): void {
     if (!this.seated) return;
     if (this.audio.paused) {
-      if (this.begun && performance.now() > this.#pausedAt + LONGEST_PAUSE) this.leave();
+      if (performance.now() > this.#pausedAt + LONGEST_PAUSE) this.leave();
       return;
     }
     if (this.begun) this.#follow();
