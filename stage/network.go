@@ -84,14 +84,17 @@ func (n *network) settings(logs pionLog) (webrtc.SettingEngine, error) {
 	})
 	s.SetICEUDPMux(oneAddressMux{n.udp})
 	s.SetICETCPMux(n.tcp)
-	s.SetIncludeLoopbackCandidate(true)
-	s.SetIPFilter(func(ip net.IP) bool { return ip.Equal(localIPv4) || ip.Equal(localIPv6) })
+	machine, err := newOneAddressNet()
+	if err != nil {
+		return s, err
+	}
+	s.SetNet(machine)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
 	// A failed connection is closed by the person's own timer, not by the agent's.
 	s.SetICETimeouts(lostAfter, 0, time.Second)
 	// The client opens the DTLS handshake: nothing is sent to an address that did not speak first.
-	err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
+	err = s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
 	if err != nil {
 		return s, fmt.Errorf("set DTLS role: %w", err)
 	}
@@ -153,25 +156,4 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-var (
-	localIPv4 = net.IPv4(127, 0, 0, 1)
-	localIPv6 = net.IPv6loopback
-)
-
-// oneAddressMux tells pion of one local address a family of a socket that may have many.
-type oneAddressMux struct{ *ice.UDPMuxDefault }
-
-// GetListenAddresses returns the socket's own address, or the loopback ones to stand for all where it is bound to none.
-func (m oneAddressMux) GetListenAddresses() []net.Addr {
-	own, ok := m.LocalAddr().(*net.UDPAddr)
-	if !ok || !own.IP.IsUnspecified() {
-		return []net.Addr{m.LocalAddr()}
-	}
-	addrs := []net.Addr{&net.UDPAddr{IP: localIPv4, Port: own.Port}}
-	if own.IP.To4() == nil {
-		addrs = append(addrs, &net.UDPAddr{IP: localIPv6, Port: own.Port})
-	}
-	return addrs
 }

@@ -10,8 +10,8 @@ const paddingLate = 100
 // would take each for a loss. It is owned by one goroutine.
 type paddingFilter struct {
 	begun   bool
-	highest uint16 // newest number received
-	removed uint16 // packets of padding among those up to highest
+	highest uint16   // newest number received
+	removed uint16   // packets of padding among those up to highest
 	recent  []uint16 // the padding among the last paddingLate numbers, oldest first
 }
 

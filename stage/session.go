@@ -271,18 +271,22 @@ func (s *session) readVoice(track *webrtc.TrackRemote) {
 			return
 		}
 		at := s.clock()
-		if !padding.admit(p) {
-			continue
+		if padding.admit(p) {
+			s.forward(p, at)
 		}
-		source := s.sound.push(p, at)
-		if source == 0 {
-			continue
-		}
-		for _, f := range *s.forwards.Load() {
-			f.to.enqueue(slotPacket{
-				slot: f.slot, source: source, seq: p.SequenceNumber, ts: p.Timestamp, payload: p.Payload, at: at,
-			})
-		}
+	}
+}
+
+// forward gives a packet to the mix and to everybody who hears this voice.
+func (s *session) forward(p *rtp.Packet, at time.Duration) {
+	source := s.sound.push(p, at)
+	if source == 0 {
+		return
+	}
+	for _, f := range *s.forwards.Load() {
+		f.to.enqueue(slotPacket{
+			slot: f.slot, source: source, seq: p.SequenceNumber, ts: p.Timestamp, payload: p.Payload, at: at,
+		})
 	}
 }
 

@@ -221,20 +221,6 @@ func (c *peekedConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// mediaConn names the one local address that pion was told of, whichever the client used.
-type mediaConn struct{ net.Conn }
-
-func (c mediaConn) LocalAddr() net.Addr {
-	remote, _ := c.RemoteAddr().(*net.TCPAddr)
-	if remote != nil && remote.IP.To4() == nil {
-		return &net.TCPAddr{IP: localIPv6, Port: discardPort}
-	}
-	return &net.TCPAddr{IP: localIPv4, Port: discardPort}
-}
-
-// discardPort stands where pion wants a port and clients never see one.
-const discardPort = 9
-
 // connQueue is a listener that is handed its connections, and bounds how many are open.
 type connQueue struct {
 	conns chan net.Conn

@@ -1,10 +1,17 @@
 package stage
 
 import (
+	"io"
+	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtp"
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -94,6 +101,48 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// A check over TCP is answered in both families.
+func TestTCPCheck(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		f := newFixture(t)
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		split := f.Split(ln)
+		t.Cleanup(func() { _ = split.Close() })
+		c := f.offline("ada", clientOptions{kind: whip})
+		offer := c.offer()
+		_, body := f.do(http.MethodPost, base+"/whip", c.token, sdpType, []byte(offer))
+		answer := string(body)
+		check, err := stun.Build(stun.BindingRequest, stun.TransactionID,
+			stun.NewUsername(credential(t, answer, "ice-ufrag")+":"+credential(t, offer, "ice-ufrag")),
+			ice.AttrControlling(1), ice.PriorityAttr(1),
+			stun.NewShortTermIntegrity(credential(t, answer, "ice-pwd")), stun.Fingerprint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, err = conn.Write(append([]byte{0, byte(len(check.Raw))}, check.Raw...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var head [4]byte
+		_, err = io.ReadFull(conn, head[:])
+		if err != nil || head[2] != 1 || head[3] != 1 { // a success response
+			t.Errorf("%s: %x, %v", address, head, err)
+		}
+	}
+}
+
 func TestTCPOnly(t *testing.T) {
 	f := newFixture(t)
 	a := f.desk("ada")
@@ -104,3 +153,74 @@ func TestTCPOnly(t *testing.T) {
 		return mapsEqual(a.hears(), map[string]int{"bob": 20}) && mapsEqual(b.hears(), map[string]int{"ada": 20})
 	})
 }
+
+// A socket that is bound to no address serves both families, and its answers name every address of the machine, or those that
+// the configuration tells.
+func TestAddresses(t *testing.T) {
+	media, err := net.ListenPacket("udp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, func(c *Config) {
+		_ = c.Media.Close()
+		c.Media = media
+	})
+	socket, err := net.ListenPacket("udp6", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: socket})
+	defer mux.Close()
+	a := f.desk("ada")
+	b := f.connect("bob", clientOptions{kind: desk, slots: slotCount, settings: func(s *webrtc.SettingEngine) {
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP6})
+		s.SetICEUDPMux(oneAddressMux{mux}) // pion leaves ::1 out otherwise
+	}})
+	eventually(t, "both families hear each other", func() bool {
+		return mapsEqual(a.hears(), map[string]int{"bob": 10}) && mapsEqual(b.hears(), map[string]int{"ada": 10})
+	})
+
+	f = newFixture(t, func(c *Config) { c.Advertise = []netip.Addr{netip.MustParseAddr("203.0.113.7")} })
+	c := f.encoder("cyd")
+	answer := c.pc.RemoteDescription().SDP
+	if strings.Count(answer, "a=candidate") != 2 || strings.Count(answer, " 203.0.113.7 ") != 2 || strings.Contains(answer, " 127.0.0.1 ") {
+		t.Errorf("candidates in %s", answer)
+	}
+}
+
+// Who takes nothing delays nobody: what does not fit into his queue is dropped.
+func TestSlowListener(t *testing.T) {
+	slow := &session{queue: make(chan slotPacket, queuePackets)}
+	for range queuePackets + 10 {
+		slow.enqueue(slotPacket{})
+	}
+	if len(slow.queue) != queuePackets || slow.dropped.Load() != 10 {
+		t.Errorf("%d packets are queued, %d were dropped", len(slow.queue), slow.dropped.Load())
+	}
+}
+
+// BenchmarkForward is what one packet costs the goroutine that reads a voice, on a full stage.
+func BenchmarkForward(b *testing.B) {
+	s := &session{}
+	s.sound.open(nullVoice{}, false)
+	var forwards []forward
+	for slot := range slotCount {
+		to := &session{queue: make(chan slotPacket, queuePackets)}
+		forwards = append(forwards, forward{to, slot})
+	}
+	s.forwards.Store(&forwards)
+	payload := make([]byte, 160)
+	b.ReportAllocs()
+	for i := range b.N {
+		s.forward(&rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i)}, Payload: payload}, 0)
+		for _, f := range forwards {
+			<-f.to.queue
+		}
+	}
+}
+
+type nullVoice struct{}
+
+func (nullVoice) Push(uint16, uint32, []byte, time.Duration) {}
+func (nullVoice) Mute(bool)                                  {}
+func (nullVoice) Close()                                     {}

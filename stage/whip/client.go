@@ -1,6 +1,7 @@
 package whip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 // Config is how to publish.
 type Config struct {
-	// HTTP makes the requests. Default: a client with a timeout of 5 s.
+	// HTTP makes the requests. Default: a client with a timeout of 3 s.
 	HTTP *http.Client
 	// Log is told what happens. Default: nowhere.
 	Log *slog.Logger
@@ -49,7 +50,7 @@ type Stats struct {
 // Waits between two tries. They grow as long as nothing connects, and stay short: a voice is missed on stage.
 const (
 	firstWait = 250 * time.Millisecond
-	longWait  = 2 * time.Second
+	longWait  = 1500 * time.Millisecond
 )
 
 // ErrRefused is wrapped by what Publish returns where the server's answer means that trying again is no use.
@@ -82,7 +83,7 @@ type Client struct {
 // New makes a client. Nothing is sent before Run.
 func New(t Target, source Source, cfg Config) (*Client, error) {
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: 5 * time.Second}
+		cfg.HTTP = &http.Client{Timeout: 3 * time.Second}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -107,17 +108,18 @@ func (c *Client) Run(ctx context.Context) error {
 		defer cancel() // without a source there is nothing to be on stage for
 		select {
 		case <-started: // a recording begins when it can be heard
-			sourceErr = c.pacer.run(ctx, c.send)
+			err := c.pacer.run(ctx, c.send)
+			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
+				sourceErr = fmt.Errorf("read the voice: %w", err)
+			}
 		case <-ctx.Done():
 		}
 	})
 	err := c.keepOnStage(ctx, sync.OnceFunc(func() { close(started) }))
 	cancel()
 	wg.Wait()
+	err = cmp.Or(err, sourceErr)
 	c.setState(Closed, err)
-	if err == nil && sourceErr != nil && !errors.Is(sourceErr, io.EOF) && !errors.Is(sourceErr, context.Canceled) {
-		err = fmt.Errorf("read the voice: %w", sourceErr)
-	}
 	return err
 }
 
@@ -134,7 +136,8 @@ func (c *Client) keepOnStage(ctx context.Context, started func()) error {
 			c.setState(OnStage, nil)
 			err = conn.wait(ctx)
 			c.setPresent(nil)
-			conn.close(err == nil) // where the connection broke, the server keeps the place for the next one
+			conn.close(err == nil)            // where the connection broke, the server keeps the place for the next one
+			c.cfg.HTTP.CloseIdleConnections() // they broke with it, and would take a request and never answer
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -258,3 +258,18 @@ func TestRefusal(t *testing.T) {
 		t.Errorf("after %d tries: %v", tries, err)
 	}
 }
+
+// A voice that cannot be read is an error, and leaves the stage.
+func TestSourceFails(t *testing.T) {
+	h := &host{t: t}
+	h.start()
+	t.Cleanup(h.stop)
+	broken := errors.New("the disk is gone")
+	err := whip.Publish(t.Context(), h.target(), whip.SourceFunc(func() ([]byte, error) { return nil, broken }), whip.Config{
+		HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	eventually(t, 2*time.Second, "the voice has left", func() bool { return h.onStage() == 0 })
+}
