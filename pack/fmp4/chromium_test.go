@@ -1,3 +1,5 @@
+//go:build unix
+
 package fmp4_test
 
 import (
