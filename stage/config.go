@@ -17,9 +17,9 @@ type Mix interface {
 	Open(room.ID, room.PersonID) (Voice, error)
 }
 
-// Voice is one voice in the mix. The stage calls Push from one goroutine at a time and nothing after Close.
+// Voice is one voice in the mix. The stage calls one method at a time, and none after Close. None of them may block.
 type Voice interface {
-	// Push hands over one RTP packet's Opus payload, which the callee copies. It never blocks. at is the arrival by Config.Clock.
+	// Push hands over one RTP packet's Opus payload, which the callee copies. at is the arrival by Config.Clock.
 	Push(seq uint16, ts uint32, payload []byte, at time.Duration)
 	// Mute fades the voice out or in.
 	Mute(bool)
@@ -81,6 +81,8 @@ const (
 	lostAfter = 3 * time.Second
 	// connectGrace is how long a new session may take to connect before its person is shown as away.
 	connectGrace = 5 * time.Second
+	// bodyTimeout bounds the reading of a request's body.
+	bodyTimeout = 10 * time.Second
 	// negotiateTimeout bounds the making of one answer.
 	negotiateTimeout = 5 * time.Second
 )

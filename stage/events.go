@@ -85,6 +85,7 @@ func (st *stream) take() (events []event, finished bool) {
 // serve writes events until the stream or its reader ends. A reader that takes nothing ends it too: each write has a deadline.
 func (st *stream) serve(w http.ResponseWriter, r *http.Request, cfg *Config) {
 	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // a server's timeout for requests must not end a stream
 	heartbeat := time.NewTicker(cfg.Heartbeat)
 	defer heartbeat.Stop()
 	for {

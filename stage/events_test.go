@@ -11,6 +11,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/stage/internal/cutnet"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -181,9 +182,9 @@ func TestEndRoom(t *testing.T) {
 func TestAwayAndBack(t *testing.T) {
 	f := newFixture(t)
 	a := f.desk("ada")
-	cut := new(cutNet)
+	var cut cutnet.Net
 	b := f.connect("bob", clientOptions{kind: desk, slots: slotCount, settings: func(s *webrtc.SettingEngine) {
-		s.SetICEUDPMux(cut.mux(t))
+		s.SetICEUDPMux(cut.Mux(t))
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 		s.SetICETimeouts(20*time.Second, 0, 200*time.Millisecond) // a patient client, so that the server's patience is seen
 	}})
@@ -195,10 +196,10 @@ func TestAwayAndBack(t *testing.T) {
 	}
 	eventually(t, "bob is heard", func() bool { return a.hears()["bob"] >= 10 })
 	eventually(t, "bob is there", away(false))
-	cut.set(true)
+	cut.Cut(true)
 	eventuallyWithin(t, lostAfter+3*time.Second, "bob is away", away(true))
 	a.forget()
-	cut.set(false)
+	cut.Cut(false)
 	eventually(t, "bob is back", away(false))
 	eventually(t, "bob is heard again", func() bool { return a.hears()["bob"] >= 10 && b.hears()["ada"] > 0 })
 }

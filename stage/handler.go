@@ -177,6 +177,8 @@ func readBody(w http.ResponseWriter, r *http.Request, mediaType string, limit in
 	if err != nil || got != mediaType {
 		return nil, problem.New(problem.WrongType, fmt.Sprintf("Send the body as %s.", mediaType))
 	}
+	// Where the connection takes no deadline, as in some tests, the server's own timeouts rule.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -150,6 +150,7 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	if err == nil {
 		if m := sc.memberLocked(g.Person); m != nil {
 			sc.retireLocked(m)
+			m.waitLocked(connectGrace, sc.cfg.Away)
 		}
 	}
 	sc.mu.Unlock()
@@ -176,8 +177,7 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	}
 	m.profile.role = g.Role
 	m.session = s
-	now := time.Now()
-	m.awayAt, m.leaveAt = now.Add(connectGrace), now.Add(sc.cfg.Away)
+	m.waitLocked(connectGrace, sc.cfg.Away)
 	s.sound.open(voice, m.profile.muted)
 	sc.rebindLocked()
 	sc.changed()
@@ -217,18 +217,23 @@ func (sc *scene) connection(s *session, state connState) {
 	if m == nil || m.session != s {
 		return
 	}
-	now := time.Now()
 	switch state {
 	case connected:
 		m.awayAt, m.leaveAt = time.Time{}, time.Time{}
 	case lost:
-		m.awayAt, m.leaveAt = now, now.Add(sc.cfg.Away)
+		m.waitLocked(0, sc.cfg.Away)
 	case gone:
 		sc.retireLocked(m)
-		m.awayAt, m.leaveAt = now, now.Add(sc.cfg.Away)
+		m.waitLocked(0, sc.cfg.Away)
 		sc.rebindLocked()
 	}
 	sc.changed()
+}
+
+// waitLocked begins to wait for a member's connection.
+func (m *member) waitLocked(grace, away time.Duration) {
+	now := time.Now()
+	m.awayAt, m.leaveAt = now.Add(grace), now.Add(away)
 }
 
 // dropLocked takes a member off the stage.

@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
+	"github.com/epidaurus-live/epidaurus/stage/internal/cutnet"
 	"github.com/epidaurus-live/epidaurus/stage/whip"
 )
 
@@ -155,11 +157,12 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() boo
 func silence() ([]byte, error) { return []byte{0xf8, 0xff, 0xfe}, nil }
 
 // start runs a client, and returns how to stop it.
-func start(t *testing.T, target whip.Target, source whip.Source) (client *whip.Client, stop func() error) {
+func start(t *testing.T, target whip.Target, settings func(*webrtc.SettingEngine)) (client *whip.Client, stop func() error) {
 	t.Helper()
-	client, err := whip.New(target, source, whip.Config{HTTP: &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second,
-	}})
+	client, err := whip.New(target, whip.SourceFunc(silence), whip.Config{
+		HTTP:     &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second},
+		Settings: settings,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +181,7 @@ func TestPublish(t *testing.T) {
 	h := &host{t: t}
 	h.start()
 	t.Cleanup(h.stop)
-	client, stop := start(t, h.target(), whip.SourceFunc(silence))
+	client, stop := start(t, h.target(), nil)
 	eventually(t, 5*time.Second, "50 packets in the mix", func() bool { return h.voice.count() >= 50 })
 	eventually(t, 5*time.Second, "a round trip is known", func() bool { return client.Stats().RTT > 0 })
 	if s := client.Stats(); s.State != whip.OnStage || s.Packets < 50 || s.Connections != 1 {
@@ -219,7 +222,7 @@ func TestPublishToItsEnd(t *testing.T) {
 func TestServerKilledAndBack(t *testing.T) {
 	h := &host{t: t}
 	h.start()
-	client, _ := start(t, h.target(), whip.SourceFunc(silence))
+	client, _ := start(t, h.target(), nil)
 	eventually(t, 5*time.Second, "it is heard", func() bool { return h.voice.count() >= 10 })
 	h.kill()
 	eventually(t, 5*time.Second, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
@@ -229,6 +232,28 @@ func TestServerKilledAndBack(t *testing.T) {
 	eventually(t, 5*time.Second, "it is heard again", func() bool { return h.voice.count() >= before+10 })
 	if s := client.Stats(); s.Connections != 2 || s.Lost == 0 {
 		t.Errorf("stats = %+v", s)
+	}
+}
+
+// A network that was cut and mended has the voice back, in the place that was kept.
+func TestNetworkCutAndMended(t *testing.T) {
+	h := &host{t: t}
+	h.start()
+	t.Cleanup(h.stop)
+	var cut cutnet.Net
+	mux := cut.Mux(t)
+	client, _ := start(t, h.target(), func(s *webrtc.SettingEngine) {
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+		s.SetICEUDPMux(mux)
+	})
+	eventually(t, 5*time.Second, "it is heard", func() bool { return h.voice.count() >= 10 })
+	cut.Cut(true)
+	eventually(t, 5*time.Second, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
+	cut.Cut(false)
+	before := h.voice.count()
+	eventually(t, 5*time.Second, "it is heard again", func() bool { return h.voice.count() >= before+10 })
+	if n := h.onStage(); n != 1 {
+		t.Errorf("%d on stage", n)
 	}
 }
 
