@@ -20,7 +20,7 @@ func goOnStage(t *testing.T, desk, microphone string) *browsertest.Tab {
 	b := browsertest.New(t, browsertest.Microphone(microphone)...)
 	p := openTapped(t, b, raw(desk))
 	enterStage(p, "Somebody")
-	p.Until(`document.querySelector('.air[data-word="on-air"]')`, `document.querySelector(".air")?.innerText`)
+	p.Until(onAir, `document.querySelector(".air")?.innerText`)
 	return p
 }
 
@@ -38,10 +38,10 @@ func enterStage(p *browsertest.Tab, name string) {
 	press("go-on")
 }
 
-// openTapped opens a page whose sound a test can record.
-func openTapped(t *testing.T, b context.Context, address string) *browsertest.Tab {
+// openTapped opens a page whose sound a test can record. More scripts run in it before its own.
+func openTapped(t *testing.T, b context.Context, address string, scripts ...string) *browsertest.Tab {
 	t.Helper()
-	p := browsertest.Open(t, b, "about:blank", keepTracks)
+	p := browsertest.Open(t, b, "about:blank", append(scripts, keepTracks)...)
 	_, err := chromedp.Call(p.Ctx, cdp.SetBypassCSP, cdp.SetBypassCSPParams{Enabled: true})
 	if err != nil {
 		t.Fatal(err)
@@ -55,9 +55,7 @@ func TestTwoTonesInThreeBrowsers(t *testing.T) {
 	s := serve(t).open("Two tones", true)
 	host := goOnStage(t, s.hostDesk(), tone(t, 440, 0.1))
 	guest := goOnStage(t, s.invite("Grace").DeskURL, tone(t, 660, 0.1))
-	listener := openTapped(t, browsertest.New(t, chromedp.Flag("autoplay-policy", "no-user-gesture-required")), s.room.ListenURL)
-	listener.Click("#listen")
-	listener.Until(`epidaurus.state === "listening" && epidaurus.frame > 0`, "epidaurus.state")
+	listener := sitDown(t, s.room.ListenURL)
 
 	t.Run("HostHearsTheGuestOnly", func(t *testing.T) { hears(t, record(host, "heard", 6), 660, 440) })
 	t.Run("GuestHearsTheHostOnly", func(t *testing.T) { hears(t, record(guest, "heard", 6), 440, 660) })
