@@ -171,6 +171,9 @@ func TestEndRoom(t *testing.T) {
 		name, _, ended := p.lastEvent()
 		return name == "ended" && ended
 	})
+	if n := len(f.onStage()); n != 0 {
+		t.Errorf("the node was not told that the stage is empty: %d people", n)
+	}
 	eventually(t, "the session is closed", func() bool { return a.pc.ConnectionState() == webrtc.PeerConnectionStateClosed })
 	resp, body := f.do(http.MethodGet, base+"/stage/events", a.token, nil, nil)
 	if resp.StatusCode != http.StatusGone || problemOf(t, body) != problem.RoomEnded {

@@ -45,7 +45,7 @@ func (e offerError) Error() string { return string(e) }
 func parseOffer(body []byte, k kind) (*offer, error) {
 	var parsed sdp.SessionDescription
 	err := parsed.Unmarshal(body)
-	if err != nil {
+	if err != nil || !plainLines(body) {
 		return nil, offerError("The body is not an SDP offer.")
 	}
 	if len(parsed.MediaDescriptions) > 2*(slotCount+1) {
@@ -88,6 +88,20 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 		return nil, offerError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, slotCount))
 	}
 	return o, o.clean()
+}
+
+// plainLines reports whether the only control characters are those that end lines: a stray CR would make one line to us and two to
+// whoever reads what we write.
+func plainLines(body []byte) bool {
+	for i, c := range body {
+		switch {
+		case c == '\r' && (i+1 == len(body) || body[i+1] != '\n'):
+			return false
+		case c < ' ' && c != '\r' && c != '\n' && c != '\t':
+			return false
+		}
+	}
+	return true
 }
 
 // clean leaves in the session only what the answer depends on, and finds the ICE credentials.

@@ -62,6 +62,8 @@ func TestParseOffer(t *testing.T) {
 		{"no fingerprint", whip, strings.Replace(sdpHead, "a=fingerprint", "a=f", 1) + audio("0", "sendonly"), 0, "fingerprint"},
 		{"too many sections", desk, sdpHead + strings.Repeat(sdpVideo, 30), 0, "too many"},
 		{"text", whip, "hello", 0, "not an SDP"},
+		{"a line within a line", whip, sdpHead + audio("0", "sendonly") + "a=x\ra=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n", 0, "not an SDP"},
+		{"lines that end in LF", whip, strings.ReplaceAll(sdpHead+audio("0", "sendonly"), "\r", ""), 1, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,6 +149,7 @@ var offerSeeds = []string{
 	sdpHead + sdpVideo + "a=mid:v\r\n" + audio("0", "sendrecv") + audio("1", "recvonly"),
 	sdpHead + strings.ReplaceAll(audio("0", "sendonly"), "a=rtcp-mux", "a=ssrc:1 cname:x\r\na=ssrc:2 cname:y\r\na=rid:a send\r\n"+
 		"a=simulcast:send a\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid"),
+	sdpHead + audio("0", "sendonly") + "a=x\ra=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n",
 	"v=0\r\n",
 }
 

@@ -81,6 +81,9 @@ func (sc *scene) run() {
 		case <-sc.wake:
 		case <-timer.C:
 		case <-sc.done:
+			if len(sc.told) > 0 {
+				sc.cfg.People(sc.id, nil)
+			}
 			return
 		}
 		sc.mu.Lock()
