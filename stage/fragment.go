@@ -19,7 +19,7 @@ func parseFragment(body string) (fragment, error) {
 			continue
 		}
 		if len(line) < 2 || line[1] != '=' || line[0] < 'a' || line[0] > 'z' {
-			return fragment{}, offerError("The body is not an SDP fragment: each line of it is a letter, an equals sign and a value.")
+			return fragment{}, clientError("The body is not an SDP fragment: each line of it is a letter, an equals sign and a value.")
 		}
 		lines++
 		key, value, _ := strings.Cut(line[2:], ":")
@@ -43,11 +43,11 @@ func parseFragment(body string) (fragment, error) {
 	}
 	switch {
 	case lines == 0:
-		return fragment{}, offerError("The fragment is empty.")
+		return fragment{}, clientError("The fragment is empty.")
 	case f.ufrag == "" && f.pwd == "" && f.candidates == 0 && !strings.Contains(body, "a=end-of-candidates"):
-		return fragment{}, offerError("The fragment has neither candidates nor new ICE credentials.")
+		return fragment{}, clientError("The fragment has neither candidates nor new ICE credentials.")
 	case (f.ufrag != "" || f.pwd != "") && !validCredentials(f.ufrag, f.pwd):
-		return fragment{}, offerError("The fragment has no usable a=ice-ufrag and a=ice-pwd.")
+		return fragment{}, clientError("The fragment has no usable a=ice-ufrag and a=ice-pwd.")
 	}
 	return f, nil
 }
@@ -55,7 +55,7 @@ func parseFragment(body string) (fragment, error) {
 // setOnce takes a value that each section of a bundle may repeat, but not change.
 func setOnce(field *string, value string) error {
 	if *field != "" && *field != value {
-		return offerError("The fragment has ICE credentials that differ between its sections.")
+		return clientError("The fragment has ICE credentials that differ between its sections.")
 	}
 	*field = value
 	return nil

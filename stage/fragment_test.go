@@ -42,7 +42,7 @@ func FuzzFragment(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		got, err := parseFragment(body)
 		switch {
-		case err != nil && !errors.As(err, new(offerError)):
+		case err != nil && !errors.As(err, new(clientError)):
 			t.Errorf("error for nobody: %v", err)
 		case err == nil && got.ufrag != "" && !validCredentials(got.ufrag, got.pwd):
 			t.Errorf("%q and %q passed", got.ufrag, got.pwd)

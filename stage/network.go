@@ -56,7 +56,7 @@ func newNetwork(media net.PacketConn, advertise []netip.Addr, log *slog.Logger) 
 
 	engine := &webrtc.MediaEngine{}
 	registry := &interceptor.Registry{}
-	err = errors.Join(registerCodec(engine), registerInterceptors(engine, registry, logs))
+	err = errors.Join(registerCodec(engine), registerInterceptors(registry, logs))
 	if err != nil {
 		return nil, fmt.Errorf("set up media engine: %w", err)
 	}
@@ -118,7 +118,7 @@ func registerCodec(engine *webrtc.MediaEngine) error {
 
 // registerInterceptors takes only what is needed: retransmission both ways, RTCP reports, and the feedback by which senders
 // estimate their line.
-func registerInterceptors(_ *webrtc.MediaEngine, registry *interceptor.Registry, logs pionLog) error {
+func registerInterceptors(registry *interceptor.Registry, logs pionLog) error {
 	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackPackets), nack.WithResponderLoggerFactory(logs))
 	if err != nil {
 		return err

@@ -35,10 +35,10 @@ type section struct {
 	media sdp.MediaName
 }
 
-// offerError says in words for people why an offer cannot be answered.
-type offerError string
+// clientError says in words for people what is wrong with what a client sent.
+type clientError string
 
-func (e offerError) Error() string { return string(e) }
+func (e clientError) Error() string { return string(e) }
 
 // parseOffer checks an offer for a session of kind k: exactly one audio section that sends, and for a desk up to twelve that
 // receive. Other sections (an encoder's video) are refused in the answer and do no harm. The body is not trusted.
@@ -46,10 +46,10 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 	var parsed sdp.SessionDescription
 	err := parsed.Unmarshal(body)
 	if err != nil || !plainLines(body) {
-		return nil, offerError("The body is not an SDP offer.")
+		return nil, clientError("The body is not an SDP offer.")
 	}
 	if len(parsed.MediaDescriptions) > 2*(slotCount+1) {
-		return nil, offerError("The offer has too many media sections.")
+		return nil, clientError("The offer has too many media sections.")
 	}
 	o := &offer{session: parsed}
 	o.session.MediaDescriptions = nil
@@ -58,7 +58,7 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 	for _, m := range parsed.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
 		if mid == "" || mids[mid] {
-			return nil, offerError("Each media section of the offer needs an a=mid of its own.")
+			return nil, clientError("Each media section of the offer needs an a=mid of its own.")
 		}
 		mids[mid] = true
 		s := section{mid: mid, media: m.MediaName}
@@ -75,7 +75,7 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 		}
 		if s.used {
 			if !offersOpus(m) {
-				return nil, offerError("Each audio section must offer Opus at 48000 Hz.")
+				return nil, clientError("Each audio section must offer Opus at 48000 Hz.")
 			}
 			o.session.MediaDescriptions = append(o.session.MediaDescriptions, m)
 		}
@@ -83,9 +83,9 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 	}
 	switch {
 	case sending != 1:
-		return nil, offerError(fmt.Sprintf("The offer has %d sending audio sections: exactly one is needed.", sending))
+		return nil, clientError(fmt.Sprintf("The offer has %d sending audio sections: exactly one is needed.", sending))
 	case k == desk && receiving > slotCount:
-		return nil, offerError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, slotCount))
+		return nil, clientError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, slotCount))
 	}
 	return o, o.clean()
 }
@@ -124,10 +124,10 @@ func (o *offer) clean() error {
 	first := o.session.MediaDescriptions[0]
 	o.ufrag, o.pwd = iceAttribute(&o.session, first, "ice-ufrag"), iceAttribute(&o.session, first, "ice-pwd")
 	if !validCredentials(o.ufrag, o.pwd) {
-		return offerError("The offer has no usable a=ice-ufrag and a=ice-pwd.")
+		return clientError("The offer has no usable a=ice-ufrag and a=ice-pwd.")
 	}
 	if iceAttribute(&o.session, first, "fingerprint") == "" {
-		return offerError("The offer has no a=fingerprint.")
+		return clientError("The offer has no a=fingerprint.")
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func TestParseOffer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o, err := parseOffer([]byte(tt.offer), tt.kind)
 			if tt.err != "" {
-				if !errors.As(err, new(offerError)) || !strings.Contains(err.Error(), tt.err) {
+				if !errors.As(err, new(clientError)) || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("error %v, want %q", err, tt.err)
 				}
 				return
@@ -162,7 +162,7 @@ func FuzzOffer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, isDesk bool) {
 		o, err := parseOffer([]byte(text), kindOf(isDesk))
 		if err != nil {
-			if !errors.As(err, new(offerError)) {
+			if !errors.As(err, new(clientError)) {
 				t.Fatalf("error for nobody: %v", err)
 			}
 			return
@@ -201,7 +201,7 @@ func FuzzAnswer(f *testing.F) {
 		s, _, err := newSession(t.Context(), n, kindOf(isDesk), "ada", o, cfg, func(*session, connState) {})
 		if err == nil {
 			s.close()
-		} else if !errors.As(err, new(offerError)) && !errors.Is(err, context.Canceled) {
+		} else if !errors.As(err, new(clientError)) && !errors.Is(err, context.Canceled) {
 			t.Fatalf("an offer made the server fail: %v", err)
 		}
 	})

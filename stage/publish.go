@@ -24,7 +24,7 @@ func (s *Stage) publish(k kind) action {
 		}
 		o, err := parseOffer(body, k)
 		if err != nil {
-			return offerProblem(err, problem.BadOffer)
+			return clientProblem(err, problem.BadOffer)
 		}
 		err = c.scene.mayJoin(c.Person)
 		if err != nil {
@@ -32,7 +32,7 @@ func (s *Stage) publish(k kind) action {
 		}
 		sess, answer, err := s.answer(r, c, k, o)
 		if err != nil {
-			return offerProblem(err, problem.BadOffer)
+			return clientProblem(err, problem.BadOffer)
 		}
 		h := w.Header()
 		h.Set("Content-Type", typeSDP)
@@ -85,7 +85,7 @@ func (s *Stage) patch(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	f, err := parseFragment(string(body))
 	if err != nil {
-		return offerProblem(err, problem.BadFragment)
+		return clientProblem(err, problem.BadFragment)
 	}
 	err = checkMatch(r.Header.Get("If-Match"), sess.etag())
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Stage) patch(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	answer, err := sess.restart(r.Context(), f)
 	if err != nil {
-		return offerProblem(err, problem.BadFragment)
+		return clientProblem(err, problem.BadFragment)
 	}
 	h := w.Header()
 	h.Set("Content-Type", typeFragment)
@@ -132,9 +132,9 @@ func (s *Stage) leave(w http.ResponseWriter, r *http.Request, c caller) error {
 	return nil
 }
 
-// offerProblem makes a refusal of what is wrong with an offer; other errors pass.
-func offerProblem(err error, code problem.Code) error {
-	var words offerError
+// clientProblem makes a refusal of what is wrong with what a client sent; other errors pass.
+func clientProblem(err error, code problem.Code) error {
+	var words clientError
 	if errors.As(err, &words) {
 		return problem.New(code, string(words))
 	}

@@ -149,7 +149,7 @@ func (s *session) negotiate(ctx context.Context) (string, error) {
 	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text})
 	if err != nil {
 		s.log.Debug("offer refused", "err", err)
-		return "", offerError("The offer cannot be answered: it is not a WebRTC offer with DTLS and Opus.")
+		return "", clientError("The offer cannot be answered: it is not a WebRTC offer with DTLS and Opus.")
 	}
 	answer, err := s.pc.CreateAnswer(nil)
 	if err != nil {
