@@ -27,7 +27,7 @@ interface Call {
 }
 
 const REQUEST_TIMEOUT = 8000;
-const PING_TIMEOUT = 1000;
+const PING_TIMEOUT = 30_000; // long: see reach.ts
 
 /** Sends one request and returns its successful answer. */
 export async function call(path: string, c: Call = {}): Promise<Response> {
@@ -99,7 +99,7 @@ export async function offerDesk(id: string, token: string, sdp: string, timeout:
   return { sdp: await answer.text(), session };
 }
 
-/** Reports whether the server answers now. */
+/** Reports whether the server answers. */
 export async function ping(id: string): Promise<boolean> {
   try {
     await call(`${room(id)}/stage/ping`, { timeout: PING_TIMEOUT });

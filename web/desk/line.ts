@@ -1,7 +1,8 @@
 // The line between this desk and the stage: events in, voice out, and the way back after the network, the server or the
 // address of this machine went away. Nothing here asks anybody to press anything.
 
-import { openEvents, ping, Refusal, setMuted } from "./api";
+import { openEvents, Refusal, setMuted } from "./api";
+import { reach } from "./reach";
 import { NoPath, Session } from "./session";
 import { readEvents, type ServerEvent } from "./sse";
 import { Store } from "./store";
@@ -36,7 +37,8 @@ const NO_PROGRESS = 4000; // ms without a packet or an ICE answer: Chromium chec
 const ALIVE = 1200; // ms: progress this young shows that the voice outlived the events; the server reports every second
 const SETTLE = 2000; // ms that a new session may take to be heard
 const UNHEARD = 700; // ms unheard, after the server's own second, until a new session is made
-const PING_EVERY = 500; // ms
+const DOUBT = 400; // ms without events' connection and without an answer after which nothing is known
+const REOPEN = 500; // ms between events' connections that end at once
 const LOOK_EVERY = 1000; // ms
 const TICK = 250; // ms
 const MUTE_GRACE = 1000; // ms in which an event may still tell of the time before our own mute
@@ -153,7 +155,7 @@ export class Line {
       }
       this.streaming = false;
       if (this.view.value.end) return;
-      if (performance.now() - began < PING_EVERY) await this.pause(PING_EVERY);
+      if (performance.now() - began < REOPEN) await this.pause(REOPEN);
       await this.networkBack();
     }
   }
@@ -167,7 +169,9 @@ export class Line {
 
   /** Asks until the server answers, then replaces the voice unless it plainly outlived the events. */
   private async networkBack(): Promise<void> {
-    while (!(await ping(this.room))) await this.pause(PING_EVERY);
+    const doubt = setTimeout(() => (this.arrivedAt = -Infinity), DOUBT);
+    await reach(this.room, (ms) => this.pause(ms));
+    clearTimeout(doubt);
     const alive = this.connected && !this.moved && performance.now() - (this.session?.progressAt ?? 0) < ALIVE;
     this.moved = false;
     if (this.view.value.voice !== "off" && !alive) void this.renew();
