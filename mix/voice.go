@@ -8,6 +8,9 @@ import (
 // inboxPackets bounds what a voice takes in one tick; more is refused.
 const inboxPackets = 64
 
+// usualPayload is what a buffer has room for from the beginning, so that soon no more are made.
+const usualPayload = 400
+
 // voiceFade is the time of the fade at a mute, its end, and a close.
 const voiceFade = 10 * millisecond
 
@@ -71,6 +74,9 @@ func (v *Voice) Push(seq uint16, ts uint32, payload []byte, at time.Duration) {
 	a := &v.inbox.arrivals[v.inbox.n]
 	v.inbox.n++
 	a.seq, a.ts, a.at = seq, ts, at
+	if cap(a.payload) < len(payload) {
+		a.payload = make([]byte, 0, max(len(payload), usualPayload))
+	}
 	a.payload = append(a.payload[:0], payload...)
 }
 
