@@ -27,15 +27,9 @@ func goOnStage(t *testing.T, desk, microphone string) *browsertest.Tab {
 // enterStage walks through the lobby until everybody hears.
 func enterStage(p *browsertest.Tab, name string) {
 	p.Helper()
-	press := func(testid string) {
-		p.Until(`document.querySelector('[data-testid="`+testid+`"]:not(:disabled)')`, "document.body.innerText")
-		p.Click(`[data-testid="` + testid + `"]`)
-	}
-	press("mic-on")
-	p.Until(`document.querySelector('[data-testid="name"]')`, "document.body.innerText")
-	browsertest.Eval[bool](p, `(document.querySelector('[data-testid="name"]').select(), true)`)
-	p.Do(chromedp.SendKeys(`[data-testid="name"]`, name))
-	press("go-on")
+	press(p, "mic-on")
+	write(p, "name", name)
+	press(p, "go-on")
 }
 
 // openTapped opens a page whose sound a test can record. More scripts run in it before its own.

@@ -241,13 +241,20 @@ func (e *Edge) connect(st *seat, conn net.Conn) (err error) {
 	return nil
 }
 
-// The first answer to a listener who is refused for now; at random up to twice that, so that they do not come back all at once.
-const retryAfter = 10 * time.Second
+// retryAfter is when a listener who is refused for now should come back: at random up to twice that, so that they do not come all at
+// once. A full edge empties slowly; one that starts or stops has a successor within moments.
+var retryAfter = map[problem.Code]time.Duration{
+	problem.Full:         10 * time.Second,
+	problem.Internal:     10 * time.Second,
+	problem.RoomNotOpen:  2 * time.Second,
+	problem.ShuttingDown: time.Second,
+}
 
 // later is a refusal that waiting helps against.
 func (e *Edge) later(code problem.Code, detail string) problem.Problem {
 	p := problem.New(code, detail)
-	p.RetryAfter = retryAfter + time.Duration(e.config.Random()*float64(retryAfter))
+	wait := retryAfter[code]
+	p.RetryAfter = wait + time.Duration(e.config.Random()*float64(wait))
 	return p
 }
 
