@@ -3,6 +3,9 @@ package epidaurus_test
 import (
 	"go/parser"
 	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -131,4 +134,50 @@ func TestPackageComments(t *testing.T) {
 			t.Errorf("%s has %d package comments, not one", p.PkgPath, comments)
 		}
 	}
+}
+
+// docs/GUARANTEES.md names a test for each guarantee, and each of them is there.
+func TestGuaranteesAreTested(t *testing.T) {
+	text, err := os.ReadFile("docs/GUARANTEES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := regexp.MustCompile("`[a-z0-9/]+`|\\b(?:Test|Fuzz)[A-Z]\\w+")
+	place, named := "", 0
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		for _, word := range mark.FindAllString(line, -1) {
+			if folder, ok := strings.CutPrefix(word, "`"); ok {
+				place = strings.TrimSuffix(folder, "`")
+				continue
+			}
+			named++
+			if !hasTest(t, place, word) {
+				t.Errorf("%s: there is no %s", place, word)
+			}
+		}
+	}
+	if named < 30 {
+		t.Errorf("only %d tests are named", named)
+	}
+}
+
+func hasTest(t *testing.T, folder, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "func "+name+"(") {
+			return true
+		}
+	}
+	return false
 }
