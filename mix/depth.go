@@ -57,6 +57,7 @@ func (d *depth) observe(late float64, p *packet) {
 func (d *depth) lost()   { d.loss += lossMemory * (1 - d.loss) }
 func (d *depth) played() { d.loss -= lossMemory * d.loss }
 
+// choose sets the target.
 func (d *depth) choose() {
 	late := float64(d.quantile()+1) * depthBin
 	d.target = depthTick + late + depthMargin

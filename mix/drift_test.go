@@ -105,7 +105,7 @@ func TestDriftLosesNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d := lesser(tt.d, min(tt.d, 2*time.Minute))
+			d := lesser(tt.d, min(tt.d, time.Minute))
 			dec := &toneDecoder{hz: 440, amplitude: 0.1}
 			v := drifting(t, dec, tt.ppm, 5*time.Millisecond, d, nil)
 			s := v.Stats()
