@@ -35,6 +35,7 @@ const OPENING = 4000; // ms that a new events' connection may take
 const QUIET = 12_000; // ms, while not on stage: only the stream's comments need to come then
 const NO_PROGRESS = 4000; // ms without a packet or an ICE answer: Chromium checks every 2.5 s
 const ALIVE = 1200; // ms: progress this young shows that the voice outlived the events; the server reports every second
+const ABSENT = 500; // ms that the events may take to tell of a new session
 const SETTLE = 2000; // ms that a new session may take to be heard
 const UNHEARD = 700; // ms unheard, after the server's own second, until a new session is made
 const DOUBT = 400; // ms without events' connection and without an answer after which nothing is known
@@ -42,7 +43,7 @@ const REOPEN = 500; // ms between events' connections that end at once
 const LOOK_EVERY = 1000; // ms
 const TICK = 250; // ms
 const MUTE_GRACE = 1000; // ms in which an event may still tell of the time before our own mute
-const FIRST_GAP = 1000; // ms between attempts; doubles
+const FIRST_GAP = 500; // ms between attempts; doubles
 const LONGEST_GAP = 8000;
 
 export class Line {
@@ -64,7 +65,7 @@ export class Line {
   private renewing = false;
   private turn = 0; // counts comings and goings: an attempt of an earlier one is void
   private stream: AbortController | null = null;
-  private streaming = false; // the present events' connection has brought something
+  private streaming = false; // the present events' connection has brought the state
   private openedAt = 0;
   private arrivedAt = -Infinity;
   private lookedAt = 0;
@@ -178,7 +179,6 @@ export class Line {
   }
 
   private arrived(): void {
-    this.streaming = true;
     this.arrivedAt = performance.now();
     this.view.set({ fresh: true });
   }
@@ -188,6 +188,7 @@ export class Line {
       case "state": {
         const before = this.me;
         this.view.set({ stage: JSON.parse(e.data) });
+        this.streaming = true;
         this.reconcile(before);
         return;
       }
@@ -295,7 +296,9 @@ export class Line {
     const { session } = this;
     if (!session || (session.state !== "connected" && session.state !== "connecting")) return true;
     if (now - session.progressAt > NO_PROGRESS) return true;
-    const heard = this.me && !this.me.away && (this.me.heard || this.view.value.muted || !this.canSound);
+    const { me } = this;
+    if (!me) return now - session.connectedAt > ABSENT; // a server that began anew does not know us
+    const heard = !me.away && (me.heard || this.view.value.muted || !this.canSound);
     if (heard) {
       this.unheardSince = 0;
       this.gap = FIRST_GAP;

@@ -11,7 +11,6 @@ import { type Invite, mayModerate, type Role } from "./wire";
 
 export function Side({ desk }: { desk: Desk }) {
   const { stage, voice } = useStore(desk.line.view);
-  const { state } = useStore(desk.mic.view);
   if (!stage) return null;
   return (
     <div class="side">
@@ -21,7 +20,7 @@ export function Side({ desk }: { desk: Desk }) {
         <p class="hint">{t.listenersHint}</p>
       </Panel>
       <MonitorPanel desk={desk} />
-      {voice !== "off" && state === "on" && (
+      {voice !== "off" && (
         <Panel title={t.sound}>
           <SoundSettings desk={desk} />
         </Panel>

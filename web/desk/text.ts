@@ -164,7 +164,7 @@ const fr: Text = {
   left: "Vous avez quitté la scène. Le micro est fermé ; rien n’est enregistré ni envoyé.",
   removed: "Vous avez été retiré de cette salle. Votre lien ne fonctionne plus.",
   ended: "La salle est terminée.",
-  talking: "Vous parlez, et personne ne vous entend : votre micro est fermé.",
+  talking: "Micro fermé : vous parlez, et personne ne vous entend.",
   noPath: "Le serveur répond, mais ce réseau ne laisse passer aucun son. Essayez un autre réseau, sans VPN ; le pupitre continue d’essayer.",
 
   mute: "Fermer le micro",
