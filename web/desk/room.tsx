@@ -60,7 +60,7 @@ function DeskPage({ desk }: { desk: Desk }) {
       <AirWord desk={desk} />
       {voice !== "off" && trouble && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
       {end ? (
-        <a class="button" href="/desk/">{t.home404}</a>
+        stage?.you.role === "host" && <a class="button back" href="/desk/">{t.backHome}</a>
       ) : (
         <div class="columns">
           <div class="main-column">

@@ -19,7 +19,7 @@ export function SoundSettings({ desk }: { desk: Desk }) {
         </select>
       </label>
       <details data-testid="sound">
-        <summary>{t.sound}</summary>
+        <summary>{t.processing}</summary>
         {SWITCHES.map((key) => (
           <label key={key} class="switch">
             <input type="checkbox" checked={processing[key]} data-testid={key} onChange={() => flip(key)} />

@@ -46,6 +46,7 @@ const en = {
   tooLoud: "Too loud: move away a little.",
   headphones: "Wear headphones: the others then never hear themselves through you.",
   sound: "Sound",
+  processing: "What the browser does to it",
   echoCancellation: "Remove echo of the others",
   noiseSuppression: "Remove background noise",
   autoGainControl: "Level automatically",
@@ -134,7 +135,7 @@ const en = {
   notHostText:
     "Open the one-time link that Epidaurus printed in its terminal when it started. Was it used already? Print another one on the server:",
   loading: "One moment…",
-  home404: "Back to the rooms",
+  backHome: "Back to the rooms",
 
   // Refusals by their code; others show the server's own sentence.
   refused: "The desk does not open",
@@ -188,6 +189,7 @@ const fr: Text = {
   tooLoud: "Trop fort : éloignez-vous un peu.",
   headphones: "Mettez un casque : les autres ne s’entendront pas à travers vous.",
   sound: "Son",
+  processing: "Ce que le navigateur en fait",
   echoCancellation: "Supprimer l’écho des autres",
   noiseSuppression: "Supprimer le bruit de fond",
   autoGainControl: "Régler le niveau automatiquement",
@@ -273,7 +275,7 @@ const fr: Text = {
   notHostText:
     "Ouvrez le lien à usage unique qu’Epidaurus a écrit dans son terminal au démarrage. Il a déjà servi ? Faites-en écrire un autre sur le serveur :",
   loading: "Un instant…",
-  home404: "Retour aux salles",
+  backHome: "Retour aux salles",
 
   refused: "Le pupitre ne s’ouvre pas",
   noToken: "Il manque à cette adresse la partie après # qui dit qui vous êtes. Ouvrez le lien entier que l’hôte vous a envoyé.",
