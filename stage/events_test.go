@@ -208,6 +208,22 @@ func TestAwayAndBack(t *testing.T) {
 	eventually(t, "bob is heard again", func() bool { return a.hears()["bob"] >= 10 && b.hears()["ada"] > 0 })
 }
 
+// A page that closes its connection first may still say that it leaves: its place is not kept.
+func TestLeaveAfterGoodbye(t *testing.T) {
+	f := newFixture(t)
+	a, b := f.desk("ada"), f.desk("bob")
+	p := f.watch(a.token)
+	eventually(t, "bob is heard", func() bool { return a.hears()["bob"] >= 10 })
+	b.vanish()
+	eventually(t, "bob is away", func() bool {
+		return p.is(func(s pageState) bool { return s.onStage() == "ada bob" && s.People[1].Away })
+	})
+	if status := b.leave(); status != http.StatusOK {
+		t.Errorf("leaving after the goodbye: %d", status)
+	}
+	eventually(t, "bob has left", func() bool { return len(f.onStage()) == 1 })
+}
+
 // Whose network does not return leaves after a while.
 func TestAwayForGood(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Away = 300 * time.Millisecond })

@@ -49,6 +49,7 @@ type member struct {
 	id      room.PersonID
 	profile *profile
 	session *session // nil while there is no connection at all
+	last    string   // the latest session's id: its client may still say that it leaves, when the connection is closed already
 	heard   bool
 	slots   slots
 
@@ -179,7 +180,7 @@ func (sc *scene) join(g room.Grant, s *session) error {
 		sc.log.Info("came on stage", "person", m.id, "role", g.Role, "by", s.kind)
 	}
 	m.profile.role = g.Role
-	m.session = s
+	m.session, m.last = s, s.id
 	m.waitLocked(connectGrace, sc.cfg.Away)
 	s.sound.open(voice, m.profile.muted)
 	sc.rebindLocked()
@@ -187,12 +188,12 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	return nil
 }
 
-// leave takes the person off the stage whose present session this is.
+// leave takes the person off the stage whose latest session this is.
 func (sc *scene) leave(id string, person room.PersonID) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	m := sc.memberLocked(person)
-	if m == nil || m.session == nil || m.session.id != id {
+	if m == nil || m.last != id {
 		return errSessionUnknown
 	}
 	sc.log.Info("left the stage", "person", person, "why", "own wish")
