@@ -10,8 +10,10 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-// listeningEvery is how many frames pass at least between two counts of seats.
-const listeningEvery = 2 * tape.FramesPerSec
+const (
+	listeningEvery = 2 * tape.FramesPerSec // frames pass at least between two counts of seats
+	repeatEvery    = 2 * tape.FramesPerSec // events are said again for nodes that came late
+)
 
 // events turns what is so into events for the frames at which it became so.
 type events struct {
@@ -22,11 +24,12 @@ type events struct {
 	dirty     bool            // guarded by mu; facts, people or speaking changed
 	speaking  []room.PersonID // owned by the tick
 	said      []tape.Event    // owned by the tick; the last event of each kind
-	counted   int             // owned by the tick; the count said last
+	repeated  tape.Number     // owned by the tick; when all was said again
+	counted   int             // owned by the tick; the count said last, -1 before the first
 	countedAt tape.Number     // owned by the tick
 }
 
-func newEvents(f room.Facts) *events { return &events{facts: f, dirty: true} }
+func newEvents(f room.Facts) *events { return &events{facts: f} }
 
 func (s *events) setFacts(f room.Facts) {
 	s.mu.Lock()
@@ -71,27 +74,30 @@ func (s *events) setSpeaking(levels []Level) {
 	s.dirty = true
 }
 
-// restart forgets what was said: a new term says everything again.
-func (s *events) restart() {
+// restart forgets what was said: a new term says everything again. The seats are counted by then: edges may just have come, too.
+func (s *events) restart(n tape.Number) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said, s.dirty = nil, true
+	s.repeated, s.counted, s.countedAt = n, -1, n
 }
 
-func (s *events) stage() (people int, f room.Facts) {
+// stage is who is on stage, and the room. The slice is replaced, never changed.
+func (s *events) stage() (people []room.Person, f room.Facts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.people), s.facts
+	return s.people, s.facts
 }
 
-// at returns the events that begin with frame n; with repeat, also those that hold since earlier. It is called by the tick.
-func (s *events) at(n tape.Number, term tape.Term, repeat bool) []tape.Event {
+// at returns the events that begin with frame n, and every repeatEvery frames also those that hold since earlier. It is called by the tick.
+func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 	s.mu.Lock()
 	facts, people, listening, dirty := s.facts, s.people, s.listening, s.dirty
 	s.dirty = false
 	s.mu.Unlock()
 	var news []tape.Event
-	if repeat {
+	if n-s.repeated >= repeatEvery {
+		s.repeated = n
 		news = slices.Clone(s.said)
 	}
 	say := func(kind string, v any) {

@@ -11,7 +11,13 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-var errLost = errors.New("the lease was lost")
+// errLost says that a renewal found the lease in another node's hand.
+var errLost error = lostError{}
+
+type lostError struct{}
+
+func (lostError) Error() string   { return "the lease was lost" }
+func (lostError) LeaseLost() bool { return true }
 
 const (
 	renewTimeout = 2 * time.Second
@@ -53,28 +59,28 @@ func isLost(err error) bool {
 	return errors.As(err, &lost) && lost.LeaseLost()
 }
 
-// renew asks for the lease to be renewed; it never blocks.
+// renew asks for the lease to be renewed; it never blocks. It is called by one goroutine, and never after close.
 func (k *keeper) renew(next tape.Number) {
 	select {
-	case k.ask <- next:
-	default: // the renewal before this one is still under way, and will be followed by another in a second
+	case <-k.ask: // a renewal is under way for long: the one that waits for it is out of date
+	default:
 	}
+	k.ask <- next
 }
 
 func (k *keeper) lost() bool { return k.gone.Load() }
 
-// close ends the renewals and gives the lease back, unless it is gone.
-func (k *keeper) close(ctx context.Context, next tape.Number) error {
+// close ends the renewals and gives the lease back, unless it is gone. A lease that cannot be given back runs out by itself.
+func (k *keeper) close(ctx context.Context, next tape.Number) {
 	close(k.ask)
 	k.done.Wait()
 	if k.lost() {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	err := k.lease.Release(ctx, next)
-	if isLost(err) {
-		return nil
+	if err != nil && !isLost(err) {
+		k.log.Warn("the lease was not given back", "error", err)
 	}
-	return err
 }

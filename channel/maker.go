@@ -2,9 +2,8 @@ package channel
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,10 +75,11 @@ const (
 	maxCatchUp   = 25   // frames: a maker that is later than half a second declares a gap
 	maxGap       = 3000 // frames: no ring remembers more than a minute, so a longer gap is not filled
 	observeEvery = tape.FramesPerSec
-	repeatEvery  = 2 * tape.FramesPerSec // events are said again for nodes that came late
 	levelsEvery  = tape.FramesPerSec / 5
 	lastFrames   = 2 * tape.PageFrames // after the end, so that the last word and the end itself leave every edge
 	maxPacket    = 1500
+
+	retryAfter = time.Second // when the lease could not be had or declared
 )
 
 // Maker makes one channel of one room. Run does the work; the setters may be called from any goroutine.
@@ -88,16 +88,17 @@ type Maker struct {
 	events *events
 
 	// Owned by Run.
-	lease  Lease
-	keeper *keeper
-	term   tape.Takeover
-	clock  *tape.Clock
-	next   tape.Number
-	empty  tape.Number // the stage has been empty since this frame
-	live   bool
-	ended  bool
-	pcm    []float32
-	packet []byte
+	lease    Lease
+	keeper   *keeper
+	term     tape.Takeover
+	clock    *tape.Clock
+	next     tape.Number
+	observed tape.Number // when the wall clock was looked at last, and the lease renewed
+	empty    tape.Number // the stage has been empty since this frame
+	live     bool
+	ended    bool
+	pcm      []float32
+	packet   []byte
 
 	begun  atomic.Int64 // the frame being made
 	frames atomic.Int64 // made, silence included
@@ -107,7 +108,7 @@ type Maker struct {
 // NewMaker makes a maker; Run starts it.
 func NewMaker(cfg Config, facts room.Facts) *Maker {
 	return &Maker{
-		cfg: cfg, events: newEvents(facts), live: facts.State == room.Live,
+		cfg: cfg, events: newEvents(facts),
 		pcm: make([]float32, tape.FrameSamples), packet: make([]byte, maxPacket),
 	}
 }
@@ -123,8 +124,8 @@ func (m *Maker) SetListening(n int) { m.events.setListening(n) }
 
 // People is how many are on stage.
 func (m *Maker) People() int {
-	n, _ := m.events.stage()
-	return n
+	people, _ := m.events.stage()
+	return len(people)
 }
 
 // Made is how many frames were made, and how many of them were gaps.
@@ -134,23 +135,27 @@ func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Loa
 func (m *Maker) Now() tape.Number { return tape.Number(m.begun.Load()) }
 
 // Run waits for the lease, makes the channel until the room has ended or ctx is done, and gives the lease back. When the lease is lost it
-// waits for it again.
-func (m *Maker) Run(ctx context.Context) error {
+// waits for it again; when the bus fails it tries again, since a slow moment of a store must not silence a room.
+func (m *Maker) Run(ctx context.Context) {
 	for {
 		err := m.hold(ctx)
 		switch {
-		case errors.Is(err, errLost):
+		case err == nil || ctx.Err() != nil:
+			return
+		case isLost(err):
 			m.cfg.Log.Warn("another node makes the channel now", "room", m.cfg.Room, "channel", m.cfg.Channel)
-		case err != nil && ctx.Err() == nil:
-			return fmt.Errorf("make channel %s of room %s: %w", m.cfg.Channel, m.cfg.Room, err)
 		default:
-			return nil
+			m.cfg.Log.Error("the channel cannot be made; trying again", "room", m.cfg.Room, "channel", m.cfg.Channel, "error", err)
+			err = m.cfg.Time.Sleep(ctx, retryAfter)
+			if err != nil {
+				return
+			}
 		}
 	}
 }
 
 // hold makes the channel for as long as one lease lasts.
-func (m *Maker) hold(ctx context.Context) (err error) {
+func (m *Maker) hold(ctx context.Context) error {
 	follow := &follower{time: m.cfg.Time}
 	stop, err := m.cfg.Bus.Subscribe(m.cfg.Room, m.cfg.Channel, follow)
 	if err != nil {
@@ -161,20 +166,29 @@ func (m *Maker) hold(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if m.over() {
+		// Whoever held the lease before has said so; a second end, of another term, would only confuse.
+		_, reserved := m.lease.Before()
+		return m.lease.Release(ctx, reserved)
+	}
 	first, running, err := m.begin(ctx, follow)
 	if err != nil {
 		return err
 	}
-	m.next, m.empty = first, running
+	m.next, m.empty, m.observed = first, running, running-observeEvery
 	m.keeper = keep(m.lease, m.cfg.Log)
-	defer func() {
-		// The lease is given back even when ctx is done: the next maker need not wait.
-		err = errors.Join(err, m.keeper.close(context.WithoutCancel(ctx), m.next))
-	}()
-	m.events.restart()
+	m.events.restart(running)
 	m.say()
 	m.gap(running)
-	return m.run(ctx)
+	err = m.run(ctx)
+	// The lease is given back even when ctx is done: the next maker need not wait.
+	m.keeper.close(context.WithoutCancel(ctx), m.next)
+	return err
+}
+
+func (m *Maker) over() bool {
+	_, facts := m.events.stage()
+	return facts.State == room.Ended
 }
 
 // begin anchors the clock and declares where this term's frames begin. Running is the frame that runs now: those from first to there are
@@ -254,7 +268,8 @@ func (m *Maker) tick(mono time.Duration) {
 	if m.next%levelsEvery == 0 && m.cfg.OnLevels != nil {
 		m.cfg.OnLevels(levels)
 	}
-	if m.next%observeEvery == 0 {
+	if m.next-m.observed >= observeEvery {
+		m.observed = m.next
 		m.clock.Observe(mono, m.cfg.Time.Wall())
 		m.keeper.renew(m.next)
 	}
@@ -262,22 +277,22 @@ func (m *Maker) tick(mono time.Duration) {
 
 // attend switches the hold sound: off when a voice arrives, on again when the stage has been empty for long.
 func (m *Maker) attend(levels []Level) {
-	heard := false
-	for _, l := range levels {
-		heard = heard || l.Heard
-	}
 	people, facts := m.events.stage()
+	heard := slices.ContainsFunc(levels, func(l Level) bool {
+		return l.Heard && !slices.ContainsFunc(people, func(p room.Person) bool { return p.ID == l.ID && p.Muted })
+	})
 	m.ended = facts.State == room.Ended
+	m.live = m.live || facts.State == room.Live // perhaps by another node's stage
 	switch {
 	case heard:
-		if !m.live && facts.State == room.Doors && m.cfg.OnLive != nil {
+		if !m.live && !m.ended && m.cfg.OnLive != nil {
 			m.cfg.OnLive()
 		}
 		m.live, m.empty = true, m.next
 		m.cfg.Mix.Hold(false)
 	case m.ended:
 		m.cfg.Mix.Hold(false)
-	case people > 0:
+	case len(people) > 0:
 		m.empty = m.next
 		m.cfg.Mix.Hold(!m.live)
 	case !m.live || (m.next-m.empty).Duration() >= m.cfg.HoldAfter:
@@ -287,7 +302,7 @@ func (m *Maker) attend(levels []Level) {
 
 // say publishes the events that begin with the frame about to be made, before that frame; and from time to time all of them again.
 func (m *Maker) say() {
-	for _, e := range m.events.at(m.next, m.term.Term, m.next%repeatEvery == 0) {
+	for _, e := range m.events.at(m.next, m.term.Term) {
 		err := m.cfg.Bus.PublishEvent(m.cfg.Room, m.cfg.Channel, m.term.First, e)
 		if err != nil {
 			m.cfg.Log.Error("an event was not published", "room", m.cfg.Room, "kind", e.Kind, "error", err)
@@ -295,17 +310,22 @@ func (m *Maker) say() {
 	}
 }
 
-// gap declares the frames up to to as silence.
+// gap declares the frames up to to as silence. The numbers of a gap that no edge could keep are left out.
 func (m *Maker) gap(to tape.Number) {
-	if to > m.next {
-		m.gaps.Add(int64(to - m.next))
-		m.cfg.Log.Warn("declared a gap", "room", m.cfg.Room, "from", m.next, "frames", to-m.next)
+	missed := to - m.next
+	if missed <= 0 {
+		return
+	}
+	m.cfg.Log.Warn("declared a gap", "room", m.cfg.Room, "from", m.next, "frames", missed)
+	m.frames.Add(int64(missed))
+	m.gaps.Add(int64(missed))
+	if missed > maxGap {
+		m.next = to
 	}
 	for ; m.next < to; m.next++ {
 		for variant := range m.cfg.Encoders {
 			m.publish(variant, tape.SilencePacket)
 		}
-		m.frames.Add(1)
 	}
 }
 
@@ -321,17 +341,26 @@ type follower struct {
 	time Time
 
 	mu   sync.Mutex
+	term tape.Term     // guarded by mu; the newest
 	next tape.Number   // guarded by mu; 0: nothing was heard
 	at   time.Duration // guarded by mu; monotonic
 }
 
-func (f *follower) Takeover(tape.Takeover) {}
-func (f *follower) Event(tape.Event)       {}
+func (f *follower) Event(tape.Event) {}
+
+// Takeover forgets what an older maker goes on to say from t.First on: nobody hears that.
+func (f *follower) Takeover(t tape.Takeover) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.Term > f.term {
+		f.term, f.next = t.Term, min(f.next, t.First)
+	}
+}
 
 func (f *follower) Frame(_ tape.Variant, fr tape.Frame) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fr.N+1 > f.next {
+	if fr.Term == f.term && fr.N+1 > f.next {
 		f.next, f.at = fr.N+1, f.time.Mono()
 	}
 }

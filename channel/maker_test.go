@@ -107,6 +107,9 @@ type lease struct {
 	first    tape.Number
 	reserved tape.Number
 	lost     bool
+	refuse   error       // what Declare returns
+	renewed  tape.Number // reserved by the last renewal
+	released bool
 }
 
 type lostError struct{}
@@ -117,8 +120,10 @@ func (lostError) LeaseLost() bool { return true }
 func (l *lease) Before() (time.Time, tape.Number) { return l.epoch, l.reserved }
 func (l *lease) Takeover() tape.Takeover          { return tape.Takeover{Term: l.term, First: l.first} }
 func (l *lease) Declare(_ context.Context, epoch time.Time, first tape.Number) error {
-	l.epoch, l.first = epoch, first
-	return nil
+	if l.refuse == nil {
+		l.epoch, l.first = epoch, first
+	}
+	return l.refuse
 }
 
 func (l *lease) Renew(_ context.Context, reserved tape.Number) error {
@@ -126,23 +131,36 @@ func (l *lease) Renew(_ context.Context, reserved tape.Number) error {
 		return lostError{}
 	}
 	l.reserved = max(l.reserved, reserved)
+	l.renewed = reserved
 	return nil
 }
 
-func (l *lease) Release(_ context.Context, next tape.Number) error { l.reserved = next; return nil }
+func (l *lease) Release(_ context.Context, next tape.Number) error {
+	l.reserved, l.released = next, true
+	return nil
+}
 
 type stage struct {
 	mu     sync.Mutex
 	levels []channel.Level
 	hold   bool
 	ticks  int
+	slow   func() // called by each tick
 }
 
-func (s *stage) Tick([]float32, time.Duration) { s.mu.Lock(); defer s.mu.Unlock(); s.ticks++ }
-func (s *stage) Hold(on bool)                  { s.mu.Lock(); defer s.mu.Unlock(); s.hold = on }
-func (s *stage) Levels() []channel.Level       { s.mu.Lock(); defer s.mu.Unlock(); return s.levels }
-func (s *stage) holding() bool                 { s.mu.Lock(); defer s.mu.Unlock(); return s.hold }
-func (s *stage) say(l ...channel.Level)        { s.mu.Lock(); defer s.mu.Unlock(); s.levels = l }
+func (s *stage) Tick([]float32, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ticks++
+	if s.slow != nil {
+		s.slow()
+	}
+}
+
+func (s *stage) Hold(on bool)            { s.mu.Lock(); defer s.mu.Unlock(); s.hold = on }
+func (s *stage) Levels() []channel.Level { s.mu.Lock(); defer s.mu.Unlock(); return s.levels }
+func (s *stage) holding() bool           { s.mu.Lock(); defer s.mu.Unlock(); return s.hold }
+func (s *stage) say(l ...channel.Level)  { s.mu.Lock(); defer s.mu.Unlock(); s.levels = l }
 
 // counter encodes the number of the packet, so that no two are equal.
 type counter struct{ n uint64 }
@@ -166,9 +184,12 @@ func newRig() *rig {
 }
 
 func (r *rig) maker() *channel.Maker {
+	return r.makerWith(func(context.Context) (channel.Lease, error) { r.lease.term++; return r.lease, nil })
+}
+
+func (r *rig) makerWith(acquire func(context.Context) (channel.Lease, error)) *channel.Maker {
 	return channel.NewMaker(channel.Config{
-		Room: "harbour", Channel: tape.Floor, Bus: r.wire, Mix: r.stage, Time: r.machine,
-		Acquire:  func(context.Context) (channel.Lease, error) { r.lease.term++; return r.lease, nil },
+		Room: "harbour", Channel: tape.Floor, Bus: r.wire, Mix: r.stage, Time: r.machine, Acquire: acquire,
 		Encoders: map[tape.Variant]channel.Encoder{tape.Opus48: &counter{}, tape.Opus12: &counter{}},
 		Log:      slog.New(slog.DiscardHandler), HoldAfter: 30 * time.Second,
 		OnLive: func() { r.live++ },
@@ -188,10 +209,7 @@ func (r *rig) runMaker(t *testing.T, m *channel.Maker, until time.Duration) {
 	r.machine.stop = until
 	ctx, cancel := context.WithCancel(t.Context())
 	r.machine.at[until] = func(*machine) { cancel() }
-	err := m.Run(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m.Run(ctx)
 }
 
 // whole fails when a frame of [from, to) is not there.
@@ -313,25 +331,29 @@ func TestSuccessorFollowsTheBus(t *testing.T) {
 	}
 }
 
-func TestLostLeaseStopsTheMaker(t *testing.T) {
+// A stage that another node has taken live is live here, too: its pauses are silence.
+func TestNoHoldSoundInALiveRoom(t *testing.T) {
 	r := newRig()
-	acquired := 0
-	m := channel.NewMaker(channel.Config{
-		Room: "harbour", Channel: tape.Floor, Bus: r.wire, Mix: r.stage, Time: r.machine,
-		Acquire: func(ctx context.Context) (channel.Lease, error) {
-			acquired++
-			if acquired > 1 {
-				return nil, context.Canceled
-			}
-			r.lease.term, r.lease.lost = 1, true
-			return r.lease, nil
-		},
-		Encoders: map[tape.Variant]channel.Encoder{tape.Opus48: &counter{}},
-		Log:      slog.New(slog.DiscardHandler), HoldAfter: time.Second,
-	}, room.Facts{ID: "harbour"})
-	r.machine.stop = time.Hour
-	if err := m.Run(t.Context()); err == nil || acquired != 2 {
-		t.Errorf("acquired %d times, error %v: a maker that lost its lease has to wait for it again", acquired, err)
+	m := r.maker()
+	m.SetFacts(room.Facts{ID: "harbour", State: room.Live})
+	m.SetPeople([]room.Person{{ID: "p1", Name: "Ada", Role: room.Host}})
+	held := false
+	r.machine.at[2*time.Second] = func(*machine) { held = r.stage.holding() }
+	r.runMaker(t, m, 3*time.Second)
+	if held {
+		t.Error("a pause in a live room is filled with the hold sound")
+	}
+}
+
+// Whoever is muted was not heard.
+func TestMutedDoesNotOpenTheRoom(t *testing.T) {
+	r := newRig()
+	m := r.maker()
+	m.SetPeople([]room.Person{{ID: "p1", Name: "Ada", Role: room.Host, Muted: true}})
+	r.stage.say(channel.Level{ID: "p1", Heard: true})
+	r.runMaker(t, m, 3*time.Second)
+	if r.live != 0 || !r.stage.holding() {
+		t.Errorf("a muted microphone: live %d times, hold sound %v", r.live, r.stage.holding())
 	}
 }
 
@@ -372,9 +394,7 @@ func TestEvents(t *testing.T) {
 		m.SetFacts(room.Facts{ID: "harbour", Title: "Harbour", State: room.Ended})
 	}
 	r.machine.stop = time.Hour
-	if err := m.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	m.Run(t.Context())
 	var got []string
 	for _, e := range r.wire.events {
 		var v struct {

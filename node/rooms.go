@@ -79,10 +79,7 @@ func (r *rooms) follow(f room.Facts) {
 
 func (r *rooms) run(ctx context.Context, id room.ID, running *runningRoom) {
 	defer running.cancel()
-	err := running.maker.Run(ctx)
-	if err != nil {
-		r.log.Error("the channel is not made any more", "room", id, "error", err)
-	}
+	running.maker.Run(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, id)
