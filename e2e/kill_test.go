@@ -20,7 +20,7 @@ const onAir = `document.querySelector('.air[data-word="on-air"]')`
 // sitDown opens the listener's page and presses its button.
 func sitDown(t *testing.T, address string) *browsertest.Tab {
 	t.Helper()
-	p := openTapped(t, browsertest.New(t, chromedp.Flag("autoplay-policy", "no-user-gesture-required")), address)
+	p := openTapped(t, browsertest.New(t, browsertest.Autoplay), address)
 	p.Click("#listen")
 	p.Until(`epidaurus.state === "listening" && epidaurus.frame > 0`, "JSON.stringify(epidaurus)")
 	return p
@@ -40,7 +40,7 @@ func TestKillAndRestart(t *testing.T) {
 	s.restart()
 
 	host.Until(onAir, `document.querySelector(".air").innerText`)
-	host.Until(`document.querySelectorAll("[data-testid^=person-]").length === 2`, "document.body.innerText")
+	host.Until(`document.querySelectorAll("[data-testid^=person-]").length === 2`, browsertest.Body)
 	listener.Until(fmt.Sprintf(`epidaurus.state === "listening" && epidaurus.frame > %f && !document.getElementById("audio").paused`, before+100), "JSON.stringify(epidaurus)")
 	pcm := record(listener, "document.getElementById('audio').captureStream()", 3)
 	if level := peak(spectrum(pcm[2*sampleRate:]), 440); level < -40 {
@@ -69,7 +69,7 @@ func behindProxy(t *testing.T, s *show, desk, microphone string, cfg impair.Conf
 	t.Cleanup(proxy.Close)
 	through := strings.NewReplacer(net.JoinHostPort("localhost", u.Port()), fmt.Sprintf("localhost:%d", proxy.Port()),
 		net.JoinHostPort("127.0.0.1", u.Port()), fmt.Sprintf("localhost:%d", proxy.Port()))
-	b := browsertest.New(t, browsertest.Microphone(microphone)...)
+	b := browsertest.New(t, browsertest.Microphone(microphone), browsertest.Autoplay)
 	p := openTapped(t, b, "about:blank", fmt.Sprintf(sendThrough, u.Port(), proxy.Port()))
 	p.Do(chromedp.Navigate(through.Replace(raw(desk))))
 	enterStage(p, "Ada")

@@ -17,7 +17,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // goOnStage opens a desk in a browser of its own, with a file as its microphone, and presses the button.
 func goOnStage(t *testing.T, desk, microphone string) *browsertest.Tab {
 	t.Helper()
-	b := browsertest.New(t, browsertest.Microphone(microphone)...)
+	b := browsertest.New(t, browsertest.Microphone(microphone), browsertest.Autoplay)
 	p := openTapped(t, b, raw(desk))
 	enterStage(p, "Somebody")
 	p.Until(onAir, `document.querySelector(".air")?.innerText`)
@@ -27,9 +27,9 @@ func goOnStage(t *testing.T, desk, microphone string) *browsertest.Tab {
 // enterStage walks through the lobby until everybody hears.
 func enterStage(p *browsertest.Tab, name string) {
 	p.Helper()
-	press(p, "mic-on")
-	write(p, "name", name)
-	press(p, "go-on")
+	p.Press("mic-on")
+	p.Write("name", name)
+	p.Press("go-on")
 }
 
 // openTapped opens a page whose sound a test can record. More scripts run in it before its own.

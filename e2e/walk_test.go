@@ -10,23 +10,6 @@ import (
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 )
 
-func testID(id string) string { return `[data-testid="` + id + `"]` }
-
-// press clicks what has this test id, once it can be pressed.
-func press(p *browsertest.Tab, id string) {
-	p.Helper()
-	p.Until(`document.querySelector('`+testID(id)+`:not(:disabled)')`, "document.body.innerText")
-	p.Click(testID(id))
-}
-
-// write replaces what stands in a field.
-func write(p *browsertest.Tab, id, text string) {
-	p.Helper()
-	p.Until(`document.querySelector('`+testID(id)+`')`, "document.body.innerText")
-	browsertest.Eval[bool](p, `(document.querySelector('`+testID(id)+`').select(), true)`)
-	p.Do(chromedp.SendKeys(chromedp.CSS(testID(id)), text))
-}
-
 // picture keeps a screenshot in e2e/output, to be looked at.
 func picture(p *browsertest.Tab, name string) {
 	p.Helper()
@@ -45,61 +28,61 @@ func picture(p *browsertest.Tab, name string) {
 // A first evening by hand: the one-time link, a room, the desk, a guest, mute, remove, end; and the listener sees it all.
 func TestFirstEvening(t *testing.T) {
 	s := serve(t)
-	host := openTapped(t, browsertest.New(t, browsertest.Microphone(tone(t, 440, 0.1))...), s.claim)
-	press(host, "claim")
-	host.Until(`document.querySelector('`+testID("room-title")+`')`, "document.body.innerText")
+	host := openTapped(t, browsertest.New(t, browsertest.Microphone(tone(t, 440, 0.1)), browsertest.Autoplay), s.claim)
+	host.Press("claim")
+	host.Until(browsertest.At("room-title"), browsertest.Body)
 	picture(host, "home")
-	write(host, "room-title", "Harbour talk")
-	press(host, "room-create")
+	host.Write("room-title", "Harbour talk")
+	host.Press("room-create")
 	host.Until(`location.pathname.startsWith("/desk/harbour-talk-")`, "location.href")
-	press(host, "mic-on")
-	host.Until(`document.querySelector('`+testID("level")+`')`, "document.body.innerText")
+	host.Press("mic-on")
+	host.Until(browsertest.At("level"), browsertest.Body)
 	picture(host, "lobby")
-	write(host, "name", "Ada")
-	press(host, "go-on")
+	host.Write("name", "Ada")
+	host.Press("go-on")
 	host.Until(onAir, `document.querySelector(".air").innerText`)
 	host.Until(`document.title.includes("ON AIR")`, "document.title")
 
-	listener := sitDown(t, browsertest.Eval[string](host, `document.querySelector('`+testID("listen-link")+`').value`))
-	listener.Until(`document.getElementById("title").textContent === "Harbour talk"`, "document.body.innerText")
-	listener.Until(`document.querySelectorAll("#people li").length === 1`, "document.body.innerText")
+	listener := sitDown(t, browsertest.Eval[string](host, browsertest.At("listen-link")+".value"))
+	listener.Until(`document.getElementById("title").textContent === "Harbour talk"`, browsertest.Body)
+	listener.Until(`document.querySelectorAll("#people li").length === 1`, browsertest.Body)
 
-	write(host, "invite-name", "Grace")
-	press(host, "invite")
-	host.Until(`document.querySelector('`+testID("invite-link")+`')`, "document.body.innerText")
-	invitation := raw(browsertest.Eval[string](host, `document.querySelector('`+testID("invite-link")+`').value`))
-	guest := openTapped(t, browsertest.New(t, browsertest.Microphone(tone(t, 660, 0.1))...), invitation)
-	press(guest, "mic-on")
-	press(guest, "go-on")
+	host.Write("invite-name", "Grace")
+	host.Press("invite")
+	host.Until(browsertest.At("invite-link"), browsertest.Body)
+	invitation := raw(browsertest.Eval[string](host, browsertest.At("invite-link")+".value"))
+	guest := openTapped(t, browsertest.New(t, browsertest.Microphone(tone(t, 660, 0.1)), browsertest.Autoplay), invitation)
+	guest.Press("mic-on")
+	guest.Press("go-on")
 	guest.Until(onAir, `document.querySelector(".air").innerText`)
-	listener.Until(`document.getElementById("people").innerText.includes("Grace")`, "document.body.innerText")
+	listener.Until(`document.getElementById("people").innerText.includes("Grace")`, browsertest.Body)
 	picture(host, "on-air")
 	picture(listener, "listener")
 
-	press(host, "mute")
+	host.Press("mute")
 	host.Until(`document.querySelector('.air[data-word="nobody"]')`, `document.querySelector(".air").innerText`)
-	press(host, "mute")
+	host.Press("mute")
 	host.Until(onAir, `document.querySelector(".air").innerText`)
 
 	person := browsertest.Eval[string](host, `[...document.querySelectorAll("[data-testid^=person-]")].find(e => e.innerText.includes("Grace")).dataset.testid.slice(7)`)
-	press(host, "mute-"+person)
+	host.Press("mute-" + person)
 	guest.Until(`document.querySelector('.air[data-word="nobody"]')`, `document.querySelector(".air").innerText`)
-	press(guest, "mute") // only she may undo it
+	guest.Press("mute") // only she may undo it
 	guest.Until(onAir, `document.querySelector(".air").innerText`)
 
-	press(host, "remove-"+person)
-	press(host, "remove-"+person+"-yes")
+	host.Press("remove-" + person)
+	host.Press("remove-" + person + "-yes")
 	guest.Until(`document.querySelector('.air[data-reason="removed"]')`, `document.querySelector(".air").innerText`)
-	listener.Until(`!document.getElementById("people").innerText.includes("Grace")`, "document.body.innerText")
+	listener.Until(`!document.getElementById("people").innerText.includes("Grace")`, browsertest.Body)
 	guest.Do(chromedp.Navigate("about:blank"), chromedp.Navigate(invitation)) // the link is void
-	guest.Until(`document.body.innerText.includes("removed")`, "document.body.innerText")
+	guest.Until(`document.body.innerText.includes("removed")`, browsertest.Body)
 	picture(guest, "removed")
 
-	press(host, "leave")
+	host.Press("leave")
 	host.Until(`document.querySelector('.air[data-word="mic-off"]')`, `document.querySelector(".air").innerText`)
 	picture(host, "left")
-	press(host, "end")
-	press(host, "end-yes")
+	host.Press("end")
+	host.Press("end-yes")
 	listener.Until(`epidaurus.state === "ended"`, "JSON.stringify(epidaurus)")
 	picture(listener, "ended")
 }

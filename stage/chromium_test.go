@@ -1,17 +1,13 @@
 package stage
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/chromedp"
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 )
 
 // browserDesk goes on stage as a desk's page does, from another origin, with a tone for a voice. Its report says what each
@@ -50,7 +46,7 @@ window.report = async () => {
 			}
 		}
 	}
-	return JSON.stringify({state: pc.connectionState, slots, fmtp: pc.remoteDescription.sdp.match(/a=fmtp:.*/)?.[0] ?? ""});
+	return {state: pc.connectionState, slots, fmtp: pc.remoteDescription.sdp.match(/a=fmtp:.*/)?.[0] ?? ""};
 };`
 
 // browserReport is what a desk in a browser tells of itself.
@@ -72,34 +68,20 @@ func TestChromium(t *testing.T) {
 		_, _ = w.Write([]byte("<title>desk</title>"))
 	}))
 	defer blank.Close()
-	browser := startChromium(t)
-	tabs := make(map[string]context.Context)
+	browser := browsertest.New(t, browsertest.Autoplay, browsertest.Loopback)
+	tabs := make(map[string]*browsertest.Tab)
 	for i, name := range []string{"ada", "bob"} {
-		ctx, cancel := chromedp.NewContext(browser)
-		t.Cleanup(cancel)
-		call := fmt.Sprintf("goOnStage(%q, %q, %d)", f.url+base+"/desk", f.token(person(i), "speaker"), 440+220*i)
-		err := chromedp.Do(ctx, chromedp.Navigate(blank.URL), chromedp.Evaluate[chromedp.Void](browserDesk))
-		if err != nil {
-			t.Fatal(err)
+		p := browsertest.Open(t, browser, blank.URL, browserDesk)
+		location := browsertest.Eval[string](p, fmt.Sprintf("goOnStage(%q, %q, %d)", f.url+base+"/desk", f.token(person(i), "speaker"), 440+220*i))
+		if location == "" {
+			t.Fatalf("%s: no location", name)
 		}
-		location, err := chromedp.Run(ctx, chromedp.Evaluate[string](call, chromedp.EvalAwaitPromise))
-		if err != nil || location == "" {
-			t.Fatalf("%s: location %q, %v", name, location, err)
-		}
-		tabs[name] = ctx
+		tabs[name] = p
 	}
-	for name, ctx := range tabs {
-		var r browserReport
-		eventuallyWithin(t, 30*time.Second, name+" hears the other", func() bool {
-			text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("report()", chromedp.EvalAwaitPromise))
-			if err == nil {
-				err = json.Unmarshal([]byte(text), &r)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			return r.State == "connected" && len(r.Slots) > 0 && r.Slots[0].Packets >= 100 && r.Slots[0].Energy > 0.01
-		})
+	for name, p := range tabs {
+		p.Until(`await report().then(({state, slots: [first]}) => state === "connected" && first?.packets >= 100 && first.energy > 0.01)`,
+			"JSON.stringify(await report())")
+		r := browsertest.Eval[browserReport](p, "report()")
 		if len(r.Slots) != 1 || r.Slots[0].Slot != 0 || r.Slots[0].Lost > 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -112,36 +94,4 @@ func TestChromium(t *testing.T) {
 	for i := range 2 {
 		eventually(t, "the mix hears both", func() bool { return f.mix.heard(person(i)) >= 100 })
 	}
-}
-
-// startChromium starts a browser that ends with the test.
-func startChromium(t *testing.T) context.Context {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "epidaurus-stage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	limit, done := context.WithTimeout(context.Background(), 90*time.Second)
-	alloc, stop := chromedp.NewExecAllocator(limit,
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(dir),
-		chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.Flag("allow-loopback-in-peer-connection", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-dev-shm-usage", true))
-	browser, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		cancel()
-		stop()
-		done()
-		for range 50 { // Chromium's children write for a moment after it has ended
-			if os.RemoveAll(dir) == nil {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	})
-	err = chromedp.Do(browser)
-	if err != nil {
-		t.Fatalf("start Chromium (package chromium): %v", err)
-	}
-	return browser
 }

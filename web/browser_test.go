@@ -2,141 +2,105 @@ package web
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"math"
 	"os"
-	"strings"
+	"path/filepath"
 	"testing"
 	"time"
 
-	cdp "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/internal/wav"
 )
 
-// patience is for a machine that does other work beside.
-const patience = 30 * time.Second
+// chromium is shared by all tests but those that need flags of their own. Its microphone hears a steady tone.
+var chromium *browsertest.Shared
 
-// browser starts one Chromium for a test and its parts; tab opens pages in it.
-func browser(t *testing.T, extra ...chromedp.ExecAllocatorOption) context.Context {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "epidaurus-web")
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := append([]chromedp.ExecAllocatorOption{
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(dir),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
-	}, extra...)
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		cancel()
-		stop()
-		for range 50 { // Chromium's children write for a moment after it has ended
-			if os.RemoveAll(dir) == nil {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
+// together is how many tests run at the same time, where -parallel does not say it: most of them wait for sound, in real time.
+const together = "6"
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		flag.Parse()
+		parallel := flag.Lookup("test.parallel")
+		if parallel.Value.String() == parallel.DefValue {
+			_ = flag.Set(parallel.Name, together) // it is a number
 		}
-	})
-	err = chromedp.Do(ctx)
-	if err != nil {
-		t.Fatalf("start Chromium (package chromium): %v", err)
-	}
-	return ctx
-}
-
-// tab is one page of the browser.
-type tab struct {
-	*testing.T
-	ctx context.Context
-}
-
-// open shows a page in a new tab, which fails the test on an exception, a refused load or a breach of the page's policy.
-func open(t *testing.T, browser context.Context, address string) *tab {
-	t.Helper()
-	return openAs(t, browser, address, "")
-}
-
-// openAs opens a page in a browser that a script has made another one before.
-func openAs(t *testing.T, browser context.Context, address, script string) *tab {
-	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser)
-	t.Cleanup(cancel)
-	p := &tab{t, ctx}
-	messages := chromedp.Console(ctx)
-	go func() {
-		for m, err := range messages {
-			if err != nil {
-				return
-			}
-			if m.IsException() || m.Source == "security" || strings.Contains(m.Text, "Content Security Policy") {
-				t.Errorf("console: %s", m)
-			}
-		}
-	}()
-	if script != "" {
-		_, err := chromedp.Call(ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		dir, err := os.MkdirTemp("", "epidaurus-web")
 		if err != nil {
-			t.Fatal(err)
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
-	}
-	p.do(chromedp.Navigate(address))
-	return p
+		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+		tone := filepath.Join(dir, "tone.wav")
+		err = writeTone(tone)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		chromium = browsertest.Share(browsertest.Microphone(tone))
+		defer chromium.Close()
+		return m.Run()
+	}())
 }
 
-func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
-	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	err := chromedp.Do(ctx, steps...)
-	if err != nil {
-		p.Fatal(err)
+// writeTone writes a second of 440 Hz at -12 dBFS.
+func writeTone(name string) error {
+	pcm := make([]float32, wav.Rate)
+	for i := range pcm {
+		pcm[i] = float32(0.2512 * math.Sin(2*math.Pi*440*float64(i)/wav.Rate))
 	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // the writer's Close tells
+	w, err := wav.NewWriter(f)
+	if err != nil {
+		return err
+	}
+	err = w.Write(pcm)
+	if err != nil {
+		return err
+	}
+	return w.Close()
 }
+
+// tab shows the listener's page.
+type tab struct{ *browsertest.Tab }
+
+func open(t *testing.T, browser context.Context, address string, scripts ...string) *tab {
+	t.Helper()
+	return &tab{browsertest.Open(t, browser, address, scripts...)}
+}
+
+// status is what is known about the listener's page, as a JavaScript expression.
+const status = `JSON.stringify([{...epidaurus}, document.getElementById("status").textContent, audio.currentTime, audio.readyState,
+	audio.paused, audio.error?.message, audio.buffered.length && [audio.buffered.start(0), audio.buffered.end(audio.buffered.length - 1)]])`
 
 // until waits for a JavaScript condition.
 func (p *tab) until(condition string) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+condition+")", chromedp.WithPollingInterval(10*time.Millisecond)))
-	if err != nil {
-		p.Fatalf("waiting for %s: %v\n%s", condition, err, p.status())
-	}
+	p.Until(condition, status)
 }
 
-func (p *tab) status() string {
-	return eval[string](p, `JSON.stringify([{...epidaurus}, document.getElementById("status").textContent, audio.currentTime, audio.readyState,
-		audio.paused, audio.error?.message, audio.buffered.length && [audio.buffered.start(0), audio.buffered.end(audio.buffered.length - 1)]])`)
-}
+func (p *tab) status() string { return browsertest.Eval[string](p.Tab, status) }
 
 func (p *tab) listen() {
 	p.Helper()
-	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.Click("#listen")
 	p.until(`epidaurus.state === "listening" && !audio.paused && epidaurus.frame > 0 && audio.readyState > 2`)
 }
 
 // plays waits until the ear has gone on for so long.
 func (p *tab) plays(d time.Duration) {
 	p.Helper()
-	from := eval[float64](p, "epidaurus.frame")
+	from := browsertest.Eval[float64](p.Tab, "epidaurus.frame")
 	p.until(fmt.Sprintf("epidaurus.frame >= %f", from+d.Seconds()*50))
 }
 
 func (p *tab) text(id string) string {
 	p.Helper()
-	return eval[string](p, fmt.Sprintf("document.getElementById(%q).innerText", id))
-}
-
-func eval[T any](p *tab, expression string) T {
-	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		p.Fatalf("%s: %v", expression, err)
-	}
-	return v
+	return browsertest.Eval[string](p.Tab, fmt.Sprintf("document.getElementById(%q).innerText", id))
 }

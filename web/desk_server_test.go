@@ -2,19 +2,13 @@ package web
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"math"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -318,34 +312,4 @@ func (d *deskServer) end(w http.ResponseWriter, r *http.Request) {
 	d.mu.Unlock()
 	d.stage.EndRoom(id)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// deskBrowser is a Chromium with a microphone that hears a steady tone.
-func deskBrowser(t *testing.T) context.Context {
-	t.Helper()
-	return browser(t,
-		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
-		chromedp.Flag("use-file-for-fake-audio-capture", toneFile(t)),
-		chromedp.Flag("allow-loopback-in-peer-connection", true))
-}
-
-// toneFile writes a second of 440 Hz at -12 dBFS: 48 kHz, mono, 16 bit. Chromium repeats it.
-func toneFile(t *testing.T) string {
-	t.Helper()
-	const samples = 48_000
-	wav := []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00")
-	wav = binary.LittleEndian.AppendUint32(wav, 48_000)
-	wav = binary.LittleEndian.AppendUint32(wav, 96_000)
-	wav = append(wav, "\x02\x00\x10\x00data"...)
-	wav = binary.LittleEndian.AppendUint32(wav, 2*samples)
-	for i := range samples {
-		wav = binary.LittleEndian.AppendUint16(wav, uint16(int16(8231*math.Sin(2*math.Pi*440*float64(i)/48_000))))
-	}
-	binary.LittleEndian.PutUint32(wav[4:], uint32(len(wav)-8))
-	name := filepath.Join(t.TempDir(), "tone.wav")
-	err := os.WriteFile(name, wav, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
 }

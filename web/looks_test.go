@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -56,27 +57,27 @@ func testLook(t *testing.T, b context.Context, e *fakeEdge, l look) {
 func openLook(t *testing.T, b context.Context, address string, l look, more ...*emulation.MediaFeature) *tab {
 	t.Helper()
 	p := open(t, b, "about:blank")
-	p.do(chromedp.EmulateViewport(l.width, l.height))
-	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	p.Do(chromedp.EmulateViewport(l.width, l.height))
+	_, err := chromedp.Call(p.Ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: append(more, &emulation.MediaFeature{Name: "prefers-color-scheme", Value: l.scheme}),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.do(chromedp.Navigate(address))
+	p.Do(chromedp.Navigate(address))
 	return p
 }
 
 // fits checks the page's width, and keeps a picture when asked to.
 func (p *tab) fits(l look, name string) {
 	p.Helper()
-	if w := eval[int64](p, "document.documentElement.scrollWidth"); w > l.width {
+	if w := browsertest.Eval[int64](p.Tab, "document.documentElement.scrollWidth"); w > l.width {
 		p.Errorf("%s: the page is %d px wide on a screen of %d", name, w, l.width)
 	}
 	if *shots == "" {
 		return
 	}
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	png, err := chromedp.Run(p.Ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -97,14 +98,14 @@ func testFitsEachState(t *testing.T, b context.Context) {
 	p.until(`document.querySelector(".nobody") && document.getElementById("chip").dataset.state === "doors"`)
 	p.plays(2 * time.Second)
 	p.fits(l, "doors")
-	p.do(chromedp.Click(chromedp.ID("elsewhere")))
+	p.Click("#elsewhere")
 	p.fits(l, "elsewhere")
-	p.do(chromedp.Click(chromedp.ID("elsewhere")), chromedp.Click(chromedp.ID("listen")))
+	p.Do(chromedp.Click(chromedp.ID("elsewhere")), chromedp.Click(chromedp.ID("listen")))
 	p.until("epidaurus.delay > 4")
-	p.do(chromedp.Click(chromedp.ID("listen")))
+	p.Click("#listen")
 	p.until(`!document.getElementById("golive").hidden && epidaurus.state === "listening"`)
 	p.fits(l, "behind")
-	p.do(chromedp.Click(chromedp.ID("golive")))
+	p.Click("#golive")
 	e.setState(room.Ended)
 	p.until(`epidaurus.state === "ended"`)
 	p.fits(l, "ended")
@@ -119,12 +120,12 @@ func testKeepsStillWhenAsked(t *testing.T, b context.Context) {
 	p.until(`document.querySelector("[data-id=p1].speaks")`)
 	p.plays(time.Second)
 	p.fits(l, "still")
-	first := eval[string](p, `document.getElementById("rows").toDataURL()`)
+	first := browsertest.Eval[string](p.Tab, `document.getElementById("rows").toDataURL()`)
 	p.plays(time.Second)
-	if eval[string](p, `document.getElementById("rows").toDataURL()`) != first {
+	if browsertest.Eval[string](p.Tab, `document.getElementById("rows").toDataURL()`) != first {
 		t.Error("the rows moved")
 	}
-	if n := eval[int](p, `document.getAnimations().length`); n != 0 {
+	if n := browsertest.Eval[int](p.Tab, `document.getAnimations().length`); n != 0 {
 		t.Errorf("%d animations run", n)
 	}
 }

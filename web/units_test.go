@@ -9,6 +9,7 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -22,8 +23,8 @@ func TestUnits(t *testing.T) {
 	if len(built.Errors) > 0 {
 		t.Fatal(built.Errors)
 	}
-	p := open(t, browser(t), "about:blank")
-	names := eval[[]string](p, fmt.Sprintf(`%s;
+	p := browsertest.Open(t, chromium.New(t), "about:blank")
+	names := browsertest.Eval[[]string](p, fmt.Sprintf(`%s;
 		globalThis.units = units;
 		globalThis.stream = Uint8Array.from(atob(%q), (c) => c.charCodeAt(0));
 		Object.keys(units.tests)`, built.OutputFiles[0].Contents, base64.StdEncoding.EncodeToString(unitStream())))
@@ -32,7 +33,7 @@ func TestUnits(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			failure := eval[string](p, fmt.Sprintf(`(() => { try { units.tests[%q](stream); return ""; } catch (e) { return String(e.stack); } })()`, name))
+			failure := browsertest.Eval[string](p, fmt.Sprintf(`(() => { try { units.tests[%q](stream); return ""; } catch (e) { return String(e.stack); } })()`, name))
 			if failure != "" {
 				t.Error(failure)
 			}

@@ -1,21 +1,14 @@
-//go:build unix
-
 package fmp4_test
 
 import (
-	"context"
 	_ "embed"
-	"encoding/json"
-	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/pack/ogg"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -43,7 +36,6 @@ func TestChromiumPlays(t *testing.T) {
 	audio := ogg.AppendHeaders(nil, 1, ogg.Head{PreSkip: codec.OpusPreSkip})
 	audio = ogg.AppendEnd(ogg.AppendPages(audio, 1, from, p), 1, from+frames, codec.OpusPreSkip)
 
-	results := make(chan []byte, 1)
 	mux := http.NewServeMux()
 	serve := func(path, kind string, body []byte) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
@@ -54,36 +46,11 @@ func TestChromiumPlays(t *testing.T) {
 	serve("/", "text/html", chromiumPage)
 	serve("/live.mp4", "audio/mp4", mp4)
 	serve("/live.ogg", "audio/ogg", audio)
-	mux.HandleFunc("POST /result", func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // what is cut off is no JSON
-		results <- body
-	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--mute-audio",
-		"--autoplay-policy=no-user-gesture-required", "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", server.URL)
-	// It is many processes: they are killed together.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		cancel()
-		_ = cmd.Wait() // it was killed
-	}()
-	var got map[string]played
-	select {
-	case b := <-results:
-		if err := json.Unmarshal(b, &got); err != nil {
-			t.Fatalf("%v: %s", err, b)
-		}
-	case <-ctx.Done():
-		t.Fatal("Chromium did not answer within a minute")
-	}
+	page := browsertest.Open(t, browsertest.New(t, browsertest.Autoplay), server.URL)
+	got := browsertest.Eval[map[string]played](page, "played()")
 	t.Logf("%+v", got)
 	for name, p := range got {
 		if p.Error != "" || p.Advanced < 0.5 || p.Level < 0.25 || p.Level > 0.35 {
