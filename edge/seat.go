@@ -120,9 +120,14 @@ func (s *section) serve(st *seat) {
 	s.arm(st, true)
 }
 
-// suspect closes a seat whose socket has taken nothing for too long.
+// suspect closes a seat whose socket has taken nothing for too long. It may be the section that was away so long, when the process was
+// stopped: the socket is asked once more.
 func (s *section) suspect(st *seat) {
-	if s.clock-st.since > s.maxStuck {
+	if s.clock-st.since <= s.maxStuck {
+		return
+	}
+	s.serve(st)
+	if s.slots[st.slot] == st && st.cur != nil && s.clock-st.since > s.maxStuck {
 		drop(st.fd)
 		s.close(st, &s.tally.stuck)
 	}

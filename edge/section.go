@@ -91,10 +91,11 @@ func (s *section) run() {
 	s.nextTick = s.clock + tick
 	waiting := false // newcomers are left over from the last turn
 	for {
-		for _, ev := range s.poll.wait(s.patience(waiting)) {
+		ready := s.poll.wait(s.patience(waiting))
+		s.clock = s.now()
+		for _, ev := range ready {
 			s.attend(ev)
 		}
-		s.clock = s.now()
 		arrivals, steps, closing := s.fetch()
 		for _, a := range arrivals {
 			s.admit(a)

@@ -109,6 +109,28 @@ func TestSlowListenerSkipsToLive(t *testing.T) {
 	}
 }
 
+// A process that was stopped for two minutes does not take its own absence for the listeners'.
+func TestStoppedProcessClosesNobody(t *testing.T) {
+	h := open(t, func(c *Config) { c.MaxBehind = time.Hour })
+	h.record(300)
+	l := ask(t, h.dialNarrow(), joinMP4)
+	h.play(2000)
+	full := h.edge.Stats()
+	if full.Full == 0 {
+		t.Fatalf("the socket never was full: %+v", full)
+	}
+	h.clock.advance(2 * time.Minute)
+	first, more := l.frame(), tape.Number(0)
+	for h.edge.Stats().BytesOut == full.BytesOut {
+		more += tape.Number(len(l.hear(first+more, first+more+1)))
+	}
+	h.play(12)
+	if s := h.edge.Stats(); s.Stuck != 0 || s.Seats != 1 {
+		t.Errorf("%+v", s)
+	}
+	l.hear(first+more, 2200)
+}
+
 // A listener who was away for less than the limit gets everything.
 func TestShortStallLosesNothing(t *testing.T) {
 	h := open(t, func(c *Config) { c.MaxStuck = time.Hour })
