@@ -47,9 +47,13 @@ type fakeEdge struct {
 
 func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 	t.Helper()
+	packets, err := tonePackets()
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := &fakeEdge{
 		start:   time.Now().Add(-time.Minute),
-		packets: tonePackets(t),
+		packets: packets,
 		facts:   room.Facts{ID: testRoom, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live, LowDelay: lowDelay},
 		cut:     make(chan struct{}),
 		frozen:  make(chan struct{}),
@@ -75,12 +79,11 @@ func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 	return e
 }
 
-// tonePackets encodes three seconds of a voice-like sound: a tone that swells and pauses.
-func tonePackets(t *testing.T) [][]byte {
-	t.Helper()
+// tonePackets encodes three seconds of a voice-like sound, once for all edges: a tone that swells and pauses.
+var tonePackets = sync.OnceValues(func() ([][]byte, error) {
 	encoder, err := codec.NewOpusEncoder(codec.ForVariant(tape.Opus48))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	packets := make([][]byte, 150)
 	pcm := make([]float32, tape.FrameSamples)
@@ -93,12 +96,12 @@ func tonePackets(t *testing.T) [][]byte {
 		packet := make([]byte, codec.MaxPacketBytes)
 		n, err := encoder.Encode(pcm, packet)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		packets[i] = packet[:n]
 	}
-	return packets
-}
+	return packets, nil
+})
 
 func (e *fakeEdge) url() string { return e.URL + "/r/" + testRoom }
 
