@@ -102,6 +102,9 @@ func (h *hub) Takeover(t tape.Takeover) {
 	h.told.takeover(t)
 	for _, r := range h.reels {
 		r.ring.Takeover(t)
+		for _, p := range r.presses {
+			p.forget()
+		}
 	}
 }
 

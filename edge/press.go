@@ -92,6 +92,13 @@ func (p *press) get(k pieceKey) *piece {
 	return made
 }
 
+// forget drops the pieces made so far: a takeover changes what their frames are.
+func (p *press) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.recent[:])
+}
+
 // build makes a piece. The caller holds mu.
 func (p *press) build(k pieceKey) *piece {
 	made := &piece{from: k.from, to: k.to, last: k.kind == ending}

@@ -166,3 +166,15 @@ func TestSeatsOfDifferentPhasesHearTheSame(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// What a takeover takes back is not served from memory.
+func TestResumeAfterATakeover(t *testing.T) {
+	h := open(t, nil)
+	h.record(300)
+	h.get("/r/harbour/live.mp4?from=250").hear(250, 288)
+	h.feed.to(harbour).Takeover(tape.Takeover{Term: 2, First: 250})
+	for n := tape.Number(250); n < 300; n++ {
+		h.feed.to(harbour).Frame(tape.Opus48, tape.Frame{N: n, Term: 2, Packet: packet(tape.Opus12, n)})
+	}
+	checkSound(t, tape.Opus12, 250, h.get("/r/harbour/live.mp4?from=250").hear(250, 288))
+}
