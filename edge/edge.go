@@ -88,17 +88,17 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 // now is the monotonic time since the edge began.
 func (e *Edge) now() time.Duration { return e.config.Now().Sub(e.start) }
 
-// Seats is how many seats a room has here, on all its channels. A seat is an open response, not a person.
-func (e *Edge) Seats(id room.ID) int {
+// Seats is how many seats each room has here, on all its channels; rooms without any are left out. A seat is an open response, not a person.
+func (e *Edge) Seats() map[room.ID]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var n int64
+	seats := make(map[room.ID]int)
 	for key, h := range e.hubs {
-		if key.room == id {
-			n += h.seats.Load()
+		if n := h.seats.Load(); n > 0 {
+			seats[key.room] += int(n)
 		}
 	}
-	return int(n)
+	return seats
 }
 
 // Open subscribes to a room's sound because its doors are open, so that the first listener finds a burst ready. It stays subscribed

@@ -192,7 +192,7 @@ func TestRefusesWhenFull(t *testing.T) {
 	if four.resp.StatusCode != 200 {
 		t.Errorf("status %d with a free seat", four.resp.StatusCode)
 	}
-	if n := h.edge.Seats(harbour); n != 2 {
+	if n := h.edge.Seats()[harbour]; n != 2 {
 		t.Errorf("%d seats, want 2", n)
 	}
 	h.play(50)
@@ -271,7 +271,7 @@ func TestRefusesWhatCannotBeTakenOver(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.edge.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/r/harbour/live.mp4", nil))
 	checkProblem(t, w.Result(), 500, problem.Internal)
-	if s := h.edge.Stats(); s.Seats != 0 || h.edge.Seats(harbour) != 0 {
+	if s := h.edge.Stats(); s.Seats != 0 || h.edge.Seats()[harbour] != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -305,7 +305,7 @@ func TestRelaysAreBounded(t *testing.T) {
 	first := one.frame()
 	h.play(50)
 	checkSound(t, tape.Opus48, first, one.hear(first, 330))
-	if n := h.edge.Seats(harbour); n != 1 {
+	if n := h.edge.Seats()[harbour]; n != 1 {
 		t.Errorf("%d seats, want 1", n)
 	}
 }

@@ -183,11 +183,7 @@ func (n *Node) count(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		seats := map[room.ID]int{}
-		for _, id := range n.rooms.ids() {
-			seats[id] = n.edge.Seats(id)
-		}
-		err := n.bus.PublishSeats(seats)
+		err := n.bus.PublishSeats(n.edge.Seats())
 		if err != nil {
 			n.log.Warn("seats were not counted", "error", err)
 		}
