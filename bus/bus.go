@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,11 @@ type Bus struct {
 	watcher  jetstream.KeyWatcher
 	watched  sync.WaitGroup
 
-	mu       sync.RWMutex
-	rooms    map[room.ID]room.Facts   // guarded by mu
-	watching map[int]func(room.Facts) // guarded by mu
-	nextID   int                      // guarded by mu
+	mu        sync.RWMutex
+	rooms     map[room.ID]room.Facts   // guarded by mu
+	revisions map[room.ID]uint64       // guarded by mu; of rooms, in the store
+	watching  map[int]func(room.Facts) // guarded by mu
+	nextID    int                      // guarded by mu
 }
 
 const startTimeout = 10 * time.Second
@@ -53,17 +55,22 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 		StoreDir:               cfg.Dir,
 		SyncInterval:           time.Second, // a power cut may cost the last second of lease renewals, never a room
 		NoSigs:                 true,
-		NoLog:                  true,
 		DisableJetStreamBanner: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the bus in %s: %w", cfg.Dir, err)
 	}
+	logs := newServerLog(cfg.Log)
+	srv.SetLoggerV2(logs, false, false, false)
 	srv.Start()
 	b := newBus(cfg)
 	b.server = srv
-	if !srv.ReadyForConnections(startTimeout) {
-		return nil, errors.Join(fmt.Errorf("the bus in %s is not ready after %v: see whether its disk is full or slow", cfg.Dir, startTimeout), b.Close())
+	err = logs.why()
+	if err == nil && !srv.ReadyForConnections(startTimeout) {
+		err = cmp.Or(logs.why(), errSlowStart)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the bus in %s: %w", cfg.Dir, err), b.Close())
 	}
 	err = b.connect(ctx, srv)
 	if err != nil {
@@ -75,7 +82,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 func newBus(cfg Config) *Bus {
 	return &Bus{
 		node: cfg.Node, log: cfg.Log, leaseTTL: LeaseTTL,
-		rooms: map[room.ID]room.Facts{}, watching: map[int]func(room.Facts){},
+		rooms: map[room.ID]room.Facts{}, revisions: map[room.ID]uint64{}, watching: map[int]func(room.Facts){},
 	}
 }
 

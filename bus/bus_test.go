@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +97,32 @@ func TestChannelArrivesInOrder(t *testing.T) {
 		if got := h.next(t); got != want {
 			t.Errorf("heard %q, want %q", got, want)
 		}
+	}
+}
+
+// A folder that cannot be used is told at once.
+func TestOpenInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bus")
+	err := os.WriteFile(file, nil, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), Config{Dir: file, Node: "one", Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "start the bus in "+file) || errors.Is(err, errSlowStart) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The echo of a change comes late, and must not undo the one after it.
+func TestOldFactsAreIgnored(t *testing.T) {
+	b := newBus(Config{})
+	told := 0
+	b.WatchFacts(func(room.Facts) { told++ })
+	b.learn(room.Facts{ID: "harbour", Title: "second"}, 8)
+	b.learn(room.Facts{ID: "harbour", Title: "first"}, 7)
+	b.learn(room.Facts{ID: "harbour", Title: "second"}, 8)
+	if f, _ := b.Facts("harbour"); f.Title != "second" || told != 1 {
+		t.Errorf("the room is %+v, told %d times", f, told)
 	}
 }
 

@@ -18,11 +18,11 @@ func (b *Bus) PutFacts(ctx context.Context, f room.Facts) error {
 	if err != nil {
 		return fmt.Errorf("write the facts of room %s: %w", f.ID, err)
 	}
-	_, err = b.facts.Put(ctx, string(f.ID), value)
+	revision, err := b.facts.Put(ctx, string(f.ID), value)
 	if err != nil {
 		return fmt.Errorf("tell the nodes about room %s: %w", f.ID, err)
 	}
-	b.learn(f) // who wrote it must not wait for the echo to know it
+	b.learn(f, revision) // who wrote it must not wait for the echo to know it
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (b *Bus) Facts(id room.ID) (room.Facts, bool) {
 }
 
 // WatchFacts calls fn with the facts of every room known, then with each change, until stop is called. Calls may come from
-// several goroutines and may repeat what is known.
+// several goroutines, repeat what is known, and overtake each other: Facts has the latest.
 func (b *Bus) WatchFacts(fn func(room.Facts)) (stop func()) {
 	b.mu.Lock()
 	id := b.nextID
@@ -72,7 +72,7 @@ func (b *Bus) watchFacts(ctx context.Context) (err error) {
 				b.log.Warn("the facts of a room are unreadable", "room", entry.Key(), "error", err)
 				continue
 			}
-			b.learn(f)
+			b.learn(f, entry.Revision())
 		}
 	})
 	select {
@@ -83,9 +83,14 @@ func (b *Bus) watchFacts(ctx context.Context) (err error) {
 	}
 }
 
-func (b *Bus) learn(f room.Facts) {
+// learn takes facts unless newer ones are known: the echo of a change comes late, when the next one may be known already.
+func (b *Bus) learn(f room.Facts, revision uint64) {
 	b.mu.Lock()
-	b.rooms[f.ID] = f
+	if revision <= b.revisions[f.ID] {
+		b.mu.Unlock()
+		return
+	}
+	b.rooms[f.ID], b.revisions[f.ID] = f, revision
 	watching := slices.Collect(maps.Values(b.watching))
 	b.mu.Unlock()
 	for _, fn := range watching {

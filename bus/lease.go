@@ -121,7 +121,7 @@ func (l *Lease) write(ctx context.Context) error {
 	}
 	// Revision 0 creates: both forms fail when somebody wrote in between.
 	revision, err := l.bus.leases.Update(ctx, l.key, value, l.revision)
-	if isConflict(err) {
+	if errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		var ours bool
 		ours, l.revision, err = l.stored(ctx)
 		if err == nil && !ours {
@@ -148,9 +148,4 @@ func (l *Lease) stored(ctx context.Context) (ours bool, revision uint64, err err
 	var r record
 	err = json.Unmarshal(entry.Value(), &r)
 	return r.Term == l.now.Term && r.Node == l.bus.node, entry.Revision(), err
-}
-
-func isConflict(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
