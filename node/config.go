@@ -79,7 +79,10 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		check("tls-cert", errors.New("certificate and key go together: set both tls-cert and tls-key"))
 	}
-	if c.StageTLS == "off" && c.TLSCert != "" {
+	switch {
+	case c.StageTLS != "auto" && c.StageTLS != "off":
+		check("stage-tls", fmt.Errorf("%q is neither auto nor off", c.StageTLS))
+	case c.StageTLS == "off" && c.TLSCert != "":
 		check("stage-tls", errors.New("it is off, and a certificate is given: leave out one of them"))
 	}
 	for _, f := range []struct{ name, file string }{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound}} {
@@ -113,8 +116,8 @@ func checkURL(s string) error {
 	if s == "" {
 		return nil
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+	u, err := url.Parse(strings.TrimRight(s, "/"))
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) {
 		return fmt.Errorf("%q is no address of ours: write one such as https://live.example.org, without a path", s)
 	}
 	return nil

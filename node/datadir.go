@@ -55,9 +55,12 @@ func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) 
 
 func (d *dataDir) close() error { return d.lock.Close() }
 
+// nameFile holds the node's name. It is in every server's folder.
+const nameFile = "node"
+
 // nodeName is this node's name among others: made once, kept in the folder.
 func (d *dataDir) nodeName() (string, error) {
-	name, err := os.ReadFile(d.file("node"))
+	name, err := os.ReadFile(d.file(nameFile))
 	if err == nil && strings.TrimSpace(string(name)) != "" {
 		return strings.TrimSpace(string(name)), nil
 	}
@@ -65,7 +68,7 @@ func (d *dataDir) nodeName() (string, error) {
 		return "", fmt.Errorf("read the node's name: %w", err)
 	}
 	fresh := "node-" + strings.ToLower(rand.Text()[:10])
-	err = os.WriteFile(d.file("node"), []byte(fresh+"\n"), 0o600)
+	err = os.WriteFile(d.file(nameFile), []byte(fresh+"\n"), 0o600)
 	if err != nil {
 		return "", fmt.Errorf("keep the node's name: %w", err)
 	}

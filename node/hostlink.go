@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/room"
@@ -25,7 +26,7 @@ func (n *Node) FirstHostLink(ctx context.Context) (string, error) {
 
 // HostLink makes a one-time link in the folder of a server that may be running. It is for the first host, or for another one.
 func HostLink(ctx context.Context, dir, stageURL string, another bool, now time.Time) (link string, err error) {
-	_, err = os.Stat(dir)
+	_, err = os.Stat(filepath.Join(dir, nameFile)) // else a mistyped folder would become a server's, whose links open nothing
 	if err != nil {
 		return "", fmt.Errorf("there is no server's folder at %s: name it with --data (%w)", dir, err)
 	}

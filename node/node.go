@@ -52,6 +52,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Node, err error
 	if err != nil {
 		return nil, fmt.Errorf("the configuration is wrong: %w", err)
 	}
+	cfg.PublicURL, cfg.StageURL = strings.TrimRight(cfg.PublicURL, "/"), strings.TrimRight(cfg.StageURL, "/")
 	n := &Node{cfg: cfg, log: log, failed: make(chan error, 4)}
 	defer func() {
 		if err != nil {
@@ -75,7 +76,11 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Node, err error
 	if err != nil {
 		return nil, err
 	}
-	return n, n.serve(ports)
+	err = n.serve(ports)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // openState opens what survives a restart.
@@ -147,7 +152,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}
 	n.unwatch = n.bus.WatchFacts(func(f room.Facts) {
-		n.rooms.follow(f)
+		n.rooms.follow(f.ID)
 		if f.State != room.Ended {
 			err := n.edge.Open(f.ID)
 			if err != nil {

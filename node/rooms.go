@@ -54,10 +54,15 @@ type runningRoom struct {
 // storeTimeout bounds what waits for the database.
 const storeTimeout = 5 * time.Second
 
-// follow starts a room's maker when the room is there, and tells it what has changed.
-func (r *rooms) follow(f room.Facts) {
+// follow starts a room's maker when the room is there, and tells it what has changed. Calls may overtake each other, so it asks for the
+// latest facts itself.
+func (r *rooms) follow(id room.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	f, ok := r.bus.Facts(id)
+	if !ok {
+		return
+	}
 	if running := r.open[f.ID]; running != nil {
 		running.maker.SetFacts(f)
 		r.stage.Refresh(f.ID)
@@ -116,14 +121,19 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 // goLive is called from the tick: what it changes is told and stored elsewhere.
 func (r *rooms) goLive(id room.ID) {
 	r.makers.Go(func() {
-		ctx := context.Background()
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		defer cancel()
 		err := r.change(ctx, id, func(f *room.Facts) error {
 			if f.State == room.Doors {
 				f.State = room.Live
 			}
 			return nil
 		})
-		err = errors.Join(err, r.store.SetState(ctx, id, room.Live, time.Now()))
+		stored := r.store.SetState(ctx, id, room.Live, time.Now())
+		if errors.Is(stored, room.ErrStep) {
+			stored = nil // it has ended meanwhile
+		}
+		err = errors.Join(err, stored)
 		if err != nil {
 			r.log.Error("the room is live, but that could not be kept", "room", id, "error", err)
 		}

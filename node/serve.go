@@ -139,7 +139,7 @@ func scheme(r *http.Request) string {
 // at 192.0.2.7 works for those who are there too.
 func sameHost(configured, own, scheme, asked string) string {
 	if configured != "" {
-		return strings.TrimSuffix(configured, "/")
+		return configured
 	}
 	host, _, err := net.SplitHostPort(asked)
 	if err != nil {

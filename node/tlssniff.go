@@ -19,10 +19,10 @@ func (l tlsOrPlain) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &firstByte{Conn: conn, left: 1}
-	n, err := conn.Read(p.first[:])
-	if n == 0 || err != nil {
-		return p, nil // the server closes it at its first read
+	p := &firstByte{Conn: conn}
+	p.left, _ = conn.Read(p.first[:]) // an error comes again at the server's first read
+	if p.left == 0 {
+		return p, nil
 	}
 	if p.first[0] == tlsRecord {
 		return tls.Server(p, l.config), nil

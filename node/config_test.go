@@ -1,0 +1,72 @@
+package node
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Each setting is refused by a sentence that says what to write instead.
+func TestValidate(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "file.pem"), "")
+	for _, row := range []struct {
+		name string
+		set  func(*Config)
+		want string // "" accepts
+	}{
+		{"Usual", func(*Config) {}, ""},
+		{"DataEmpty", func(c *Config) { c.Data = "" }, "data: name a folder"},
+		{"ListenWithoutHost", func(c *Config) { c.Listen = ":8080" }, ""},
+		{"ListenIPv6", func(c *Config) { c.Listen = "[::1]:8080" }, ""},
+		{"ListenPortOnly", func(c *Config) { c.Listen = "8080" }, `listen: "8080" is no address: write one such as :8080 or 127.0.0.1:8080`},
+		{"ListenHostOnly", func(c *Config) { c.Listen = "localhost:" }, `listen: "localhost:" is no address: write one such as :8080 or 127.0.0.1:8080`},
+		{"StageEmpty", func(c *Config) { c.Stage = "" }, `stage: "" is no address: write one such as :8080 or 127.0.0.1:8080`},
+		{"PrivateEmpty", func(c *Config) { c.Private = "" }, `private: "" is no address: write one such as :8080 or 127.0.0.1:8080`},
+		{"Media", func(c *Config) { c.Media = ":9000" }, ""},
+		{"MediaPortOnly", func(c *Config) { c.Media = "9000" }, `media: "9000" is no address: write one such as :8080 or 127.0.0.1:8080`},
+		{"PublicURL", func(c *Config) { c.PublicURL = "https://live.example.org/" }, ""},
+		{"PublicURLOfAnAddress", func(c *Config) { c.PublicURL = "http://[2001:db8::7]:8080" }, ""},
+		{"PublicURLWithoutScheme", func(c *Config) { c.PublicURL = "live.example.org" }, `public-url: "live.example.org" is no address of ours: write one such as https://live.example.org, without a path`},
+		{"PublicURLOfAnotherScheme", func(c *Config) { c.PublicURL = "ftp://x" }, `public-url: "ftp://x" is no address of ours`},
+		{"PublicURLWithPath", func(c *Config) { c.PublicURL = "https://x/live" }, `public-url: "https://x/live" is no address of ours`},
+		{"PublicURLWithQuery", func(c *Config) { c.PublicURL = "https://x/?a" }, `public-url: "https://x/?a" is no address of ours`},
+		{"PublicURLWithFragment", func(c *Config) { c.PublicURL = "https://x/#a" }, `public-url: "https://x/#a" is no address of ours`},
+		{"PublicURLWithUser", func(c *Config) { c.PublicURL = "https://u:p@x" }, `public-url: "https://u:p@x" is no address of ours`},
+		{"PublicURLWithoutHost", func(c *Config) { c.PublicURL = "http://:8080" }, `public-url: "http://:8080" is no address of ours`},
+		{"StageURL", func(c *Config) { c.StageURL = "https://stage.example.org:8081" }, ""},
+		{"StageURLWithoutScheme", func(c *Config) { c.StageURL = "stage" }, `stage-url: "stage" is no address of ours: write one such as https://live.example.org, without a path`},
+		{"Advertise", func(c *Config) { c.Advertise = []string{"203.0.113.7", "2001:db8::7"} }, ""},
+		{"AdvertiseName", func(c *Config) { c.Advertise = []string{"203.0.113.7", "here"} }, `advertise: "here" is no IP address: write one such as 203.0.113.7`},
+		{"StageTLSOff", func(c *Config) { c.StageTLS = "off" }, ""},
+		{"StageTLSUnknown", func(c *Config) { c.StageTLS = "" }, `stage-tls: "" is neither auto nor off`},
+		{"StageTLSOffWithCertificate", func(c *Config) { c.StageTLS, c.TLSCert, c.TLSKey = "off", file, file }, "stage-tls: it is off, and a certificate is given: leave out one of them"},
+		{"Certificate", func(c *Config) { c.TLSCert, c.TLSKey = file, file }, ""},
+		{"CertificateWithoutKey", func(c *Config) { c.TLSCert = file }, "tls-cert: certificate and key go together: set both tls-cert and tls-key"},
+		{"KeyWithoutCertificate", func(c *Config) { c.TLSKey = file }, "tls-cert: certificate and key go together: set both tls-cert and tls-key"},
+		{"CertificateMissing", func(c *Config) { c.TLSCert, c.TLSKey = "/nowhere", file }, "tls-cert: stat /nowhere: no such file or directory"},
+		{"KeyMissing", func(c *Config) { c.TLSCert, c.TLSKey = file, "/nowhere" }, "tls-key: stat /nowhere: no such file or directory"},
+		{"HoldSoundMissing", func(c *Config) { c.HoldSound = "/nowhere" }, "hold-sound: stat /nowhere: no such file or directory"},
+		{"HoldAfterZero", func(c *Config) { c.HoldAfter = 0 }, "hold-after: 0s is not a time to wait: write one such as 30s"},
+		{"HoldAfterNegative", func(c *Config) { c.HoldAfter = -time.Second }, "hold-after: -1s is not a time to wait: write one such as 30s"},
+		{"ComplexityTooLow", func(c *Config) { c.Complexity = -1 }, "complexity: -1 is outside 0 to 10"},
+		{"ComplexityTooHigh", func(c *Config) { c.Complexity = 11 }, "complexity: 11 is outside 0 to 10"},
+		{"MaxSeatsNegative", func(c *Config) { c.MaxSeats = -1 }, "max-seats: -1: write 0 or more"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := usual(t)
+			row.set(&cfg)
+			err := cfg.Validate()
+			if row.want != "" {
+				fails(t, err, row.want)
+			} else if err != nil {
+				t.Errorf("refused: %v", err)
+			}
+		})
+	}
+	t.Run("AllAtOnce", func(t *testing.T) {
+		cfg := Config{}
+		for _, setting := range []string{"data", "listen", "stage", "private", "stage-tls", "hold-after"} {
+			fails(t, cfg.Validate(), setting+": ")
+		}
+	})
+}
