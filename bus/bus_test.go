@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -154,6 +155,52 @@ func TestFactsSurviveAndSpread(t *testing.T) {
 	again := open(t, dir)
 	if f, ok := again.Facts("harbour"); !ok || f.State != room.Doors {
 		t.Errorf("after a restart: %+v, %v", f, ok)
+	}
+}
+
+// Two nodes that change a room at the same moment do not undo each other.
+func TestChangesOfTwoNodes(t *testing.T) {
+	b := open(t, t.TempDir())
+	other := peer(t, b, "two")
+	err := b.ChangeFacts(t.Context(), "harbour", func(*room.Facts) error { return nil })
+	if !errors.Is(err, room.ErrNotFound) {
+		t.Errorf("a room that there is not: %v", err)
+	}
+	err = b.PutFacts(t.Context(), room.Facts{ID: "harbour", State: room.Doors})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := make(chan struct{}, 1000)
+	defer other.WatchFacts(func(room.Facts) { known <- struct{}{} })()
+	<-known
+	const each = 25
+	var all sync.WaitGroup
+	for name, node := range map[string]*Bus{"one": b, "two": other} {
+		for i := range each {
+			all.Go(func() {
+				err := node.ChangeFacts(t.Context(), "harbour", func(f *room.Facts) error {
+					f.Removed = append(f.Removed, room.PersonID(fmt.Sprint(name, i)))
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	err = b.ChangeFacts(t.Context(), "harbour", func(f *room.Facts) error { f.State = room.Live; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := b.Facts("harbour")
+	if f.State != room.Live || len(f.Removed) != 2*each {
+		t.Errorf("%d changes are left of %d", len(f.Removed), 2*each)
+	}
+	refused := errors.New("refused")
+	err = b.ChangeFacts(t.Context(), "harbour", func(f *room.Facts) error { f.Removed[0] = "changed"; return refused })
+	if f, _ := b.Facts("harbour"); !errors.Is(err, refused) || f.IsRemoved("changed") {
+		t.Errorf("a change that was refused was made: %v", err)
 	}
 }
 

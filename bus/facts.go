@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,13 +13,48 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// PutFacts tells every node about a room.
+// PutFacts tells every node about a room, whatever was known of it before.
 func (b *Bus) PutFacts(ctx context.Context, f room.Facts) error {
+	return b.tell(f, func(key string, value []byte) (uint64, error) { return b.facts.Put(ctx, key, value) })
+}
+
+// ChangeFacts changes what every node knows about a room. Of changes at the same moment, on whatever nodes, none undoes another: change is
+// called again with what the other one left. It gets a copy of its own, and its error ends the attempt. The error is room.ErrNotFound when
+// no such room is known.
+func (b *Bus) ChangeFacts(ctx context.Context, id room.ID, change func(*room.Facts) error) error {
+	for {
+		b.mu.RLock()
+		f, revision := b.rooms[id], b.revisions[id]
+		b.mu.RUnlock()
+		if revision == 0 {
+			return room.ErrNotFound
+		}
+		f.Removed = slices.Clone(f.Removed)
+		err := change(&f)
+		if err != nil {
+			return err
+		}
+		err = b.tell(f, func(key string, value []byte) (uint64, error) { return b.facts.Update(ctx, key, value, revision) })
+		if !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+			return err
+		}
+		entry, err := b.facts.Get(ctx, string(id))
+		if err != nil {
+			return fmt.Errorf("read the facts of room %s: %w", id, err)
+		}
+		err = b.read(entry)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (b *Bus) tell(f room.Facts, write func(key string, value []byte) (revision uint64, err error)) error {
 	value, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("write the facts of room %s: %w", f.ID, err)
 	}
-	revision, err := b.facts.Put(ctx, string(f.ID), value)
+	revision, err := write(string(f.ID), value)
 	if err != nil {
 		return fmt.Errorf("tell the nodes about room %s: %w", f.ID, err)
 	}
@@ -66,13 +102,10 @@ func (b *Bus) watchFacts(ctx context.Context) (err error) {
 				close(known)
 				continue
 			}
-			var f room.Facts
-			err := json.Unmarshal(entry.Value(), &f)
+			err := b.read(entry)
 			if err != nil {
-				b.log.Warn("the facts of a room are unreadable", "room", entry.Key(), "error", err)
-				continue
+				b.log.Warn("dropped a message of the bus", "error", err)
 			}
-			b.learn(f, entry.Revision())
 		}
 	})
 	select {
@@ -81,6 +114,17 @@ func (b *Bus) watchFacts(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		return fmt.Errorf("read the facts of rooms: %w", ctx.Err())
 	}
+}
+
+// read learns what the store says about a room.
+func (b *Bus) read(entry jetstream.KeyValueEntry) error {
+	var f room.Facts
+	err := json.Unmarshal(entry.Value(), &f)
+	if err != nil {
+		return fmt.Errorf("the facts of room %s are unreadable: %w", entry.Key(), err)
+	}
+	b.learn(f, entry.Revision())
+	return nil
 }
 
 // learn takes facts unless newer ones are known: the echo of a change comes late, when the next one may be known already.

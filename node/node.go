@@ -117,7 +117,7 @@ func (n *Node) openParts(p *ports) (err error) {
 	}
 	n.rooms = &rooms{
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
-		open: map[room.ID]*runningRoom{}, turns: map[room.ID]chan struct{}{},
+		open: map[room.ID]*runningRoom{}, turns: newTurns(),
 	}
 	n.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },

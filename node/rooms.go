@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"slices"
@@ -30,6 +31,7 @@ type rooms struct {
 	holdAfter  time.Duration
 	complexity int
 	store      *store.Store
+	turns      [turns]chan struct{} // one change at a time to the facts of the rooms that share it
 
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
@@ -37,11 +39,21 @@ type rooms struct {
 	makers sync.WaitGroup
 
 	mu     sync.Mutex
-	closed bool                      // guarded by mu
-	open   map[room.ID]*runningRoom  // guarded by mu
-	turns  map[room.ID]chan struct{} // guarded by mu; one change to a room's facts at a time
+	closed bool                     // guarded by mu
+	open   map[room.ID]*runningRoom // guarded by mu
 
 	framesBefore, gapsBefore int64 // guarded by mu; of makers that have ended
+}
+
+const turns = 64
+
+var turnSeed = maphash.MakeSeed()
+
+func newTurns() (all [turns]chan struct{}) {
+	for i := range all {
+		all[i] = make(chan struct{}, 1)
+	}
+	return all
 }
 
 // runningRoom is a room whose channel is being made.
@@ -170,7 +182,7 @@ func (r *rooms) remove(id room.ID, p room.PersonID) error {
 	defer cancel()
 	err := r.change(ctx, id, func(f *room.Facts) error {
 		if !f.IsRemoved(p) {
-			f.Removed = append(slices.Clone(f.Removed), p)
+			f.Removed = append(f.Removed, p)
 		}
 		return nil
 	})
@@ -184,32 +196,18 @@ func (r *rooms) remove(id room.ID, p room.PersonID) error {
 	return nil
 }
 
-// change changes what all nodes know about a room, one change at a time.
+// change changes what all nodes know about a room. Changes by this node wait for each other, so that only other nodes' get in between.
 func (r *rooms) change(ctx context.Context, id room.ID, change func(*room.Facts) error) error {
 	release, err := r.exclusive(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer release()
-	f, ok := r.bus.Facts(id)
-	if !ok {
-		return room.ErrNotFound
-	}
-	err = change(&f)
-	if err != nil {
-		return err
-	}
-	return r.bus.PutFacts(ctx, f)
+	return r.bus.ChangeFacts(ctx, id, change)
 }
 
 func (r *rooms) exclusive(ctx context.Context, id room.ID) (release func(), err error) {
-	r.mu.Lock()
-	turn := r.turns[id]
-	if turn == nil {
-		turn = make(chan struct{}, 1)
-		r.turns[id] = turn
-	}
-	r.mu.Unlock()
+	turn := r.turns[maphash.Comparable(turnSeed, id)%turns]
 	select {
 	case turn <- struct{}{}:
 		return func() { <-turn }, nil
