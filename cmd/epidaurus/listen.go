@@ -20,6 +20,7 @@ type listenCommand struct {
 	From    int64         `help:"Resume at this frame, at most 60 s back." placeholder:"FRAME"`
 	Variant string        `help:"opus-48, opus-24 or opus-12." placeholder:"NAME"`
 	JSON    bool          `name:"json" help:"Print the report as JSON."`
+	trust   `embed:""`
 }
 
 // Help is shown by listen --help.
@@ -42,7 +43,11 @@ func (c listenCommand) Run(p *program) (err error) {
 		ctx, cancel = context.WithTimeout(ctx, c.For)
 		defer cancel()
 	}
-	cfg := listener.Config{URL: c.Link, From: tape.Number(c.From), Variant: tape.Variant(c.Variant)}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	cfg := listener.Config{URL: c.Link, From: tape.Number(c.From), Variant: tape.Variant(c.Variant), Client: client}
 	if c.Out != "" {
 		recording, err := listener.Create(c.Out)
 		if err != nil {

@@ -3,15 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/stage/whip"
 )
+
+// requestTimeout is how long one request to a stage may take: a voice is missed meanwhile.
+const requestTimeout = 3 * time.Second
 
 type speakCommand struct {
 	Link  string `arg:"" help:"The desk's link of an invitation, or a WHIP address with the token behind # or in --token."`
 	File  string `arg:"" help:"WAV or Ogg Opus."`
 	Token string `help:"Stage token, where the link has none." placeholder:"TOKEN"`
 	Loop  bool   `help:"Begin again at the end."`
+	trust `embed:""`
 }
 
 // Help is shown by speak --help.
@@ -20,7 +25,10 @@ func (speakCommand) Help() string {
 
 Examples:
   epidaurus speak 'http://localhost:8081/desk/harbour-k3f9x2#e1.eyJ…' intro.wav
-  epidaurus speak http://localhost:8081/r/harbour-k3f9x2/whip --token e1.eyJ… talk.opus --loop`
+  epidaurus speak http://localhost:8081/r/harbour-k3f9x2/whip --token e1.eyJ… talk.opus --loop
+  epidaurus speak 'https://192.0.2.7:8081/desk/harbour-k3f9x2#e1.eyJ…' intro.wav --ca stage-cert.pem
+
+The last one speaks from another machine to a stage that made its own certificate: copy that file from the server's data folder.`
 }
 
 // Run puts the file on stage.
@@ -29,12 +37,19 @@ func (c speakCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	all, err := readSound(c.File)
+	sound, err := readSound(c.File, c.Loop)
 	if err != nil {
 		return err
 	}
-	voice, err := whip.New(target, &packets{all: all, loop: c.Loop}, whip.Config{
-		Log: p.log,
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if client != nil {
+		client.Timeout = requestTimeout
+	}
+	voice, err := whip.New(target, sound, whip.Config{
+		HTTP: client, Log: p.log,
 		OnState: func(s whip.State, err error) {
 			if err != nil {
 				p.log.Warn(string(s), "why", err)
