@@ -113,3 +113,15 @@ func TestOverloadedMakerRenews(t *testing.T) {
 		t.Errorf("frame %d was made, and the lease speaks for those below %d", made, r.lease.renewed)
 	}
 }
+
+// That a room is live is said until somebody has taken note.
+func TestLiveIsSaidAgain(t *testing.T) {
+	r := newRig()
+	r.stage.say(channel.Level{ID: "p1", Heard: true})
+	m := r.maker()
+	r.machine.at[3500*time.Millisecond] = func(*machine) { m.SetFacts(room.Facts{ID: "harbour", State: room.Live}) }
+	r.runMaker(t, m, 10*time.Second)
+	if r.live != 4 {
+		t.Errorf("it was said %d times in 3.5 s, want 4", r.live)
+	}
+}

@@ -67,7 +67,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
-	OnLive    func()        // optional: the first voice was heard; called from the tick, must not block
+	OnLive    func()        // optional: a voice was heard, and the facts say doors yet: at once, then every second; called from the tick, must not block
 	OnLevels  func([]Level) // optional: five times a second; called from the tick, must not block
 }
 
@@ -285,7 +285,7 @@ func (m *Maker) attend(levels []Level) {
 	m.live = m.live || facts.State == room.Live // perhaps by another node's stage
 	switch {
 	case heard:
-		if !m.live && !m.ended && m.cfg.OnLive != nil {
+		if facts.State == room.Doors && (!m.live || m.next%tape.FramesPerSec == 0) && m.cfg.OnLive != nil {
 			m.cfg.OnLive()
 		}
 		m.live, m.empty = true, m.next

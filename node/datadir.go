@@ -26,19 +26,9 @@ func openDataDir(path string) (_ *dataDir, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := lockFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, fmt.Errorf("open the data folder's lock: %w", err)
-	}
-	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
-		pid, _ := os.ReadFile(lock.Name())
-		_ = lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w (process %s): stop it, or give this one a folder of its own with --data", path, ErrDataInUse,
-				strings.TrimSpace(string(pid)))
-		}
-		return nil, fmt.Errorf("lock the data folder %s: %w", path, err)
+		return nil, err
 	}
 	d := &dataDir{path: path, lock: lock}
 	err = lock.Truncate(0)
@@ -49,6 +39,37 @@ func openDataDir(path string) (_ *dataDir, err error) {
 		return nil, errors.Join(fmt.Errorf("write the data folder's lock: %w", err), d.close())
 	}
 	return d, nil
+}
+
+// lockFile takes the lock of a data folder.
+func lockFile(path string, flags int) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), flags, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the data folder's lock: %w", err)
+	}
+	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return lock, nil
+	}
+	pid, _ := os.ReadFile(lock.Name())
+	_ = lock.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fmt.Errorf("%s: %w (process %s): stop it, or give this one a folder of its own with --data", path, ErrDataInUse,
+			strings.TrimSpace(string(pid)))
+	}
+	return nil, fmt.Errorf("lock the data folder %s: %w", path, err)
+}
+
+// dataInUse is the error of a second start on a folder, and nil otherwise. It leaves no trace.
+func dataInUse(path string) error {
+	lock, err := lockFile(path, os.O_RDWR)
+	if err == nil {
+		return lock.Close()
+	}
+	if errors.Is(err, ErrDataInUse) {
+		return err
+	}
+	return nil
 }
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }

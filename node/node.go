@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Node, err error
 	}()
 	ports, err := openPorts(cfg)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(dataInUse(cfg.Data), err) // who starts twice by mistake has two things to be told, and this one explains both
 	}
 	defer ports.closeUnused()
 	err = n.openState(ctx)
