@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -265,12 +267,17 @@ func (n *Node) shutServers(ctx context.Context) (wait func() error) {
 	return group.Wait
 }
 
+// localURL is how this machine reaches a port of its own: by localhost, unless the port is open at another address only.
 func localURL(ln net.Listener) string {
-	_, port, err := net.SplitHostPort(ln.Addr().String())
+	addr, err := netip.ParseAddrPort(ln.Addr().String())
 	if err != nil {
 		return "http://" + ln.Addr().String()
 	}
-	return "http://localhost:" + strings.TrimSpace(port)
+	ip, host := addr.Addr().Unmap(), "localhost"
+	if !ip.IsUnspecified() && !ip.IsLoopback() {
+		host = ip.String()
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
 }
 
 // RoomStats is what a room looks like from this node.

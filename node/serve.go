@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -145,11 +146,11 @@ func sameHost(configured, own, scheme, asked string) string {
 	if err != nil {
 		host = asked
 	}
-	_, port, ok := strings.Cut(strings.TrimPrefix(own, "http://"), ":")
-	if host == "" || !ok {
+	u, err := url.Parse(own)
+	if err != nil || host == "" {
 		return own
 	}
-	return scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), port)
+	return scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), u.Port())
 }
 
 // privateHandler serves health, metrics and profiles.
