@@ -14,7 +14,8 @@ import (
 	"github.com/epidaurus-live/epidaurus/internal/wav"
 )
 
-// chromium is shared by all tests but those that need flags of their own. Its microphone hears a steady tone.
+// chromium is shared by all tests but those that need flags of their own. Its microphone hears a steady tone; its pages move where a
+// look asks for it.
 var chromium *browsertest.Shared
 
 // together is how many tests run at the same time, where -parallel does not say it: most of them wait for sound, in real time.
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		chromium = browsertest.Share(browsertest.Microphone(tone))
+		chromium = browsertest.Share(browsertest.Microphone(tone), browsertest.Still)
 		defer chromium.Close()
 		return m.Run()
 	}())

@@ -54,12 +54,21 @@ func testLook(t *testing.T, b context.Context, e *fakeEdge, l look) {
 	p.fits(l, "live")
 }
 
-func openLook(t *testing.T, b context.Context, address string, l look, more ...*emulation.MediaFeature) *tab {
+// openLook opens a page that may move.
+func openLook(t *testing.T, b context.Context, address string, l look) *tab {
+	t.Helper()
+	return openMoving(t, b, address, l, "no-preference")
+}
+
+// openMoving opens a page for somebody who has this preference on motion.
+func openMoving(t *testing.T, b context.Context, address string, l look, motion string) *tab {
 	t.Helper()
 	p := open(t, b, "about:blank")
 	p.Do(chromedp.EmulateViewport(l.width, l.height))
 	_, err := chromedp.Call(p.Ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: append(more, &emulation.MediaFeature{Name: "prefers-color-scheme", Value: l.scheme}),
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: motion},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +124,7 @@ func testFitsEachState(t *testing.T, b context.Context) {
 func testKeepsStillWhenAsked(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, false)
 	l := look{1280, 800, "dark", "en"}
-	p := openLook(t, b, e.url(), l, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
+	p := openMoving(t, b, e.url(), l, "reduce")
 	p.listen()
 	p.until(`document.querySelector("[data-id=p1].speaks")`)
 	p.plays(time.Second)

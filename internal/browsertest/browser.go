@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -36,6 +37,9 @@ func Microphone(file string) chromedp.ExecAllocatorOption {
 
 // Loopback lets peer connections use the addresses of this machine alone.
 var Loopback = chromedp.Flag("allow-loopback-in-peer-connection", true)
+
+// Still says to pages that the user wants no motion, which leaves the machine to what is tested.
+var Still = chromedp.Flag("force-prefers-reduced-motion", true)
 
 // New starts a Chromium with a profile of its own, for a test and its parts. It ends with the test.
 func New(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Context {
@@ -70,12 +74,19 @@ func (s *Shared) New(t testing.TB) context.Context {
 	if s.err != nil {
 		t.Fatalf("start Chromium (package chromium): %v", s.err)
 	}
-	profile, cancel := chromedp.NewContext(s.browser, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	err := chromedp.Do(profile)
+	made, err := chromedp.CallBrowser(s.browser, target.CreateBrowserContext, target.CreateBrowserContextParams{})
 	if err != nil {
-		t.Fatalf("open a profile in Chromium: %v", err)
+		t.Fatalf("make a profile in Chromium: %v", err)
 	}
+	profile, cancel := chromedp.NewContext(s.browser, chromedp.WithExistingBrowserContext(made.BrowserContextID))
+	t.Cleanup(func() {
+		cancel()
+		gone := target.DisposeBrowserContextParams{BrowserContextID: made.BrowserContextID}
+		_, err := chromedp.CallBrowser(s.browser, target.DisposeBrowserContext, gone)
+		if err != nil {
+			t.Errorf("remove a profile from Chromium: %v", err)
+		}
+	})
 	return profile
 }
 
