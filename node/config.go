@@ -26,9 +26,9 @@ type Config struct {
 	// Private serves health, metrics and profiles. It must not be reachable from outside. Default "127.0.0.1:8082".
 	Private string `help:"Address of health, metrics and profiles; keep it private. Default: ${default}." default:"127.0.0.1:8082" placeholder:"ADDR"`
 
-	// PublicURL is how listeners reach Listen, as it stands in links. Default: http://localhost and the port of Listen.
+	// PublicURL is how listeners reach Listen, as it stands in links. Default: http://localhost, or the one address of Listen, and its port.
 	PublicURL string `name:"public-url" help:"How listeners reach us, as it stands in links." placeholder:"URL"`
-	// StageURL is how speakers reach Stage, as it stands in links. Default: http://localhost and the port of Stage.
+	// StageURL is how speakers reach Stage, as it stands in links. Default: http://localhost, or the one address of Stage, and its port.
 	StageURL string `name:"stage-url" help:"How speakers reach the stage, as it stands in links." placeholder:"URL"`
 	// Advertise lists the IP addresses at which speakers' media reach this machine. Default: the machine's own.
 	Advertise []string `help:"IP addresses for speakers' media, where they differ from the machine's own (NAT)." placeholder:"IP"`

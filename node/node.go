@@ -145,11 +145,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		return fmt.Errorf("read the rooms: %w", err)
 	}
 	for _, r := range kept {
-		f := r.Facts
-		if known, ok := n.bus.Facts(f.ID); ok {
-			f = merge(f, known)
-		}
-		err = n.bus.PutFacts(ctx, f)
+		err = n.reconcile(ctx, r.Facts)
 		if err != nil {
 			return err
 		}
@@ -166,19 +162,6 @@ func (n *Node) openRooms(ctx context.Context) error {
 	ctx, n.counting = context.WithCancel(context.Background())
 	n.running.Go(func() { n.count(ctx) })
 	return nil
-}
-
-// merge joins what the store and the bus know about a room: whichever could not be written last time lags behind.
-func merge(stored, known room.Facts) room.Facts {
-	if room.Step(stored.State, known.State) == nil {
-		stored.State, stored.EndedAt = known.State, known.EndedAt
-	}
-	for _, p := range known.Removed {
-		if !stored.IsRemoved(p) {
-			stored.Removed = append(stored.Removed, p)
-		}
-	}
-	return stored
 }
 
 // count tells once a second how many seats this edge has, and the rooms how many all edges have.

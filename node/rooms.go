@@ -191,7 +191,7 @@ func (r *rooms) remove(id room.ID, p room.PersonID) error {
 	}
 	err = r.store.RemovePerson(ctx, id, p, time.Now())
 	if err != nil {
-		r.log.Error("a person was removed, but that could not be kept: after a restart the link works again", "room", id, "person", p, "error", err)
+		r.log.Error("a person was removed, but the database does not have it; the next start tries again", "room", id, "person", p, "error", err)
 	}
 	return nil
 }

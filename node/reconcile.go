@@ -1,0 +1,54 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// reconcile makes the bus and the store know the same about a room: a change is written to one after the other, and either may have failed.
+func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
+	if _, ok := n.bus.Facts(stored.ID); !ok {
+		return n.bus.PutFacts(ctx, stored)
+	}
+	var merged room.Facts
+	err := n.bus.ChangeFacts(ctx, stored.ID, func(f *room.Facts) error {
+		*f = merge(stored, *f)
+		merged = *f
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if merged.State != stored.State {
+		err = n.store.SetState(ctx, stored.ID, merged.State, merged.EndedAt)
+		if err != nil {
+			return fmt.Errorf("write down what became of room %s: %w", stored.ID, err)
+		}
+	}
+	for _, p := range merged.Removed {
+		if stored.IsRemoved(p) {
+			continue
+		}
+		err = n.store.RemovePerson(ctx, stored.ID, p, time.Now())
+		if err != nil {
+			return fmt.Errorf("write down who was removed from room %s: %w", stored.ID, err)
+		}
+	}
+	return nil
+}
+
+// merge joins what the store and the bus know about a room: whichever could not be written last time lags behind.
+func merge(stored, known room.Facts) room.Facts {
+	if room.Step(stored.State, known.State) == nil {
+		stored.State, stored.EndedAt = known.State, known.EndedAt
+	}
+	for _, p := range known.Removed {
+		if !stored.IsRemoved(p) {
+			stored.Removed = append(stored.Removed, p)
+		}
+	}
+	return stored
+}
