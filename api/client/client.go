@@ -52,7 +52,7 @@ func Claim(ctx context.Context, link string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the link: %w", err)
 	}
-	fragment, err := url.ParseQuery(u.Fragment)
+	fragment, err := url.ParseQuery(u.EscapedFragment())
 	if err != nil || fragment.Get("claim") == "" {
 		return nil, errors.New("this is no host's link: it has no #claim= in it")
 	}
@@ -61,7 +61,11 @@ func Claim(ctx context.Context, link string) (*Client, error) {
 		return nil, fmt.Errorf("make a cookie jar: %w", err)
 	}
 	c := &Client{base: u.Scheme + "://" + u.Host, http: &http.Client{Jar: jar, Timeout: timeout}}
-	return c, c.post(ctx, "/api/claim", map[string]string{"secret": fragment.Get("claim")}, nil)
+	err = c.post(ctx, "/api/claim", map[string]string{"secret": fragment.Get("claim")}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // CreateRoom makes a room and opens its doors.

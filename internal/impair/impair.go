@@ -162,7 +162,11 @@ func (p *Proxy) client(from *net.UDPAddr) (*net.UDPConn, error) {
 		return nil, err
 	}
 	c, err := net.DialUDP("udp4", nil, addr)
-	if err != nil || p.ctx.Err() != nil {
+	if err != nil {
+		return nil, err
+	}
+	if p.ctx.Err() != nil {
+		_ = c.Close()
 		return nil, net.ErrClosed
 	}
 	p.clients[from.String()] = c
@@ -204,12 +208,23 @@ func (p *Proxy) acceptTCP() {
 	}
 }
 
+// keep notes connections for Move and Close; where the proxy is closed already it closes them.
 func (p *Proxy) keep(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
 		p.conns[c] = struct{}{}
+		if p.ctx.Err() != nil {
+			_ = c.Close()
+		}
 	}
+}
+
+// forget is the end of a connection.
+func (p *Proxy) forget(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
 }
 
 // pump carries bytes in order, each piece late by the delay; while the network is cut they wait.
@@ -233,6 +248,7 @@ func (p *Proxy) pump(from, to net.Conn) {
 		}
 	})
 	defer close(queue)
+	defer p.forget(from)
 	buf := make([]byte, 1<<15)
 	for {
 		n, err := from.Read(buf)
