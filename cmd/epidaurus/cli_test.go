@@ -92,7 +92,7 @@ func TestConfigurationOrder(t *testing.T) {
 func TestConfigurationIsChecked(t *testing.T) {
 	for _, row := range []struct{ name, file, flags, want string }{
 		{"UnknownKey", "lisen = \":1\"", "", `there is no setting "lisen"`},
-		{"NotTOML", "listen = ", "", "read the configuration file"},
+		{"NotTOML", "listen = ", "", "epidaurus.toml: toml: line 1"},
 		{"BadAddress", "", "--listen=8080", `listen: "8080" is no address`},
 		{"BadURL", "", "--public-url=live.example.org", `public-url: "live.example.org" is no address of ours`},
 		{"BadAdvertise", "", "--advertise=here", `advertise: "here" is no IP address`},

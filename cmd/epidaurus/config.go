@@ -15,7 +15,11 @@ func tomlFile(r io.Reader) (kong.Resolver, error) {
 	values := map[string]any{}
 	_, err := toml.NewDecoder(r).Decode(&values)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration file: %w", err)
+		file := "the configuration file"
+		if named, ok := r.(interface{ Name() string }); ok {
+			file = named.Name()
+		}
+		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return configFile(values), nil
 }
