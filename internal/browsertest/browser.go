@@ -81,8 +81,7 @@ func (s *Shared) New(t testing.TB) context.Context {
 	profile, cancel := chromedp.NewContext(s.browser, chromedp.WithExistingBrowserContext(made.BrowserContextID))
 	t.Cleanup(func() {
 		cancel()
-		gone := target.DisposeBrowserContextParams{BrowserContextID: made.BrowserContextID}
-		_, err := chromedp.CallBrowser(s.browser, target.DisposeBrowserContext, gone)
+		_, err := chromedp.CallBrowser(s.browser, target.DisposeBrowserContext, target.DisposeBrowserContextParams(made))
 		if err != nil {
 			t.Errorf("remove a profile from Chromium: %v", err)
 		}
