@@ -83,7 +83,7 @@ func TestPlayers(t *testing.T) {
 	})
 	t.Run("VLC", func(t *testing.T) {
 		file := saved("vlc.wav")
-		out, err := asNobody(t, dir, "cvlc", "--no-video", "--run-time=8", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", ogg, "vlc://quit")
+		out, err := asNobody(t, dir, "cvlc", "--no-video", "--play-and-exit", "--run-time=8", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", ogg)
 		if err != nil {
 			t.Fatalf("vlc: %v\n%s", err, out)
 		}

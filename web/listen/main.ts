@@ -67,11 +67,11 @@ function paint(): void {
   });
 }
 
-/** Some 30 pictures a second while there is something to see. */
+/** Some 15 pictures a second while there is something to see: the rows light up slowly, and a phone has to last the evening. */
 let last = 0;
 function animate(now: number): void {
   requestAnimationFrame(animate);
-  if (now - last < 30 || still.matches || audio.paused || !ear.seated) return;
+  if (now - last < 60 || still.matches || audio.paused || !ear.seated) return;
   last = now;
   loudness.hear(ear.frame);
   paint();
