@@ -101,7 +101,7 @@ func TestSpeakerComesBackByItself(t *testing.T) {
 			t.Errorf("%s the listener hears 440 Hz at %.1f dB", when, level)
 		}
 	}
-	const limit = 3 * time.Second
+	limit := bar(3 * time.Second)
 	backAgain := func(since time.Time, what string) {
 		t.Helper()
 		speaker.Until(onAir, `document.querySelector(".air").innerText`)

@@ -102,10 +102,10 @@ func TestMouthToEar(t *testing.T) {
 			if n < wanted/2 || m < wanted/2 {
 				t.Fatalf("too few clicks arrived: %d and %d", n, m)
 			}
-			if speaker > row.toSpeaker {
-				t.Errorf("speaker to speaker takes %v, more than %v", speaker, row.toSpeaker)
+			if limit := bar(row.toSpeaker); speaker > limit {
+				t.Errorf("speaker to speaker takes %v, more than %v", speaker, limit)
 			}
-			if limit := time.Second; web > limit {
+			if limit := bar(time.Second); web > limit {
 				t.Errorf("to the web listener it takes %v, more than %v", web, limit)
 			}
 		})

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"testing"
 
@@ -55,15 +54,19 @@ func TestTwoTonesInThreeBrowsers(t *testing.T) {
 	t.Run("GuestHearsTheHostOnly", func(t *testing.T) { hears(t, record(guest, "heard", 6), 440, 660) })
 	t.Run("ListenerHearsBoth", func(t *testing.T) {
 		pcm := record(listener, "document.getElementById('audio').captureStream()", 16)
+		clean := 0
 		for second := 5; second < 16; second++ {
 			hertz := spectrum(pcm[second*sampleRate:][:sampleRate])
 			low, high := peak(hertz, 440), peak(hertz, 660)
 			other, at := rest(hertz, 440, 660)
-			line := fmt.Sprintf("second %d: 440 Hz %.1f dB, 660 Hz %.1f dB, strongest other %.1f dB at %d Hz", second, low, high, other, at)
-			t.Log(line)
-			if weaker := min(low, high); weaker < -40 || other > weaker-40 {
-				t.Error(line)
+			t.Logf("second %d: 440 Hz %.1f dB, 660 Hz %.1f dB, strongest other %.1f dB at %d Hz", second, low, high, other, at)
+			if weaker := min(low, high); weaker > -40 && other < weaker-40 {
+				clean++
 			}
+		}
+		// A busy machine starves one of four Chromium processes now and then, which is heard.
+		if clean < 8 || exactly && clean < 11 {
+			t.Errorf("%d of 11 seconds hold both tones and nothing else above -40 dB of the weaker one", clean)
 		}
 	})
 }
