@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -120,7 +121,7 @@ func (n *Node) openParts(p *ports) (err error) {
 	}
 	n.rooms = &rooms{
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
-		open: map[room.ID]*runningRoom{}, turns: newTurns(),
+		open: map[room.ID]*runningRoom{},
 	}
 	n.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
@@ -133,7 +134,7 @@ func (n *Node) openParts(p *ports) (err error) {
 	}
 	n.rooms.stage = n.stage
 	n.edge, err = edge.New(edge.Config{
-		Rooms: n.bus, Feed: n.bus, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
+		Rooms: n.bus, Feed: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
 	})
 	return err
 }

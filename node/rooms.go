@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"log/slog"
 	"maps"
 	"slices"
@@ -31,7 +30,6 @@ type rooms struct {
 	holdAfter  time.Duration
 	complexity int
 	store      *store.Store
-	turns      [turns]chan struct{} // one change at a time to the facts of the rooms that share it
 
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
@@ -43,17 +41,6 @@ type rooms struct {
 	open   map[room.ID]*runningRoom // guarded by mu
 
 	framesBefore, gapsBefore int64 // guarded by mu; of makers that have ended
-}
-
-const turns = 64
-
-var turnSeed = maphash.MakeSeed()
-
-func newTurns() (all [turns]chan struct{}) {
-	for i := range all {
-		all[i] = make(chan struct{}, 1)
-	}
-	return all
 }
 
 // runningRoom is a room whose channel is being made.
@@ -135,7 +122,7 @@ func (r *rooms) goLive(id room.ID) {
 	r.makers.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 		defer cancel()
-		err := r.change(ctx, id, func(f *room.Facts) error {
+		err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
 			if f.State == room.Doors {
 				f.State = room.Live
 			}
@@ -158,7 +145,7 @@ func (r *rooms) Create(ctx context.Context, f room.Facts) error { return r.bus.P
 // End ends a room: for the people on stage at once, for listeners after the last word. To have ended already is no error.
 func (r *rooms) End(ctx context.Context, id room.ID) error {
 	at := time.Now().UTC()
-	err := r.change(ctx, id, func(f *room.Facts) error {
+	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
 		if f.State == room.Ended {
 			return nil
 		}
@@ -180,7 +167,7 @@ func (r *rooms) Facts(id room.ID) (room.Facts, bool) { return r.bus.Facts(id) }
 func (r *rooms) remove(id room.ID, p room.PersonID) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	err := r.change(ctx, id, func(f *room.Facts) error {
+	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
 		if !f.IsRemoved(p) {
 			f.Removed = append(f.Removed, p)
 		}
@@ -194,26 +181,6 @@ func (r *rooms) remove(id room.ID, p room.PersonID) error {
 		r.log.Error("a person was removed, but the database does not have it; the next start tries again", "room", id, "person", p, "error", err)
 	}
 	return nil
-}
-
-// change changes what all nodes know about a room. Changes by this node wait for each other, so that only other nodes' get in between.
-func (r *rooms) change(ctx context.Context, id room.ID, change func(*room.Facts) error) error {
-	release, err := r.exclusive(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return r.bus.ChangeFacts(ctx, id, change)
-}
-
-func (r *rooms) exclusive(ctx context.Context, id room.ID) (release func(), err error) {
-	turn := r.turns[maphash.Comparable(turnSeed, id)%turns]
-	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // running is the room as it is made here, or nil.

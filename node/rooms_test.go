@@ -197,27 +197,6 @@ func TestChangeUnknownRoom(t *testing.T) {
 	}
 }
 
-// A change waits for the one before it no longer than its own time.
-func TestChangeWaitsItsTurn(t *testing.T) {
-	h := openHouse(t, usual(t))
-	r := h.room()
-	release, err := h.rooms.exclusive(t.Context(), r.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	err = h.rooms.End(ctx, r.ID)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
-	}
-	release()
-	err = h.rooms.End(t.Context(), r.ID)
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 // The first voice makes a room live, for everybody and over a restart.
 func TestFirstVoiceMakesTheRoomLive(t *testing.T) {
 	cfg := usual(t)
