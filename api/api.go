@@ -151,12 +151,6 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Write(w, p)
 }
 
-// sentence makes an error's words a sentence.
-func sentence(err error) string {
-	s := err.Error()
-	return strings.ToUpper(s[:1]) + s[1:] + "."
-}
-
 // detached is a context for a change that is finished even when the one who asked for it leaves in the middle.
 func detached(r *http.Request) (context.Context, context.CancelFunc) {
 	const limit = 10 * time.Second

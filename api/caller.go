@@ -55,7 +55,7 @@ func bearer(r *http.Request) (token string, ok bool) {
 func (a *api) visitByToken(r *http.Request, id room.ID, token string) (visit, error) {
 	grant, err := a.cfg.Key.Verify(token, a.cfg.Clock())
 	if err != nil {
-		return visit{}, tokenProblem(err)
+		return visit{}, problem.OfToken(err)
 	}
 	if grant.Room != id {
 		return visit{}, problem.New(problem.TokenWrongRoom, "The token is for another room. Use the link of this room.")
@@ -124,19 +124,4 @@ func roomProblem(id room.ID, err error) error {
 		return problem.New(problem.RoomUnknown, fmt.Sprintf("There is no room %.64q here. Check the link.", id))
 	}
 	return err
-}
-
-func tokenProblem(err error) error {
-	for _, known := range []struct {
-		err  error
-		code problem.Code
-	}{
-		{room.ErrTokenForged, problem.TokenForged},
-		{room.ErrTokenExpired, problem.TokenExpired},
-	} {
-		if errors.Is(err, known.err) {
-			return problem.New(known.code, sentence(known.err))
-		}
-	}
-	return problem.New(problem.TokenMalformed, sentence(room.ErrTokenMalformed))
 }

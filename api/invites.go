@@ -68,7 +68,7 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 	}
 	i.Name, err = room.CheckName(i.Name)
 	if err != nil {
-		return badRequest("%s", sentence(err))
+		return badRequest("%s", problem.Sentence(err))
 	}
 	err = v.mayInvite(i.Role)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -75,11 +76,11 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)
 	if err != nil {
-		return badRequest("%s", sentence(err))
+		return badRequest("%s", problem.Sentence(err))
 	}
 	facts.Language, err = room.CheckLanguage(facts.Language)
 	if err != nil {
-		return badRequest("%s", sentence(err))
+		return badRequest("%s", problem.Sentence(err))
 	}
 	ctx, cancel := detached(r)
 	defer cancel()

@@ -112,7 +112,7 @@ func (s *Stage) authorize(r *http.Request) (caller, error) {
 	}
 	grant, err := s.cfg.Verify(token)
 	if err != nil {
-		return caller{}, tokenProblem(err)
+		return caller{}, problem.OfToken(err)
 	}
 	id := room.ID(r.PathValue("room"))
 	if grant.Room != id {
@@ -135,27 +135,6 @@ func (s *Stage) authorize(r *http.Request) (caller, error) {
 		return caller{}, errRemoved
 	}
 	return caller{Grant: grant, scene: sc}, nil
-}
-
-func tokenProblem(err error) problem.Problem {
-	for _, known := range []struct {
-		err  error
-		code problem.Code
-	}{
-		{room.ErrTokenForged, problem.TokenForged},
-		{room.ErrTokenExpired, problem.TokenExpired},
-	} {
-		if errors.Is(err, known.err) {
-			return problem.New(known.code, sentence(known.err))
-		}
-	}
-	return problem.New(problem.TokenMalformed, sentence(room.ErrTokenMalformed))
-}
-
-// sentence makes an error's words a sentence.
-func sentence(err error) string {
-	s := err.Error()
-	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.

@@ -55,7 +55,7 @@ func (s *Stage) rename(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	name, err = room.CheckName(name)
 	if err != nil {
-		return problem.New(problem.BadRequest, sentence(err))
+		return problem.New(problem.BadRequest, problem.Sentence(err))
 	}
 	c.scene.rename(c.Grant, name)
 	w.WriteHeader(http.StatusNoContent)

@@ -1,0 +1,33 @@
+package problem
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// OfToken is the refusal of a stage token, by why it was not verified.
+func OfToken(err error) Problem {
+	for _, known := range []struct {
+		err  error
+		code Code
+	}{
+		{room.ErrTokenForged, TokenForged},
+		{room.ErrTokenExpired, TokenExpired},
+	} {
+		if errors.Is(err, known.err) {
+			return New(known.code, Sentence(known.err))
+		}
+	}
+	return New(TokenMalformed, Sentence(room.ErrTokenMalformed))
+}
+
+// Sentence makes an error's words a sentence for people.
+func Sentence(err error) string {
+	s := err.Error()
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
