@@ -68,8 +68,8 @@ type Receiver interface {
 	Event(Event)
 }
 
-// SilencePacket is 20 ms of silence in three bytes: a CELT fullband mono frame of a single energy-less range coder byte pair. It stands
-// for declared gaps, and for what an edge never got.
+// SilencePacket is 20 ms of silence in three bytes, a fullband CELT frame of one mono channel (RFC 6716, section 3.1). It stands for declared
+// gaps, and for what an edge never got.
 var SilencePacket = []byte{0xf8, 0xff, 0xfe}
 
 // Duration is the time from frame number 0 to the beginning of frame n.
