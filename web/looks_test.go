@@ -110,7 +110,7 @@ func testFitsEachState(t *testing.T, b context.Context) {
 	p.Click("#elsewhere")
 	p.fits(l, "elsewhere")
 	p.Do(chromedp.Click(chromedp.ID("elsewhere")), chromedp.Click(chromedp.ID("listen")))
-	p.until("epidaurus.delay > 4")
+	p.until(wayBehind)
 	p.Click("#listen")
 	p.until(`!document.getElementById("golive").hidden && epidaurus.state === "listening"`)
 	p.fits(l, "behind")

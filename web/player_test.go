@@ -310,6 +310,9 @@ func testNoticesADeadLine(t *testing.T, b context.Context) {
 	p.near(4 * time.Second)
 }
 
+// wayBehind is further than a page of low delay ever holds by itself: depth, slack for a rough line, and what is still no reason to offer live.
+const wayBehind = "epidaurus.delay > 5"
+
 func testOffersTheWayToLive(t *testing.T, b context.Context) {
 	e := newFakeEdge(t, true)
 	p := open(t, b, e.url())
@@ -317,8 +320,10 @@ func testOffersTheWayToLive(t *testing.T, b context.Context) {
 	p.plays(time.Second)
 	p.Click("#listen")
 	p.until(`epidaurus.state === "paused" && document.getElementById("status").textContent === "Paused. Your seat is kept."`)
-	p.until(`epidaurus.delay > 4`)
+	p.until(wayBehind)
 	at := browsertest.Eval[int64](p.Tab, "epidaurus.frame")
+	// The element's event comes a task after it plays, and the page must not have caught up by then: here it never comes.
+	browsertest.Eval[bool](p.Tab, `addEventListener("play", (e) => e.stopImmediatePropagation(), true), true`)
 	p.Click("#listen")
 	p.until(`!document.getElementById("golive").hidden`)
 	p.plays(time.Second)

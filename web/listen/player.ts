@@ -80,6 +80,7 @@ export class Player implements Ear, Listener {
   #dry = false; // the ear waits for sound
   #finished = false; // all of the room's sound is here
   #pausedAt = 0;
+  #rested = false; // has paused, and what that means for the distance is not settled yet
 
   constructor(
     private readonly audio: HTMLAudioElement,
@@ -92,11 +93,12 @@ export class Player implements Ear, Listener {
   ) {
     this.#line = new Line(url, this);
     audio.addEventListener("pause", () => {
+      this.#rested = true;
       this.#pausedAt = performance.now();
       changed();
     });
     audio.addEventListener("play", () => {
-      this.behind = this.delay > this.#pace.target + BEHIND;
+      this.#resume();
       changed();
     });
     audio.addEventListener("playing", changed);
@@ -243,12 +245,20 @@ export class Player implements Ear, Listener {
       if (performance.now() > this.#pausedAt + LONGEST_PAUSE) this.leave();
       return;
     }
+    this.#resume();
     if (this.begun) this.#follow();
     else this.#begin();
     if (!this.begun) return;
     const due = this.#timeline.due(this.frame);
     due.forEach(this.show);
     if (due.length) this.changed();
+  }
+
+  /** Who comes back from a pause stays behind. A tick may come before the element's event: it must not catch up what was paused. */
+  #resume(): void {
+    if (!this.#rested) return;
+    this.#rested = false;
+    this.behind = this.delay > this.#pace.target + BEHIND;
   }
 
   /** Enters the sound as soon as there is enough of it, no further behind than the seat's depth. */
