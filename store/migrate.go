@@ -26,13 +26,22 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 }
 
-// migrate brings the database to the last version this program knows. Two processes that start at once take turns.
-func migrate(ctx context.Context, path string, db *sql.DB) error {
+// settle checks the database and brings it to the last version this program knows. Processes that start at once take turns from their
+// first look on: that look turns a new file to WAL, for which SQLite does not wait however long it may.
+func settle(ctx context.Context, path string, db *sql.DB) error {
 	unlock, err := lockFile(path + ".lock")
 	if err != nil {
 		return fmt.Errorf("lock the database for its upgrade: %w", err)
 	}
 	defer unlock()
+	err = check(ctx, db)
+	if err != nil {
+		return err
+	}
+	return migrate(ctx, db)
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
 	provider, err := newProvider(db)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)

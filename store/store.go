@@ -76,11 +76,7 @@ func (s *Store) prepare(ctx context.Context, dir string, busy time.Duration) err
 	if err != nil {
 		return err
 	}
-	err = check(ctx, s.writes)
-	if err != nil {
-		return err
-	}
-	err = migrate(ctx, s.path, s.writes)
+	err = settle(ctx, s.path, s.writes)
 	if err != nil {
 		return err
 	}
