@@ -24,7 +24,7 @@ func TestNoAllocationPerSeatAndWrite(t *testing.T) {
 		})
 	}
 	// Both have a row for each phase, so both make the same fragments.
-	const rows = tape.PageFrames * phaseRun
+	const rows = tape.PageFrames * joinsPerFrame
 	few, many := perCadence(rows), perCadence(2*rows)
 	if many > few {
 		t.Errorf("a cadence allocates %v times with %d seats and %v times with %d", few, rows, many, 2*rows)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -84,8 +85,8 @@ func newBench(t testing.TB, seats int, by connect) *bench {
 		t.Fatal(err)
 	}
 	b.section = &section{
-		poll: poll, now: h.edge.now, cadence: tape.PageFrames, maxBehind: 400, maxStuck: h.edge.config.MaxStuck,
-		taken: &h.edge.taken, done: make(chan struct{}),
+		poll: poll, now: h.edge.now, policies: &h.edge.policies, policy: h.edge.policies.now.Load(), refill: 1 << 20, maxBehind: 400,
+		maxStuck: h.edge.config.MaxStuck, taken: &h.edge.taken, done: make(chan struct{}),
 	}
 	t.Cleanup(func() {
 		b.section.cutAll()
@@ -93,26 +94,38 @@ func newBench(t testing.TB, seats int, by connect) *bench {
 			unix.Close(fd)
 		}
 	})
-	for range seats {
+	for i := range seats {
 		near, far := by(t)
 		b.far, b.near = append(b.far, far), append(b.near, near.fd)
 		b.hub.seats.Add(1)
 		h.edge.taken.Add(1)
-		b.section.admit(arrival{seat: &near, reel: b.hub.reels[0], from: 300})
+		b.section.admit(arrival{seat: &near, hub: b.hub, from: b.head})
+		if i%joinsPerFrame == joinsPerFrame-1 {
+			b.frame()
+			b.drain()
+		}
 	}
 	b.drain()
 	return b
 }
 
+// joinsPerFrame is how many seats of a bench come in one frame, and so have one phase.
+const joinsPerFrame = 64
+
+// frame plays one frame, and has the section do its turn.
+func (b *bench) frame() {
+	b.hub.Frame(tape.Opus48, tape.Frame{N: b.head, Term: 1, Packet: voice})
+	b.head++
+	for _, ev := range b.section.poll.wait(0) {
+		b.section.attend(ev)
+	}
+	b.section.tick()
+}
+
 // cadence plays as many frames as every seat gets one fragment for, and has the section do its turn after each.
 func (b *bench) cadence() {
 	for range tape.PageFrames {
-		b.hub.Frame(tape.Opus48, tape.Frame{N: b.head, Term: 1, Packet: voice})
-		b.head++
-		for _, ev := range b.section.poll.wait(0) {
-			b.section.attend(ev)
-		}
-		b.section.tick()
+		b.frame()
 	}
 }
 
@@ -193,7 +206,9 @@ func BenchmarkJoin(b *testing.B) {
 		near, far := pairs(b)
 		bench.hub.seats.Add(1)
 		bench.section.taken.Add(1)
-		bench.section.admit(arrival{seat: &near, reel: bench.hub.reels[0], depth: 4 * time.Second, from: -1})
+		near.depth = uint16(frames(room.DefaultDepth))
+		bench.section.budget = bench.section.refill
+		bench.section.admit(arrival{seat: &near, hub: bench.hub, from: -1})
 		bench.section.close(&near, &bench.section.tally.left)
 		unix.Close(far)
 	}

@@ -35,13 +35,18 @@ type Config struct {
 	Now    func() time.Time // default: time.Now; must carry a monotonic reading
 	Random func() float64   // default: math/rand/v2.Float64; spreads retries, safe for concurrent use
 
+	Expect func(room.Facts) int // listeners that a room expects on this edge: their depth is granted for the crowd; default: unknown
+	Line   int64                // bits per second that seats may be sent together; default: unknown
+
+	Cores       int // that this process may use; default: GOMAXPROCS
 	Sections    int // goroutines that write; default: GOMAXPROCS
 	MaxSeats    int // default: the limit of open files less a reserve for stage, desk and metrics
 	MaxMonitors int // seats on connections that are not plain TCP, each with two goroutines; default: 32
 
 	PreSkip uint16 // samples an Opus decoder drops at its start; default: 312, the encoder's look-ahead
 
-	Cadence   time.Duration // between two writes to a seat: a multiple of 240 ms; default: 240 ms
+	Cadence   time.Duration // the shortest between two writes to a seat: 240 ms times a power of two; default: 240 ms
+	Longest   time.Duration // the longest, for times of load: likewise; default: 15.36 s
 	MaxBehind time.Duration // a seat further behind skips to live; default: 8 s
 	MaxStuck  time.Duration // a seat that takes no byte for this long is closed; default: 30 s
 	Linger    time.Duration // a channel stays subscribed after its last seat; default: 60 s
@@ -78,22 +83,38 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		c.MaxSeats = limit
 	}
+	orDefault(&c.Cores, runtime.GOMAXPROCS(0))
 	orDefault(&c.Sections, runtime.GOMAXPROCS(0))
 	orDefault(&c.MaxMonitors, 32)
 	orDefault(&c.PreSkip, 312)
-	orDefault(&c.Cadence, tape.PageFrames*tape.FrameDuration)
+	orDefault(&c.Cadence, step(0).cadence().Duration())
+	orDefault(&c.Longest, max(c.Cadence, step(steps-1).cadence().Duration()))
 	orDefault(&c.MaxBehind, 8*time.Second)
 	orDefault(&c.MaxStuck, 30*time.Second)
 	orDefault(&c.Linger, time.Minute)
 	orDefault(&c.LossWait, 200*time.Millisecond)
 	orDefault(&c.FirstWait, 5*time.Second)
-	if c.Sections < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {
+	if c.Sections < 0 || c.Cores < 0 || c.Line < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {
 		return c, errors.New("edge: a count or a duration of Config is negative: leave it out for the default")
 	}
-	if c.Cadence < 0 || c.Cadence%(tape.PageFrames*tape.FrameDuration) != 0 {
-		return c, fmt.Errorf("edge: the cadence is %v: it must be a multiple of 240ms", c.Cadence)
+	for _, d := range []time.Duration{c.Cadence, c.Longest} {
+		if _, ok := stepOf(d); !ok {
+			return c, fmt.Errorf("edge: a cadence of %v: it must be 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s", d)
+		}
+	}
+	if c.Longest < c.Cadence {
+		return c, fmt.Errorf("edge: the longest cadence is %v, shorter than the shortest, %v", c.Longest, c.Cadence)
 	}
 	return c, nil
+}
+
+// burstsPerTick is how many bytes of bursts one section may begin in a tick, beyond the first seconds of each newcomer: half of the line,
+// where it is known.
+func (c *Config) burstsPerTick() int {
+	if c.Line == 0 {
+		return 1 << 20
+	}
+	return max(1<<14, int(float64(c.Line)/8*tick.Seconds()/2)/c.Sections)
 }
 
 func orDefault[T comparable](v *T, otherwise T) {

@@ -30,6 +30,8 @@ func (c container) contentType() string {
 type packer interface {
 	// appendHead appends what stands before the sound of a player, with the state of the room where it begins.
 	appendHead(dst []byte, state []tape.Event) []byte
+	// appendNotices appends events that belong to no frame, in front of a stretch of sound.
+	appendNotices(dst []byte, events []tape.Event) []byte
 	// appendSound appends the frames from, from+1, … and the events among them.
 	appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event) []byte
 	// appendEnd appends what tells a player that the channel has ended before frame end.
@@ -43,6 +45,10 @@ func newMP4Packer(preSkip uint16) mp4Packer { return mp4Packer{init: fmp4.Init(p
 
 func (p mp4Packer) appendHead(dst []byte, state []tape.Event) []byte {
 	return appendEvents(append(dst, p.init...), state)
+}
+
+func (mp4Packer) appendNotices(dst []byte, events []tape.Event) []byte {
+	return appendEvents(dst, events)
 }
 
 func (mp4Packer) appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event) []byte {
@@ -69,6 +75,8 @@ type oggPacker struct {
 func (p oggPacker) appendHead(dst []byte, _ []tape.Event) []byte {
 	return ogg.AppendHeaders(dst, p.serial, p.head)
 }
+
+func (oggPacker) appendNotices(dst []byte, _ []tape.Event) []byte { return dst }
 
 func (p oggPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event) []byte {
 	return ogg.AppendPages(dst, p.serial, from, packets)

@@ -33,6 +33,11 @@ type Edge struct {
 	refused  [len(refusals)]atomic.Uint64
 	turn     atomic.Uint64 // the section of the next newcomer
 	tally    tally         // of hubs
+	policies policies
+
+	governing sync.Mutex // held while the policy is changed
+	governor  governor   // guarded by governing
+	sampler   sampler    // owned by the keeper
 
 	mu     sync.Mutex
 	hubs   map[hubKey]*hub // guarded by mu
@@ -64,6 +69,10 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{config: c, start: c.Now(), hubs: make(map[hubKey]*hub), finished: make(chan struct{})}
+	shortest, _ := stepOf(c.Cadence)
+	longest, _ := stepOf(c.Longest)
+	e.governor = newGovernor(shortest, longest)
+	e.policies.now.Store(&policy{version: 1, step: shortest, wish: shortest})
 	e.handler = e.routes()
 	e.closing, e.shut = context.WithCancelCause(context.Background())
 	for range c.Sections {
@@ -75,8 +84,8 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 			return nil, fmt.Errorf("edge: %w", err)
 		}
 		e.sections = append(e.sections, &section{
-			poll: poll, now: e.now, paced: paced, cadence: frames(c.Cadence), maxBehind: frames(c.MaxBehind), maxStuck: c.MaxStuck,
-			taken: &e.taken, done: make(chan struct{}),
+			poll: poll, now: e.now, paced: paced, policies: &e.policies, maxBehind: frames(c.MaxBehind), maxStuck: c.MaxStuck,
+			refill: c.burstsPerTick(), taken: &e.taken, done: make(chan struct{}),
 		})
 	}
 	for _, s := range e.sections {
@@ -130,7 +139,7 @@ func (e *Edge) Open(id room.ID) error {
 func (e *Edge) hubLocked(key hubKey) *hub {
 	h := e.hubs[key]
 	if h == nil {
-		h = newHub(key, &e.config, e.now, &e.tally)
+		h = newHub(key, &e.config, e.now, &e.policies, &e.tally)
 		e.hubs[key] = h
 	}
 	return h

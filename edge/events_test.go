@@ -55,7 +55,7 @@ func TestEvents(t *testing.T) {
 	}
 	var seat room.SeatEvent
 	err := json.Unmarshal(events[slices.Index(told, "seat@300")].Data, &seat)
-	if err != nil || seat != (room.SeatEvent{Kind: room.KindSeat, DepthMS: 4000, CadenceMS: 240}) {
+	if err != nil || seat != (room.SeatEvent{Kind: room.KindSeat, DepthMS: 4000, CadenceMS: 240, Variant: "opus-48"}) {
 		t.Errorf("seat event %+v, %v", seat, err)
 	}
 }

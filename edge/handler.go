@@ -43,8 +43,10 @@ type request struct {
 	facts     room.Facts
 	variant   int // in tape.Variants
 	container container
-	from      tape.Number // negative: live
-	bare      bool        // HTTP/1.0: no chunks
+	from      tape.Number   // negative: live
+	depth     time.Duration // what the player says it holds, where it resumes; 0: it does not say
+	pace      bool          // the player can play slow to gain depth
+	bare      bool          // HTTP/1.0: no chunks
 }
 
 func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
@@ -100,6 +102,14 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 			return ask, problem.New(problem.BadRequest, "\"variant\" must be opus-48, opus-24 or opus-12.")
 		}
 	}
+	if query.Has("depth") {
+		ms, err := strconv.ParseUint(query.Get("depth"), 10, 31)
+		if err != nil {
+			return ask, problem.New(problem.BadRequest, "\"depth\" must be milliseconds of sound, such as depth=4000.")
+		}
+		ask.depth = min(time.Duration(ms)*time.Millisecond, maxDepth)
+	}
+	ask.pace = query.Get("pace") == "1"
 	ask.key = hubKey{room.ID(r.PathValue("room")), tape.Floor}
 	if channel := r.PathValue("channel"); channel != "" {
 		ask.key.channel = tape.Channel(channel)
@@ -144,7 +154,9 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 		return problem.New(problem.Internal, "The server cannot stream on this connection.")
 	}
 	// The request's reader may hold bytes that followed it. They are thrown away, but they count.
-	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered())}
+	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered()), wish: uint8(ask.variant)}
+	st.pace = ask.pace && ask.container == mp4
+	st.depth = uint16(frames(e.depthOf(ask)))
 	err = e.connect(st, conn)
 	if err != nil {
 		e.config.Log.Debug("cannot seat a listener", "error", err)
@@ -153,11 +165,19 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 		return nil
 	}
 	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
-	if !section.post(arrival{seat: st, reel: reel, container: ask.container, depth: ask.facts.Depth(), from: ask.from}) {
+	if !section.post(arrival{seat: st, hub: h, container: ask.container, from: ask.from}) {
 		_ = st.conn.Close()
 		e.giveBack(h)
 	}
 	return nil
+}
+
+// depthOf is what a player has to live on: what it was granted elsewhere, where it goes on, and else what it is granted here.
+func (e *Edge) depthOf(ask request) time.Duration {
+	if ask.from >= 0 && ask.depth > 0 {
+		return ask.depth
+	}
+	return e.grantDepth(ask.facts)
 }
 
 // take keeps a place for a request, so that the limit holds however many come at once. Who gets one gives it back or makes it a seat,

@@ -47,6 +47,7 @@ type hub struct {
 type reel struct {
 	// immutable
 	hub     *hub
+	index   int // in tape.Variants
 	variant tape.Variant
 	ring    *tape.Ring
 	presses [containers]*press
@@ -65,15 +66,16 @@ type hole struct {
 	open  bool
 }
 
-func newHub(key hubKey, c *Config, now func() time.Duration, t *tally) *hub {
+func newHub(key hubKey, c *Config, now func() time.Duration, p *policies, t *tally) *hub {
 	h := &hub{
 		key: key, told: newTold(), now: now, wait: c.LossWait, tally: t,
 		idleSince: -1, overSince: -1,
 	}
-	for _, v := range tape.Variants {
-		r := &reel{hub: h, variant: v, ring: tape.NewRing(keptFrames), ready: make(chan struct{})}
-		for i, pack := range []packer{newMP4Packer(c.PreSkip), newOggPacker(key, v, c.PreSkip)} {
-			r.presses[i] = &press{ring: r.ring, told: h.told, pack: pack, container: container(i), now: c.Now}
+	packers := []packer{newMP4Packer(c.PreSkip), newOggPacker(key, c.PreSkip)}
+	for i, v := range tape.Variants {
+		r := &reel{hub: h, index: i, variant: v, ring: tape.NewRing(keptFrames), ready: make(chan struct{})}
+		for i, pack := range packers {
+			r.presses[i] = &press{ring: r.ring, told: h.told, policies: p, pack: pack, container: container(i), now: c.Now}
 		}
 		h.reels = append(h.reels, r)
 	}
@@ -87,10 +89,11 @@ func newHub(key hubKey, c *Config, now func() time.Duration, t *tally) *hub {
 	return h
 }
 
-// newOggPacker makes the packer of a channel's variant. The stream's serial number is a function of their names: the same on every edge.
-func newOggPacker(key hubKey, v tape.Variant, preSkip uint16) oggPacker {
+// newOggPacker makes the packer of a channel. The stream's serial number is a function of its name: the same on every edge, and in all
+// variants, since a seat's variant may change within its answer.
+func newOggPacker(key hubKey, preSkip uint16) oggPacker {
 	sum := fnv.New32a()
-	for _, part := range []string{string(key.room), string(key.channel), string(v)} {
+	for _, part := range []string{string(key.room), string(key.channel)} {
 		sum.Write([]byte(part))
 		sum.Write([]byte{0})
 	}

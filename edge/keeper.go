@@ -25,6 +25,7 @@ func (e *Edge) keep() {
 	for {
 		select {
 		case <-ticker.C:
+			e.govern()
 			e.tidy()
 		case <-e.closing.Done():
 			return

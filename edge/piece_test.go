@@ -50,10 +50,11 @@ func TestFloorTo(t *testing.T) {
 // The writes of all phases together fall on every frame of a cadence, and each row cuts once per cadence.
 func TestPhasesSpreadOverTheCadence(t *testing.T) {
 	for _, c := range []container{mp4, oggOpus} {
-		for _, cadence := range []tape.Number{12, 24, 96} {
+		for _, k := range []step{0, 1, 3, 6} {
+			cadence := k.cadence()
 			due := make(map[tape.Number]int)
 			for phase := range cadence {
-				r := &row{shape: shape{container: c, cadence: cadence, phase: phase}}
+				r := &row{shape: shape{container: c, step: k, phase: phase}}
 				for head := 10 * cadence; head < 11*cadence; head++ {
 					if at := r.cut(head); at != r.cut(head-1) {
 						due[head%cadence]++

@@ -18,6 +18,7 @@ type press struct {
 	// immutable
 	ring      *tape.Ring
 	told      *told
+	policies  *policies
 	pack      packer
 	container container
 	now       func() time.Time
@@ -41,6 +42,7 @@ const (
 	sound   pieceKind = iota
 	silence           // the same frames, given up for a seat that stayed behind
 	opening           // the response from its first byte
+	noticed           // sound behind what is told to these seats only
 	ending            // what stands after the last frame
 )
 
@@ -49,13 +51,17 @@ type pieceKey struct {
 	kind     pieceKind
 	bare     bool // of an opening
 	from, to tape.Number
-	grant    grant // of an opening
+	grant    grant // of an opening, and of what is noticed
 }
 
-// grant is what a seat is told about itself.
+// grant is what a seat is told about itself, and by its edge.
 type grant struct {
-	depth   time.Duration
-	cadence time.Duration
+	seat    bool // the following fields are told
+	depth   tape.Number
+	grow    time.Duration
+	step    step
+	variant tape.Variant
+	notices uint16 // their version; 0: they are not told
 }
 
 // sound returns the frames from (inclusive) to to (exclusive) with their events.
@@ -71,6 +77,11 @@ func (p *press) silence(from, to tape.Number) *piece {
 // opening returns a response from its status line to frame to (exclusive), for a seat whose first frame is from.
 func (p *press) opening(from, to tape.Number, bare bool, g grant) *piece {
 	return p.get(pieceKey{kind: opening, bare: bare, from: from, to: to, grant: g})
+}
+
+// noticed returns the frames from (inclusive) to to (exclusive) behind what g says.
+func (p *press) noticed(from, to tape.Number, g grant) *piece {
+	return p.get(pieceKey{kind: noticed, from: from, to: to, grant: g})
 }
 
 // ending returns what closes a response properly, after the last frame end-1.
@@ -112,7 +123,10 @@ func (p *press) build(k pieceKey) *piece {
 	case ending:
 		body = p.pack.appendEnd(body, k.to, p.said)
 	case opening:
-		body = p.pack.appendHead(body, append(p.told.stateBefore(k.from), seatEvent(k)))
+		body = p.pack.appendHead(body, append(p.told.stateBefore(k.from), p.ownEvents(k)...))
+		body = p.appendSound(body, k)
+	case noticed:
+		body = p.pack.appendNotices(body, p.ownEvents(k))
 		body = p.appendSound(body, k)
 	default:
 		body = p.appendSound(body, k)
@@ -162,17 +176,34 @@ func (p *press) appendSound(dst []byte, k pieceKey) []byte {
 	return p.pack.appendSound(dst, k.from, p.packets, p.said)
 }
 
+// ownEvents are those that a piece tells besides the channel's. Where the edge has said more since the key was made it tells the newer,
+// and the seat hears it once more with a later piece.
+func (p *press) ownEvents(k pieceKey) (events []tape.Event) {
+	if k.grant.seat {
+		events = append(events, seatEvent(k))
+	}
+	if k.grant.notices != 0 {
+		events = append(events, p.policies.now.Load().notices.events...)
+	}
+	for i := range events {
+		events[i].At = k.from
+	}
+	return events
+}
+
 // seatEvent tells a player what it was granted.
 func seatEvent(k pieceKey) tape.Event {
 	data, err := json.Marshal(room.SeatEvent{
 		Kind:      room.KindSeat,
-		DepthMS:   int(k.grant.depth.Milliseconds()),
-		CadenceMS: int(k.grant.cadence.Milliseconds()),
+		DepthMS:   int(k.grant.depth.Duration().Milliseconds()),
+		GrowMS:    int(k.grant.grow.Milliseconds()),
+		CadenceMS: int(k.grant.step.cadence().Duration().Milliseconds()),
+		Variant:   string(k.grant.variant),
 	})
 	if err != nil {
-		panic(err) // a string and integers always marshal
+		panic(err) // strings and integers always marshal
 	}
-	return tape.Event{At: k.from, Kind: room.KindSeat, Data: data}
+	return tape.Event{Kind: room.KindSeat, Data: data}
 }
 
 // responseHead is the status line and the fields of an answer. A seat's connection carries nothing after it.

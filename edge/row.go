@@ -7,18 +7,19 @@ import "github.com/epidaurus-live/epidaurus/tape"
 // shape says how the bytes of a row are packed and when they are written.
 type shape struct {
 	container container
-	cadence   tape.Number // frames between two writes
-	phase     tape.Number // below cadence: which of its frames the writes fall on
+	step      step        // the cadence
+	phase     tape.Number // below the cadence: which of its frames the writes fall on
 }
 
 // block is the rows of one reel in one section. It belongs to the section's goroutine.
 type block struct {
-	reel *reel
-	rows []*row
-	head tape.Number // how far the rows were served
-	over bool
+	reel  *reel
+	rows  []*row
+	shape map[shape]*row // the same rows
+	head  tape.Number    // how far the rows were served
+	over  bool
 
-	admitted uint // newcomers so far: they take the phases in turn
+	moved uint // seats that came from rows of a shorter cadence: they take its phases in turn
 }
 
 // row is the seats of one section that share variant, container, cadence and phase: they get the same bytes at the same tick. It belongs
@@ -26,19 +27,22 @@ type block struct {
 type row struct {
 	press *press
 	shape shape
-	hub   *hub
+	reel  *reel
 	next  tape.Number // the first frame not offered to the seats
 	over  bool        // the channel ended before next
 	seats []*seat     // in no order
+
+	settled uint32 // the version of the policy that all its seats are where it wants them by; 0: look again
 }
 
 // cut is the last frame up to which the row is due once the channel has all before head. The phases of an MP4 row cut between
-// different frames. Ogg pages must end on their grid, so an Ogg row of a later phase cuts there too, and writes later instead.
+// different frames. Ogg pages must end on their grid, so an Ogg row cuts there, and writes as much later as its phase is off the grid.
 func (r *row) cut(head tape.Number) tape.Number {
+	due := floorTo(head-r.shape.phase, r.shape.step.cadence())
 	if r.shape.container == oggOpus {
-		return floorTo(head-r.shape.phase, r.shape.cadence)
+		return due + floorTo(r.shape.phase, tape.PageFrames)
 	}
-	return floorTo(head-r.shape.phase, r.shape.cadence) + r.shape.phase
+	return due + r.shape.phase
 }
 
 // begin returns the first frame of a new seat, and the one before which its opening ends. from is the frame at which it resumes, or
@@ -77,10 +81,14 @@ func (s *section) advance(r *row, head tape.Number, over bool) {
 	if to > from {
 		r.next = to
 		var p *piece
-		if to-from <= s.maxBehind {
+		if to-from <= s.behind(r) {
 			p = r.press.sound(from, to)
 		}
-		r.each(func(st *seat) { s.offer(st, p) })
+		if p != nil && !over && r.settled != s.policy.version {
+			s.review(r, p)
+		} else {
+			r.each(func(st *seat) { s.offer(st, p) })
+		}
 	}
 	if over && !r.over {
 		r.over = true
@@ -97,10 +105,13 @@ func (r *row) each(do func(*seat)) {
 }
 
 // floorTo is the greatest multiple of step that is not above n.
-func floorTo(n, step tape.Number) tape.Number {
+func floorTo(n, step tape.Number) tape.Number { return n - floorMod(n, step) }
+
+// floorMod is how far n is above that.
+func floorMod(n, step tape.Number) tape.Number {
 	m := n % step
 	if m < 0 {
 		m += step
 	}
-	return n - m
+	return m
 }

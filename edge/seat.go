@@ -23,6 +23,15 @@ type seat struct {
 	place int32 // in row.seats
 	input int32 // bytes received and thrown away
 
+	grown uint32 // in s of the edge's clock: from when on goal may be used; meaningless while goal is most
+	depth uint16 // frames that the player holds, or is on its way to
+	told  uint16 // the version of the edge's notices that it was told
+	most  step   // the longest that its depth carries
+	goal  step   // the longest that it will carry once it has grown
+	wish  uint8  // in tape.Variants: the best that it wants
+
+	pace     bool // its player gains depth by playing slow, when told to
+	queued   bool // it waits in section.queue
 	bare     bool // without chunks: the request was HTTP/1.0
 	catching bool // it resumed at an older frame and has not reached the row yet
 	armed    bool // the poller tells when the socket takes bytes again
@@ -44,7 +53,7 @@ func (s *section) following(st *seat) (_ *piece, ok bool) {
 	switch {
 	case missed > keptFrames:
 		return nil, false
-	case lost || missed > s.maxBehind && !st.catching:
+	case lost || missed > s.behind(r) && !st.catching:
 		s.tally.gaps.Add(1)
 		s.tally.skipped.Add(uint64(missed))
 		return r.press.silence(st.next, r.next), true
@@ -52,6 +61,9 @@ func (s *section) following(st *seat) (_ *piece, ok bool) {
 	// On the grid of segments those who catch up from different frames share their bytes from the second piece on.
 	return r.press.sound(st.next, min(r.next, bridge(st.next))), true
 }
+
+// behind is how many frames a seat of a row may lack before it skips to live.
+func (s *section) behind(r *row) tape.Number { return max(s.maxBehind, 2*r.shape.step.cadence()) }
 
 // bridge is the end of the longest piece for a seat that catches up from frame n.
 func bridge(n tape.Number) tape.Number { return floorTo(n, bridgeFrames) + bridgeFrames }
@@ -86,38 +98,57 @@ const turnPieces = 4
 func (s *section) serve(st *seat) {
 	for range turnPieces {
 		if st.cur == nil {
-			p, ok := s.following(st)
-			if !ok {
-				s.close(st, &s.tally.cut)
+			if st.queued || !s.take(st) {
+				if s.slots[st.slot] == st {
+					s.arm(st, false)
+				}
 				return
 			}
-			if p == nil {
-				s.arm(st, false)
-				return
-			}
-			st.cur, st.off, st.next, st.since = p, 0, p.to, s.clock
 		}
-		rest := st.cur.view(st.bare)[st.off:]
-		n, err := s.send(st, rest)
-		if err != nil {
-			s.close(st, &s.tally.left)
-			return
-		}
-		if n > 0 {
-			st.off += int32(n)
-			st.since = s.clock
-		}
-		if n < len(rest) {
-			break
-		}
-		last := st.cur.last
-		st.cur, st.off = nil, 0
-		if last {
-			s.close(st, &s.tally.ended)
+		if !s.flush(st) {
 			return
 		}
 	}
 	s.arm(st, true)
+}
+
+// take begins the piece that comes after what a seat has got. It reports whether there is one; a seat that cannot be made up for is closed,
+// and has none.
+func (s *section) take(st *seat) bool {
+	p, ok := s.following(st)
+	if !ok {
+		s.close(st, &s.tally.cut)
+	}
+	if !ok || p == nil {
+		return false
+	}
+	st.cur, st.off, st.next, st.since = p, 0, p.to, s.clock
+	return true
+}
+
+// flush writes what is left of a seat's piece, and reports whether the seat is there for the next one.
+func (s *section) flush(st *seat) bool {
+	rest := st.cur.view(st.bare)[st.off:]
+	n, err := s.send(st, rest)
+	if err != nil {
+		s.close(st, &s.tally.left)
+		return false
+	}
+	if n > 0 {
+		st.off += int32(n)
+		st.since = s.clock
+	}
+	if n < len(rest) {
+		s.arm(st, true)
+		return false
+	}
+	last := st.cur.last
+	st.cur, st.off = nil, 0
+	if last {
+		s.close(st, &s.tally.ended)
+		return false
+	}
+	return true
 }
 
 // suspect closes a seat whose socket has taken nothing for too long. It may be the section that was away so long, when the process was

@@ -19,7 +19,8 @@ type section struct {
 	poll      *poller
 	now       func() time.Duration // monotonic
 	paced     bool                 // ticks by the clock; else only when told to
-	cadence   tape.Number
+	policies  *policies
+	refill    int // bytes of bursts in a tick
 	maxBehind tape.Number
 	maxStuck  time.Duration
 	taken     *atomic.Int64 // the edge's count of seats
@@ -29,6 +30,10 @@ type section struct {
 
 	// owned by run
 	clock    time.Duration // when the present turn began
+	policy   *policy       // as this turn has it
+	queue    []*seat       // newcomers who wait for the rest of their burst
+	full     []*seat       // scratch of the queue
+	budget   int           // bytes of bursts that may still begin in this tick
 	nextTick time.Duration
 	slots    []*seat // by seat.slot; nil: free
 	free     []int32
@@ -50,11 +55,10 @@ type mailbox struct {
 
 // arrival is a seat that comes in.
 type arrival struct {
-	seat      *seat // with conn, fd, bare and input
-	reel      *reel
+	seat      *seat // with conn, fd, bare, input, wish, pace and depth
+	hub       *hub
 	container container
-	depth     time.Duration // granted
-	from      tape.Number   // where it resumes; negative: live
+	from      tape.Number // where it resumes; negative: live
 }
 
 // admitTurn is how many newcomers are seated before those who sit have their turn.
@@ -88,11 +92,14 @@ func (s *section) shut() {
 func (s *section) run() {
 	defer close(s.done)
 	s.clock = s.now()
+	s.policy = s.policies.now.Load()
+	s.budget = s.refill
 	s.nextTick = s.clock + tick
 	waiting := false // newcomers are left over from the last turn
 	for {
 		ready := s.poll.wait(s.patience(waiting))
 		s.clock = s.now()
+		s.policy = s.policies.now.Load()
 		for _, ev := range ready {
 			s.attend(ev)
 		}
@@ -169,16 +176,30 @@ func (s *section) attend(ev unix.EpollEvent) {
 
 // admit gives a newcomer its row and its opening.
 func (s *section) admit(a arrival) {
-	head, over := a.reel.reach()
-	r := s.rowFor(a, head, over)
-	s.advance(r, head, over)
 	st := a.seat
-	first, end, resumes := r.begin(a.from, frames(a.depth), head)
-	st.row, st.next, st.catching = r, end, resumes
-	st.cur = r.press.opening(first, end, st.bare, grant{depth: a.depth, cadence: r.shape.cadence.Duration()})
+	st.most = carries(tape.Number(st.depth))
+	st.goal = st.most
+	reel := a.hub.reels[max(int(st.wish), s.policy.variant)]
+	head, over := reel.reach()
+	k := min(s.policy.step, st.most)
+	// Who comes now is written to now, and so a cadence later: arrivals spread the writes by themselves.
+	b := s.blockOf(reel)
+	r := b.row(shape{a.container, k, floorMod(head, k.cadence())}, head, over)
+	s.advance(r, head, over)
+	first, end, resumes := r.begin(a.from, tape.Number(st.depth), head)
+	if burst := int(end-first) * burstFrame; s.budget < burst {
+		end = min(end, first+openingFrames)
+	}
+	s.budget -= int(end-first) * burstFrame
+	st.row, st.next, st.catching = r, end, resumes || end < r.next
+	st.told = s.policy.notices.version
+	st.cur = r.press.opening(first, end, st.bare, s.granted(st, 0))
 	st.since = s.clock
 	st.place = int32(len(r.seats))
 	r.seats = append(r.seats, st)
+	if s.wants(st) {
+		r.settled = 0
+	}
 	s.seatIn(st)
 	s.tally.seated.Add(1)
 	err := s.poll.add(st.fd, st.slot)
@@ -186,8 +207,27 @@ func (s *section) admit(a arrival) {
 		s.close(st, &s.tally.left)
 		return
 	}
+	if st.next < r.next {
+		st.queued = true
+		s.queue = append(s.queue, st)
+	}
 	s.serve(st)
 }
+
+// granted is what a seat is told about itself.
+func (s *section) granted(st *seat, grow time.Duration) grant {
+	return grant{
+		seat: true, depth: tape.Number(st.depth), grow: grow, step: st.row.shape.step, variant: st.row.reel.variant, notices: st.told,
+	}
+}
+
+const (
+	// openingFrames is what a newcomer gets at once, however many come.
+	openingFrames = 2 * tape.FramesPerSec
+
+	// burstFrame is about what a frame of a burst is in bytes.
+	burstFrame = 130
+)
 
 func (s *section) seatIn(st *seat) {
 	if n := len(s.free); n > 0 {
@@ -200,31 +240,30 @@ func (s *section) seatIn(st *seat) {
 	s.slots = append(s.slots, st)
 }
 
-// phaseRun is how many newcomers in a row get the same phase. Their sockets were made one after the other, and the kernel writes to
-// neighbours about a fifth faster than to sockets strewn over its memory; in a rush they share one opening, too.
-const phaseRun = 64
+// blockOf finds or makes the block of a reel.
+func (s *section) blockOf(r *reel) *block {
+	i := slices.IndexFunc(s.blocks, func(b *block) bool { return b.reel == r })
+	if i >= 0 {
+		return s.blocks[i]
+	}
+	b := &block{reel: r, shape: make(map[shape]*row)}
+	s.blocks = append(s.blocks, b)
+	return b
+}
 
-// rowFor finds or makes the row of a newcomer. Newcomers go to the phases in turn, so that writes spread over the cadence.
-func (s *section) rowFor(a arrival, head tape.Number, over bool) *row {
-	i := slices.IndexFunc(s.blocks, func(b *block) bool { return b.reel == a.reel })
-	if i < 0 {
-		i = len(s.blocks)
-		s.blocks = append(s.blocks, &block{reel: a.reel})
+// row finds or makes the row of a shape, in a channel that has all before head.
+func (b *block) row(want shape, head tape.Number, over bool) *row {
+	r := b.shape[want]
+	if r != nil {
+		return r
 	}
-	b := s.blocks[i]
-	want := shape{container: a.container, cadence: s.cadence, phase: tape.Number(b.admitted/phaseRun) % s.cadence}
-	b.admitted++
-	for _, r := range b.rows {
-		if r.shape == want {
-			return r
-		}
-	}
-	r := &row{press: a.reel.presses[a.container], shape: want, hub: a.reel.hub, over: over}
+	r = &row{press: b.reel.presses[want.container], shape: want, reel: b.reel, over: over}
 	r.next = r.cut(head)
 	if over {
 		r.next = head
 	}
 	b.rows = append(b.rows, r)
+	b.shape[want] = r
 	return r
 }
 
@@ -254,6 +293,8 @@ func (s *section) tick() {
 			s.advance(r, head, over)
 		}
 	}
+	s.budget = min(s.budget+s.refill, 4*s.refill)
+	s.feedQueue()
 	if s.emptied {
 		s.emptied = false
 		s.sweep()
@@ -263,14 +304,20 @@ func (s *section) tick() {
 // sweep forgets rows and blocks without seats.
 func (s *section) sweep() {
 	for _, b := range s.blocks {
-		b.rows = slices.DeleteFunc(b.rows, func(r *row) bool { return len(r.seats) == 0 })
+		b.rows = slices.DeleteFunc(b.rows, func(r *row) bool {
+			if len(r.seats) == 0 {
+				delete(b.shape, r.shape)
+				return true
+			}
+			return false
+		})
 	}
 	s.blocks = slices.DeleteFunc(s.blocks, func(b *block) bool { return len(b.rows) == 0 })
 }
 
 // close gives up a seat, and counts why.
 func (s *section) close(st *seat, why *atomic.Uint64) {
-	hub := st.row.hub
+	hub := st.row.reel.hub
 	st.row.leave(st)
 	s.emptied = s.emptied || len(st.row.seats) == 0
 	s.slots[st.slot] = nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // Stats is what an edge counted since it began, read at one moment. Whoever wants it per second takes the difference of two.
@@ -32,6 +33,10 @@ type Stats struct {
 	Skipped  uint64 // frames of that silence
 	Lost     uint64 // frames that never reached this edge, in all variants
 
+	Cadence time.Duration // between two writes to a seat that is deep enough, as it is now
+	Variant tape.Variant  // the best that the line carries now
+	Moved   uint64        // seats that were taken to another cadence or variant
+
 	Ticks     uint64        // of all sections
 	Late      time.Duration // by how much they came late, together
 	WorstLate time.Duration // the latest one within the last full second
@@ -41,7 +46,7 @@ type Stats struct {
 type tally struct {
 	seated, left, ended, stuck, talkative, cut           atomic.Uint64
 	bytesOut, bytesIn, writes, full, gaps, skipped, lost atomic.Uint64
-	ticks, late                                          atomic.Uint64
+	ticks, late, moved                                   atomic.Uint64
 	worst                                                atomic.Int64
 	_                                                    [64]byte
 }
@@ -60,6 +65,7 @@ func (t *tally) addTo(s *Stats) {
 	s.Gaps += t.gaps.Load()
 	s.Skipped += t.skipped.Load()
 	s.Lost += t.lost.Load()
+	s.Moved += t.moved.Load()
 	s.Ticks += t.ticks.Load()
 	s.Late += time.Duration(t.late.Load())
 	s.WorstLate = max(s.WorstLate, time.Duration(t.worst.Load()))
@@ -77,6 +83,8 @@ func (e *Edge) Stats() Stats {
 		Seats: int(e.taken.Load()), MaxSeats: e.config.MaxSeats, Offered: e.offered.Load(),
 		Refused: make(map[problem.Code]uint64, len(refusals)),
 	}
+	p := e.policies.now.Load()
+	s.Cadence, s.Variant = p.step.cadence().Duration(), tape.Variants[p.variant]
 	for i, code := range refusals {
 		s.Refused[code] = e.refused[i].Load()
 	}

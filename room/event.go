@@ -37,9 +37,11 @@ type ListeningEvent struct {
 	N    int    `json:"n"`
 }
 
-// SeatEvent tells one player what it was granted; it is not part of the channel.
+// SeatEvent tells one player what it was granted, and what of that changes; it is not part of the channel.
 type SeatEvent struct {
 	Kind      string `json:"t"`
-	DepthMS   int    `json:"depth_ms"`
-	CadenceMS int    `json:"cadence_ms"`
+	DepthMS   int    `json:"depth_ms"`          // how far behind the newest frame the ear should be
+	GrowMS    int    `json:"grow_ms,omitempty"` // time to get there, where the depth has grown: by playing slow
+	CadenceMS int    `json:"cadence_ms"`        // between two writes, from now on
+	Variant   string `json:"variant"`           // of the sound that follows
 }
