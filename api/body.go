@@ -20,7 +20,7 @@ const maxBody = 64 << 10
 // member is one that a request's object may have.
 type member struct {
 	name     string
-	into     any // *string or *bool
+	into     any // *string, *bool or *int
 	optional bool
 }
 
@@ -67,8 +67,11 @@ func readObject(w http.ResponseWriter, r *http.Request, members ...member) error
 }
 
 func kind(into any) string {
-	if _, ok := into.(*bool); ok {
+	switch into.(type) {
+	case *bool:
 		return "true or false"
+	case *int:
+		return "a whole number"
 	}
 	return "a string"
 }

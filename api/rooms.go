@@ -24,6 +24,7 @@ type roomAnswer struct {
 	Language  string     `json:"lang"`
 	State     room.State `json:"state"`
 	LowDelay  bool       `json:"low_delay"`
+	Expect    int        `json:"expect"`
 	Created   time.Time  `json:"created_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
 	ListenURL string     `json:"listen_url"`
@@ -32,7 +33,7 @@ type roomAnswer struct {
 
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
-		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Created: f.Created, EndedAt: f.EndedAt,
+		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, Created: f.Created, EndedAt: f.EndedAt,
 		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
@@ -70,13 +71,17 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	err = readObject(w, r,
 		member{name: "title", into: &facts.Title},
 		member{name: "lang", into: &facts.Language, optional: true},
-		member{name: "low_delay", into: &facts.LowDelay, optional: true})
+		member{name: "low_delay", into: &facts.LowDelay, optional: true},
+		member{name: "expect", into: &facts.Expect, optional: true})
 	if err != nil {
 		return err
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
+	}
+	if facts.Expect < 0 || facts.Expect > room.MaxExpect {
+		return badRequest("The member \"expect\" has to be a number of listeners, from 0 (unknown) to %d.", room.MaxExpect)
 	}
 	facts.Language, err = room.CheckLanguage(facts.Language)
 	if err != nil {

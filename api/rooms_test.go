@@ -13,13 +13,13 @@ import (
 
 func TestCreateRoom(t *testing.T) {
 	h := newHouse(t)
-	w := h.do("POST", "/api/rooms", `{"title":"  Harbour\ttalk ","lang":"PT-br","low_delay":true}`, with(h.cookie))
+	w := h.do("POST", "/api/rooms", `{"title":"  Harbour\ttalk ","lang":"PT-br","low_delay":true,"expect":1000000}`, with(h.cookie))
 	got := into[roomAnswer](t, w, http.StatusCreated)
 	if !regexp.MustCompile(`^harbour-talk-[a-z0-9]{6}$`).MatchString(string(got.ID)) {
 		t.Errorf("id = %q", got.ID)
 	}
 	want := roomAnswer{
-		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Created: noon,
+		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Created: noon,
 		ListenURL: "http://localhost:8080/r/" + string(got.ID), DeskURL: "http://localhost:8081/desk/" + string(got.ID),
 	}
 	if got != want {
@@ -29,7 +29,7 @@ func TestCreateRoom(t *testing.T) {
 		t.Errorf("Location = %q", loc)
 	}
 	facts, open := h.rooms.Facts(got.ID)
-	if !open || facts.Title != want.Title || !facts.LowDelay {
+	if !open || facts.Title != want.Title || !facts.LowDelay || facts.Expect != want.Expect {
 		t.Errorf("open: %v, facts = %+v", open, facts)
 	}
 	again := into[roomAnswer](t, h.do("GET", "/api/rooms/"+string(got.ID), "", with(h.cookie)), http.StatusOK)

@@ -43,10 +43,14 @@ type Facts struct {
 	Language string     `json:"lang"`
 	State    State      `json:"state"`
 	LowDelay bool       `json:"low_delay"`
+	Expect   int        `json:"expect,omitempty"` // listeners expected, as the host said; 0: unknown
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
 	Removed  []PersonID `json:"removed,omitempty"` // their tokens are void
 }
+
+// MaxExpect is the largest audience that a room may expect.
+const MaxExpect = 1_000_000_000
 
 // Depth is the sound granted to a player that joins this room.
 func (f Facts) Depth() time.Duration {

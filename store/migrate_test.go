@@ -33,6 +33,13 @@ func TestUpgrade(t *testing.T) {
 			if harbour.State != room.Live || !harbour.EndedAt.IsZero() || !harbour.LowDelay || !slices.Equal(harbour.Removed, []room.PersonID{"mallory1"}) {
 				t.Errorf("harbour = %+v", harbour)
 			}
+			expect := 0
+			if version >= 2 {
+				expect = 1_000_000
+			}
+			if harbour.Expect != expect || quay.Expect != 0 {
+				t.Errorf("%d and %d are expected, want %d and 0", harbour.Expect, quay.Expect, expect)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

@@ -101,7 +101,7 @@ function NewRoom() {
     const form = new FormData(e.currentTarget);
     setBusy(true);
     try {
-      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on");
+      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")));
       location.assign(`/desk/${encodeURIComponent(room.id)}`);
     } catch (e) {
       setTrouble(sentence(e));
@@ -121,6 +121,11 @@ function NewRoom() {
           <select name="lang" data-testid="room-lang">
             {LANGUAGES.map((tag) => <option key={tag} value={tag} selected={tag === t.lang}>{names.of(tag)}</option>)}
           </select>
+        </label>
+        <label class="field">
+          <span>{t.expect}</span>
+          <input name="expect" type="number" inputMode="numeric" min={0} max={1e9} step={1} placeholder={t.expectExample} autocomplete="off" data-testid="room-expect" />
+          <small>{t.expectHint}</small>
         </label>
         <label class="switch">
           <input type="checkbox" name="low_delay" data-testid="room-low-delay" />
