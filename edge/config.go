@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -43,6 +44,13 @@ type Config struct {
 	MaxSeats    int // default: the limit of open files less a reserve for stage, desk and metrics
 	MaxMonitors int // seats on connections that are not plain TCP, each with two goroutines; default: 32
 
+	MaxWaiting  int               // connections of ConnState without a seat; default: 4096, fewer where few files may be open
+	PerAddress  int               // seats of one IPv4 address or IPv6 /56, with those on their way to one; default: no limit
+	JoinRate    int               // joins per second, see docs/OPERATE.md; default: 6000 per core; negative: no limit
+	ProxyFrom   []netip.Prefix    // balancers that are believed in what ProxyHeader says of a client's address; default: none
+	ProxyHeader string            // such as X-Forwarded-For; default: the client is the connection's other end
+	Inside      func(room.ID) int // seats of a room on all edges, told to who is refused; safe for concurrent use; default: nothing is told
+
 	PreSkip uint16 // samples an Opus decoder drops at its start; default: 312, the encoder's look-ahead
 
 	Cadence   time.Duration // the shortest between two writes to a seat: 240 ms times a power of two; default: 240 ms
@@ -76,14 +84,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Random == nil {
 		c.Random = rand.Float64
 	}
-	if c.MaxSeats == 0 {
-		limit, err := seatsByFileLimit()
-		if err != nil {
-			return c, err
-		}
-		c.MaxSeats = limit
+	err := c.boundByFiles()
+	if err != nil {
+		return c, err
 	}
 	orDefault(&c.Cores, runtime.GOMAXPROCS(0))
+	orDefault(&c.JoinRate, joinsPerCore*c.Cores)
 	orDefault(&c.Sections, runtime.GOMAXPROCS(0))
 	orDefault(&c.MaxMonitors, 32)
 	orDefault(&c.PreSkip, 312)
@@ -94,7 +100,8 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Linger, time.Minute)
 	orDefault(&c.LossWait, 200*time.Millisecond)
 	orDefault(&c.FirstWait, 5*time.Second)
-	if c.Sections < 0 || c.Cores < 0 || c.Line < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {
+	if c.Sections < 0 || c.Cores < 0 || c.Line < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || c.MaxWaiting < 0 || c.PerAddress < 0 ||
+		min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {
 		return c, errors.New("edge: a count or a duration of Config is negative: leave it out for the default")
 	}
 	for _, d := range []time.Duration{c.Cadence, c.Longest} {

@@ -39,6 +39,11 @@ type Edge struct {
 	governor  governor   // guarded by governing
 	sampler   sampler    // owned by the keeper
 
+	crowd     *crowd // seats by origin
+	turnstile turnstile
+	door      *door
+	seconds   seconds
+
 	mu     sync.Mutex
 	hubs   map[hubKey]*hub // guarded by mu
 	closed bool            // guarded by mu
@@ -73,6 +78,9 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 	longest, _ := stepOf(c.Longest)
 	e.governor = newGovernor(shortest, longest)
 	e.policies.now.Store(&policy{version: 1, step: shortest, wish: shortest})
+	e.crowd, e.door = newCrowd(c.PerAddress), newDoor(c.MaxWaiting, c.Random, e.now)
+	e.turnstile.per = perJoin(c.JoinRate)
+	e.seconds.begin(e.now(), e.Stats())
 	e.handler = e.routes()
 	e.closing, e.shut = context.WithCancelCause(context.Background())
 	for range c.Sections {
@@ -85,7 +93,7 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 		}
 		e.sections = append(e.sections, &section{
 			poll: poll, now: e.now, paced: paced, policies: &e.policies, maxBehind: frames(c.MaxBehind), maxStuck: c.MaxStuck,
-			refill: c.burstsPerTick(), taken: &e.taken, done: make(chan struct{}),
+			refill: c.burstsPerTick(), taken: &e.taken, crowd: e.crowd, done: make(chan struct{}),
 		})
 	}
 	for _, s := range e.sections {

@@ -47,6 +47,7 @@ type request struct {
 	depth     time.Duration // what the player says it holds, where it resumes; 0: it does not say
 	pace      bool          // the player can play slow to gain depth
 	bare      bool          // HTTP/1.0: no chunks
+	origin    origin        // whom it counts for
 }
 
 func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
@@ -66,10 +67,11 @@ func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
 			w.Header().Set("Cache-Control", "no-store")
 			return
 		}
+		ask.origin = e.origin(r)
 		err = e.join(w, r, ask)
 	}
 	if err != nil {
-		e.refuse(w, err)
+		e.refuse(w, e.tellInside(err, ask.key.room))
 	}
 }
 
@@ -136,7 +138,7 @@ func (e *Edge) find(ask *request) error {
 
 // join gives a seat. Once the connection is taken over it returns nil whatever happens.
 func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
-	h, err := e.take(ask, r.TLS != nil)
+	h, ticket, err := e.take(ask, r.TLS != nil)
 	if err != nil {
 		return err
 	}
@@ -144,30 +146,30 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 	reel := h.reels[ask.variant]
 	err = e.ready(r.Context(), reel)
 	if err != nil {
-		e.giveBack(h)
+		e.giveBack(h, ticket)
 		return err
 	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		e.config.Log.Error("cannot take a connection over", "error", err)
-		e.giveBack(h)
+		e.giveBack(h, ticket)
 		return problem.New(problem.Internal, "The server cannot stream on this connection.")
 	}
 	// The request's reader may hold bytes that followed it. They are thrown away, but they count.
-	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered()), wish: uint8(ask.variant)}
+	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered()), wish: uint8(ask.variant), ticket: ticket}
 	st.pace = ask.pace && ask.container == mp4
 	st.depth = uint16(frames(e.depthOf(ask)))
 	err = e.connect(st, conn)
 	if err != nil {
 		e.config.Log.Debug("cannot seat a listener", "error", err)
 		_ = conn.Close()
-		e.giveBack(h)
+		e.giveBack(h, ticket)
 		return nil
 	}
 	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
 	if !section.post(arrival{seat: st, hub: h, container: ask.container, from: ask.from}) {
 		_ = st.conn.Close()
-		e.giveBack(h)
+		e.giveBack(h, ticket)
 	}
 	return nil
 }
@@ -182,32 +184,45 @@ func (e *Edge) depthOf(ask request) time.Duration {
 
 // take keeps a place for a request, so that the limit holds however many come at once. Who gets one gives it back or makes it a seat,
 // and then is done with joining.
-func (e *Edge) take(ask request, monitor bool) (*hub, error) {
+func (e *Edge) take(ask request, monitor bool) (*hub, ticket, error) {
 	full := e.taken.Add(1) > int64(e.config.MaxSeats)
 	if full || monitor && e.monitors.Load() >= int64(e.config.MaxMonitors) {
 		e.taken.Add(-1)
-		return nil, e.later(problem.Full, "Every seat is taken. Try again in a moment.")
+		return nil, 0, e.later(problem.Full, "Every seat is taken. Try again in a moment.")
 	}
+	h, t, err := e.enter(ask)
+	if err != nil {
+		e.taken.Add(-1)
+		return nil, 0, err
+	}
+	return h, t, nil
+}
+
+// enter finds the hub of a request that has a place, and lets it in.
+func (e *Edge) enter(ask request) (*hub, ticket, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		e.taken.Add(-1)
-		return nil, e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
+		return nil, 0, e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
 	}
 	h := e.hubLocked(ask.key)
 	if h.told.end.Load() != never {
-		e.taken.Add(-1)
-		return nil, problem.New(problem.RoomEnded, "This conversation is over.")
+		return nil, 0, problem.New(problem.RoomEnded, "This conversation is over.")
+	}
+	t, err := e.admit(ask, h.reels[ask.variant])
+	if err != nil {
+		return nil, 0, err
 	}
 	h.seats.Add(1)
 	e.joining.Add(1)
-	return h, nil
+	return h, t, nil
 }
 
 // giveBack undoes take for a request that got no seat.
-func (e *Edge) giveBack(h *hub) {
+func (e *Edge) giveBack(h *hub, t ticket) {
 	h.seats.Add(-1)
 	e.taken.Add(-1)
+	e.crowd.leave(t)
 }
 
 // ready returns when there is something to hear. Only who comes to a channel that was not subscribed has to wait.
@@ -239,7 +254,7 @@ func (e *Edge) ready(ctx context.Context, r *reel) error {
 
 // connect makes the connection the seat's. One that is not plain TCP gets a relay.
 func (e *Edge) connect(st *seat, conn net.Conn) (err error) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := plainConn(conn).(*net.TCPConn); ok {
 		st.conn = tcp
 		st.fd, err = prepare(tcp, e.config.MaxStuck)
 		return err
@@ -261,20 +276,36 @@ func (e *Edge) connect(st *seat, conn net.Conn) (err error) {
 	return nil
 }
 
-// retryAfter is when a listener who is refused for now should come back: at random up to twice that, so that they do not come all at
-// once. A full edge empties slowly; one that starts or stops has a successor within moments.
-var retryAfter = map[problem.Code]time.Duration{
-	problem.Full:         10 * time.Second,
-	problem.Internal:     10 * time.Second,
-	problem.RoomNotOpen:  2 * time.Second,
-	problem.ShuttingDown: time.Second,
+// retryAfter says when a listener who is refused for now should come back. A full edge empties slowly; one that starts, stops or is hurried
+// has room, or a successor, within moments.
+var retryAfter = map[problem.Code]wait{
+	problem.Full:         {10 * time.Second, 20 * time.Second},
+	problem.TooMany:      {10 * time.Second, 20 * time.Second},
+	problem.Internal:     {10 * time.Second, 20 * time.Second},
+	problem.RoomNotOpen:  {2 * time.Second, 4 * time.Second},
+	problem.Busy:         {time.Second, 3 * time.Second},
+	problem.Draining:     {time.Second, 2 * time.Second},
+	problem.ShuttingDown: {time.Second, 2 * time.Second},
 }
+
+// wait is when to come back: at random between the two, so that they do not come all at once.
+type wait struct{ least, most time.Duration }
 
 // later is a refusal that waiting helps against.
 func (e *Edge) later(code problem.Code, detail string) problem.Problem {
 	p := problem.New(code, detail)
-	wait := retryAfter[code]
-	p.RetryAfter = wait + time.Duration(e.config.Random()*float64(wait))
+	w := retryAfter[code]
+	p.RetryAfter = w.least + time.Duration(e.config.Random()*float64(w.most-w.least))
+	return p
+}
+
+// tellInside adds to a refusal that waiting helps against how many are inside.
+func (e *Edge) tellInside(err error, id room.ID) error {
+	p, ok := errors.AsType[problem.Problem](err)
+	if !ok || p.RetryAfter == 0 || e.config.Inside == nil {
+		return err
+	}
+	p.Inside = e.config.Inside(id)
 	return p
 }
 

@@ -27,6 +27,7 @@ func (e *Edge) keep() {
 		case <-ticker.C:
 			e.govern()
 			e.tidy()
+			e.noteSecond()
 		case <-e.closing.Done():
 			return
 		}

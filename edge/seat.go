@@ -23,6 +23,8 @@ type seat struct {
 	place int32 // in row.seats
 	input int32 // bytes received and thrown away
 
+	ticket ticket // in section.crowd
+
 	grown uint32 // in s of the edge's clock: from when on goal may be used; meaningless while goal is most
 	depth uint16 // frames that the player holds, or is on its way to
 	told  uint16 // the version of the edge's notices that it was told

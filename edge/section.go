@@ -24,6 +24,7 @@ type section struct {
 	maxBehind tape.Number
 	maxStuck  time.Duration
 	taken     *atomic.Int64 // the edge's count of seats
+	crowd     *crowd        // the edge's count of seats by origin
 	done      chan struct{} // closed when run has returned
 
 	tally tally
@@ -275,6 +276,7 @@ func (s *section) due() bool {
 	}
 	s.tally.ticks.Add(1)
 	s.tally.late.Add(uint64(late))
+	raise(&s.tally.peak, int64(late))
 	s.tally.worst.Store(int64(s.second.add(s.clock, late)))
 	// Ticks that were missed altogether are not made up for.
 	s.nextTick += tick * (late/tick + 1)
@@ -328,6 +330,7 @@ func (s *section) close(st *seat, why *atomic.Uint64) {
 	why.Add(1)
 	hub.seats.Add(-1)
 	s.taken.Add(-1)
+	s.crowd.leave(st.ticket)
 }
 
 // cutAll closes all seats without a last chunk, so that their players resume elsewhere.

@@ -84,19 +84,33 @@ func drop(fd int32) {
 	_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
-// Descriptors that seats leave to the rest of the process: stage, desk, metrics, bus, database and the listeners' page.
+// Descriptors that seats leave to the rest of the process.
 const (
-	reserveMost = 1024
-	reservePart = 4 // at least one in so many, where the limit is low
+	reserveMost = 1024 // to stage, desk, metrics, bus and database
+	reservePart = 4    // at least one in so many, where the limit is low
+	waitingMost = 4096 // to connections that have no seat yet, or want none
+	waitingPart = 8    // at most one in so many
 )
 
-// seatsByFileLimit is how many seats fit below the process's limit of open files.
-func seatsByFileLimit() (int, error) {
+// boundByFiles sets MaxWaiting and MaxSeats to what fits below the process's limit of open files, or less where they are less.
+func (c *Config) boundByFiles() error {
 	var limit unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	if err != nil {
-		return 0, fmt.Errorf("edge: read the limit of open files: %w", err)
+		return fmt.Errorf("edge: read the limit of open files: %w", err)
 	}
-	open := int(min(limit.Cur, 1<<30))
-	return open - min(reserveMost, open/reservePart), nil
+	waiting, seats := shareFiles(int(min(limit.Cur, 1<<30)))
+	orDefault(&c.MaxWaiting, waiting)
+	orDefault(&c.MaxSeats, seats)
+	if c.MaxSeats > seats {
+		c.Log.Warn("fewer seats than wished: raise the limit of open files (ulimit -n, LimitNOFILE=)", "wished", c.MaxSeats, "seats", seats)
+		c.MaxSeats = seats
+	}
+	return nil
+}
+
+// shareFiles divides so many descriptors.
+func shareFiles(open int) (waiting, seats int) {
+	waiting = min(waitingMost, open/waitingPart)
+	return waiting, open - min(reserveMost, open/reservePart) - waiting
 }

@@ -19,6 +19,11 @@ type Stats struct {
 	Seated  uint64                  // of these, seats given
 	Refused map[problem.Code]uint64 // of these, refused, by reason
 
+	Waiting    int    // connections of ConnState that are not seats, now
+	MaxWaiting int    //
+	Evicted    uint64 // of these, closed to let newcomers in, the oldest without a request first
+	TurnedAway uint64 // of these, closed unread because there was none to evict
+
 	Left      uint64 // seats given up by their listeners, or by their network
 	Ended     uint64 // seats closed properly at the end of their room
 	Stuck     uint64 // seats closed because they took nothing for Config.MaxStuck
@@ -48,6 +53,7 @@ type tally struct {
 	bytesOut, bytesIn, writes, full, gaps, skipped, lost atomic.Uint64
 	ticks, late, moved                                   atomic.Uint64
 	worst                                                atomic.Int64
+	peak                                                 atomic.Int64 // the latest tick since the keeper looked
 	_                                                    [64]byte
 }
 
@@ -74,7 +80,7 @@ func (t *tally) addTo(s *Stats) {
 // refusals are the reasons why a request gets no seat. Each has its own counter.
 var refusals = [...]problem.Code{
 	problem.BadRequest, problem.MethodNotAllowed, problem.NotFound, problem.RoomUnknown, problem.ChannelUnknown, problem.RoomNotOpen,
-	problem.RoomEnded, problem.Full, problem.ShuttingDown, problem.Internal,
+	problem.RoomEnded, problem.Full, problem.Busy, problem.TooMany, problem.Draining, problem.ShuttingDown, problem.Internal,
 }
 
 // Stats reads the counters. It may be called at any time, from any goroutine.
@@ -88,6 +94,7 @@ func (e *Edge) Stats() Stats {
 	for i, code := range refusals {
 		s.Refused[code] = e.refused[i].Load()
 	}
+	e.door.addTo(&s)
 	e.tally.addTo(&s)
 	for _, sec := range e.sections {
 		sec.tally.addTo(&s)

@@ -46,6 +46,8 @@ const (
 	VersionMissing   Code = "version_missing"    // 428: If-Match is needed
 	VersionStale     Code = "version_stale"      // 412: If-Match names an older ICE session
 	TooMany          Code = "too_many"           // 429
+	Busy             Code = "busy"               // 503: too many come at this moment
+	Draining         Code = "draining"           // 503: this server hands its listeners over to others
 	ShuttingDown     Code = "shutting_down"      // 503
 	Internal         Code = "internal"           // 500
 )
@@ -57,6 +59,7 @@ type Problem struct {
 	Title      string        // the kind of refusal in a few words; the table's words when empty
 	Detail     string        // a sentence that says what to do
 	RetryAfter time.Duration // when waiting helps: how long; 0 says nothing
+	Inside     int           // seats of the room on all edges, for who has none; 0 says nothing
 }
 
 // Error makes a Problem an error, so that it can travel up to the handler that writes it.
@@ -81,6 +84,7 @@ type wire struct {
 	Code         Code   `json:"code"`
 	Detail       string `json:"detail,omitempty"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+	Inside       int    `json:"inside,omitempty"`
 }
 
 // Write answers a request with p. Status and title that p leaves out come from the table of codes; an unknown code without a
@@ -89,7 +93,7 @@ func Write(w http.ResponseWriter, p Problem) {
 	p = p.complete()
 	body, err := json.Marshal(wire{
 		Type: "about:blank", Title: p.Title, Status: p.Status, Code: p.Code, Detail: p.Detail,
-		RetryAfterMS: p.RetryAfter.Milliseconds(),
+		RetryAfterMS: p.RetryAfter.Milliseconds(), Inside: p.Inside,
 	})
 	if err != nil {
 		panic(err) // strings and integers always marshal

@@ -28,6 +28,10 @@ func TestWrite(t *testing.T) {
 			`{"type":"about:blank","title":"Every seat is taken","status":503,"code":"full","retry_after_ms":1500}` + "\n", "2",
 		},
 		{
+			"how many are inside", Problem{Code: Busy, RetryAfter: time.Second, Inside: 915000}, 503,
+			`{"type":"about:blank","title":"Too many at once","status":503,"code":"busy","retry_after_ms":1000,"inside":915000}` + "\n", "1",
+		},
+		{
 			"nothing said is an internal error", Problem{}, 500,
 			`{"type":"about:blank","title":"The server failed","status":500,"code":"internal"}` + "\n", "",
 		},

@@ -36,6 +36,8 @@ var table = map[Code]struct {
 	VersionMissing:   {http.StatusPreconditionRequired, "If-Match is needed"},
 	VersionStale:     {http.StatusPreconditionFailed, "The session has moved on"},
 	TooMany:          {http.StatusTooManyRequests, "Too many requests"},
+	Busy:             {http.StatusServiceUnavailable, "Too many at once"},
+	Draining:         {http.StatusServiceUnavailable, "The server hands over to others"},
 	ShuttingDown:     {http.StatusServiceUnavailable, "The server is stopping"},
 	Internal:         {http.StatusInternalServerError, "The server failed"},
 }

@@ -1,0 +1,216 @@
+//go:build linux
+
+package edge
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+)
+
+// door bounds the connections of a server that are accepted and are not seats, so that half-open requests cannot eat the descriptors of
+// seats and stage. A newcomer beyond the bound takes the place of the oldest whose first request is not whole, else of the oldest that is
+// between two requests, else of one whose request has been under way for longer than any takes; where there is none he is turned away unread.
+type door struct {
+	// immutable
+	most   int
+	random func() float64
+	now    func() time.Duration
+
+	evicted    atomic.Uint64
+	turnedAway atomic.Uint64
+
+	mu     sync.Mutex
+	known  map[net.Conn]*caller // guarded by mu
+	queues [goingQueue + 1]queue
+}
+
+// The queues of a door, in the order of eviction.
+const (
+	halfOpenQueue = iota // the first request is not whole
+	idleQueue            // between two requests
+	activeQueue          // a request is under way
+	goingQueue           // evicted, and not yet closed by the server
+)
+
+// activeLeast is how long a request is left alone: longer than a listener waits for the first frame of a channel.
+const activeLeast = 10 * time.Second
+
+// goingPart bounds, as a part of the door's most, how many evicted connections may still have to be closed by the server.
+const goingPart = 4
+
+// caller is one connection, linked with its neighbours in its queue.
+type caller struct {
+	conn       net.Conn
+	queue      int
+	since      time.Duration // when it came into the queue
+	prev, next *caller
+}
+
+// queue is a list of callers, oldest first.
+type queue struct {
+	first, last *caller
+	length      int
+}
+
+func newDoor(most int, random func() float64, now func() time.Duration) *door {
+	return &door{most: most, random: random, now: now, known: make(map[net.Conn]*caller)}
+}
+
+// ConnState is for http.Server.ConnState of a server that strangers reach and that serves Handler: it bounds its connections to
+// Config.MaxWaiting beside the seats.
+func (e *Edge) ConnState(conn net.Conn, state http.ConnState) { e.door.connState(conn, state) }
+
+func (d *door) connState(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		d.enter(conn)
+	case http.StateActive:
+		d.move(conn, activeQueue)
+	case http.StateIdle:
+		d.move(conn, idleQueue)
+	case http.StateHijacked, http.StateClosed:
+		d.leave(conn)
+	}
+}
+
+// enter lets a newcomer in. The server calls it before it accepts the next one, so that what it closes is closed before that.
+func (d *door) enter(conn net.Conn) {
+	d.mu.Lock()
+	out := d.roomLocked()
+	in := len(d.known) < d.most+max(1, d.most/goingPart) && (out != nil || d.waitingLocked() < d.most)
+	if in {
+		c := &caller{conn: conn}
+		d.known[conn] = c
+		d.putLocked(c, halfOpenQueue)
+	}
+	if out != nil && in {
+		d.takeOutLocked(out)
+		d.putLocked(out, goingQueue)
+	}
+	d.mu.Unlock()
+	switch {
+	case !in:
+		d.turnedAway.Add(1)
+		turnAway(conn, d.random())
+	case out != nil:
+		d.evicted.Add(1)
+		_ = beneath(out.conn).Close() // the server's goroutine finds out, and says so by StateClosed
+	}
+}
+
+// waitingLocked is how many connections there are, without those that go. The caller holds mu.
+func (d *door) waitingLocked() int { return len(d.known) - d.queues[goingQueue].length }
+
+// roomLocked chooses who has to go for a newcomer: nobody while there is room, or where nobody can be sent away. The caller holds mu.
+func (d *door) roomLocked() *caller {
+	if d.waitingLocked() < d.most {
+		return nil
+	}
+	for _, q := range d.queues[:activeQueue] {
+		if q.first != nil {
+			return q.first
+		}
+	}
+	oldest := d.queues[activeQueue].first
+	if oldest == nil || d.now()-oldest.since < activeLeast {
+		return nil
+	}
+	return oldest
+}
+
+func (d *door) move(conn net.Conn, to int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.known[conn]
+	if c == nil || c.queue == goingQueue {
+		return
+	}
+	d.takeOutLocked(c)
+	d.putLocked(c, to)
+}
+
+func (d *door) leave(conn net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.known[conn]
+	if c == nil {
+		return
+	}
+	delete(d.known, conn)
+	d.takeOutLocked(c)
+}
+
+// putLocked appends c to a queue. The caller holds mu.
+func (d *door) putLocked(c *caller, to int) {
+	q := &d.queues[to]
+	c.queue, c.since, c.prev, c.next = to, d.now(), q.last, nil
+	if q.last == nil {
+		q.first = c
+	} else {
+		q.last.next = c
+	}
+	q.last = c
+	q.length++
+}
+
+// takeOutLocked takes c out of its queue. The caller holds mu.
+func (d *door) takeOutLocked(c *caller) {
+	q := &d.queues[c.queue]
+	if c.prev == nil {
+		q.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		q.last = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	q.length--
+}
+
+func (d *door) addTo(s *Stats) {
+	d.mu.Lock()
+	s.Waiting, s.MaxWaiting = len(d.known), d.most
+	d.mu.Unlock()
+	s.Evicted, s.TurnedAway = d.evicted.Load(), d.turnedAway.Load()
+}
+
+// beneath is the lowest connection of conn, whose Close sends nothing and waits for nothing.
+func beneath(conn net.Conn) net.Conn {
+	for {
+		under, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = under.NetConn()
+	}
+}
+
+// turnAway closes a connection that nobody has read from, with an answer where that is possible in plain text. The connection is new, so
+// that its buffer takes the answer at once; whether the other side gets it before it hears of the end is its network's affair.
+func turnAway(conn net.Conn, dice float64) {
+	if _, encrypts := conn.(*tls.Conn); !encrypts {
+		_, _ = beneath(conn).Write(turnedAway[int(dice*float64(len(turnedAway)))])
+	}
+	_ = beneath(conn).Close()
+}
+
+// turnedAway are the answers to whom nobody reads, one for each time to wait.
+var turnedAway = func() (answers [3][]byte) {
+	for i := range answers {
+		seconds := i + 1
+		body := fmt.Sprintf(`{"type":"about:blank","title":"Too many at once","status":503,"code":%q,`+
+			`"detail":"Very many come at this moment. Try again in a few seconds.","retry_after_ms":%d}`+"\n", problem.Busy, seconds*1000)
+		answers[i] = fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: "+problem.ContentType+"\r\nCache-Control: no-store\r\n"+
+			"Access-Control-Allow-Origin: *\r\nRetry-After: %d\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", seconds, len(body), body)
+	}
+	return answers
+}()
