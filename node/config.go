@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -48,6 +49,18 @@ type Config struct {
 	Complexity int `help:"Of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many." default:"10"`
 	// MaxSeats bounds the seats of this edge. Default 0: by the limit of open files.
 	MaxSeats int `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
+	// PerAddress bounds the seats of one IPv4 address, or of one /56 of IPv6. Default 2000, for carriers that put thousands of people
+	// behind one address; 0: no limit.
+	PerAddress int `help:"Most seats of one IPv4 address or IPv6 /56; 0: no limit." default:"2000"`
+	// JoinRate bounds the seats given per second, counted with their bursts. Default 0: 6000 per core.
+	JoinRate int `help:"Most seats given per second; 0: 6000 per core." default:"0"`
+
+	// ProxyFrom are the balancers that are believed in what they say of a client's address. Default: none.
+	ProxyFrom []string `help:"Prefixes of balancers that are believed in what they say of a client's address." placeholder:"PREFIX,..."`
+	// ProxyHeader is the field in which they say it, such as X-Forwarded-For. Default: none.
+	ProxyHeader string `help:"Field in which they name the client, such as X-Forwarded-For." placeholder:"FIELD"`
+	// ProxyProtocol says that they speak the PROXY protocol, version 1 or 2, on the listeners' port. Default: false.
+	ProxyProtocol bool `help:"They speak the PROXY protocol on the listeners' port, version 1 or 2."`
 }
 
 // Validate says what is wrong, before anything is opened.
@@ -101,6 +114,18 @@ func (c *Config) Validate() error {
 	if c.MaxSeats < 0 {
 		check("max-seats", fmt.Errorf("%d: write 0 or more", c.MaxSeats))
 	}
+	if c.PerAddress < 0 {
+		check("per-address", fmt.Errorf("%d: write 0 or more", c.PerAddress))
+	}
+	if c.JoinRate < 0 {
+		check("join-rate", fmt.Errorf("%d: write 0 or more", c.JoinRate))
+	}
+	_, err := c.balancers()
+	check("proxy-from", err)
+	check("proxy-header", c.checkProxyHeader())
+	if c.ProxyProtocol && len(c.ProxyFrom) == 0 {
+		check("proxy-protocol", errNoBalancer)
+	}
 	return errors.Join(errs...)
 }
 
@@ -132,4 +157,37 @@ func (c *Config) advertised() []netip.Addr {
 		}
 	}
 	return addrs
+}
+
+var errNoBalancer = errors.New("nobody is believed: name the balancers with proxy-from")
+
+func (c *Config) checkProxyHeader() error {
+	switch {
+	case c.ProxyHeader == "":
+		return nil
+	case len(c.ProxyFrom) == 0:
+		return errNoBalancer
+	case c.ProxyProtocol:
+		return errors.New("proxy-protocol tells the client's address already: leave out one of them")
+	case !fieldName.MatchString(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Forwarded"):
+		return fmt.Errorf("%q is no field with addresses alone: write one such as X-Forwarded-For", c.ProxyHeader)
+	}
+	return nil
+}
+
+var fieldName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
+// balancers is the parsed form of ProxyFrom. A single address stands for itself.
+func (c *Config) balancers() (prefixes []netip.Prefix, err error) {
+	for _, s := range c.ProxyFrom {
+		prefix, err := netip.ParsePrefix(s)
+		if addr, single := netip.ParseAddr(s); single == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || prefix.Addr().Is4In6() || prefix.Addr().Zone() != "" {
+			return nil, fmt.Errorf("%q is no prefix: write one such as 10.0.0.0/8 or 2001:db8::/32", s)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
 }

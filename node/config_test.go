@@ -50,6 +50,20 @@ func TestValidate(t *testing.T) {
 		{"HoldAfterNegative", func(c *Config) { c.HoldAfter = -time.Second }, "hold-after: -1s is not a time to wait: write one such as 30s"},
 		{"ComplexityTooLow", func(c *Config) { c.Complexity = -1 }, "complexity: -1 is outside 0 to 10"},
 		{"ComplexityTooHigh", func(c *Config) { c.Complexity = 11 }, "complexity: 11 is outside 0 to 10"},
+		{"PerAddressNegative", func(c *Config) { c.PerAddress = -1 }, "per-address: -1: write 0 or more"},
+		{"JoinRateNegative", func(c *Config) { c.JoinRate = -1 }, "join-rate: -1: write 0 or more"},
+		{"ProxyFrom", func(c *Config) { c.ProxyFrom = []string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1"} }, ""},
+		{"ProxyFromName", func(c *Config) { c.ProxyFrom = []string{"balancer"} }, `proxy-from: "balancer" is no prefix: write one such as 10.0.0.0/8 or 2001:db8::/32`},
+		{"ProxyFromMapped", func(c *Config) { c.ProxyFrom = []string{"::ffff:10.0.0.0/104"} }, `proxy-from: "::ffff:10.0.0.0/104" is no prefix`},
+		{"ProxyHeader", func(c *Config) { c.ProxyFrom, c.ProxyHeader = []string{"10.0.0.0/8"}, "X-Real-IP" }, ""},
+		{"ProxyHeaderOfNobody", func(c *Config) { c.ProxyHeader = "X-Real-IP" }, "proxy-header: nobody is believed: name the balancers with proxy-from"},
+		{"ProxyHeaderForwarded", func(c *Config) { c.ProxyFrom, c.ProxyHeader = []string{"10.0.0.0/8"}, "Forwarded" }, `proxy-header: "Forwarded" is no field with addresses alone: write one such as X-Forwarded-For`},
+		{"ProxyHeaderWithColon", func(c *Config) { c.ProxyFrom, c.ProxyHeader = []string{"10.0.0.0/8"}, "X:" }, `proxy-header: "X:" is no field with addresses alone`},
+		{"ProxyProtocol", func(c *Config) { c.ProxyFrom, c.ProxyProtocol = []string{"10.0.0.0/8"}, true }, ""},
+		{"ProxyProtocolOfNobody", func(c *Config) { c.ProxyProtocol = true }, "proxy-protocol: nobody is believed: name the balancers with proxy-from"},
+		{"ProxyBoth", func(c *Config) {
+			c.ProxyFrom, c.ProxyProtocol, c.ProxyHeader = []string{"10.0.0.0/8"}, true, "X-Real-IP"
+		}, "proxy-header: proxy-protocol tells the client's address already: leave out one of them"},
 		{"MaxSeatsNegative", func(c *Config) { c.MaxSeats = -1 }, "max-seats: -1: write 0 or more"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

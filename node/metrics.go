@@ -37,6 +37,10 @@ var (
 		edgeGauge("seats_max", "Seats that this edge gives at most.", func(s edge.Stats) float64 { return float64(s.MaxSeats) }),
 		edgeCounter("joins_offered_total", "Requests for a seat.", func(s edge.Stats) float64 { return float64(s.Offered) }),
 		edgeCounter("joins_seated_total", "Seats given.", func(s edge.Stats) float64 { return float64(s.Seated) }),
+		edgeGauge("waiting", "Connections of the listeners' port that are not seats, now.", func(s edge.Stats) float64 { return float64(s.Waiting) }),
+		edgeGauge("waiting_max", "How many of these there may be.", func(s edge.Stats) float64 { return float64(s.MaxWaiting) }),
+		edgeCounter("evicted_total", "Of these, closed to let newcomers in.", func(s edge.Stats) float64 { return float64(s.Evicted) }),
+		edgeCounter("turned_away_total", "Of these, closed unread.", func(s edge.Stats) float64 { return float64(s.TurnedAway) }),
 		edgeCounter("seats_left_total", "Seats given up by listeners or their network.", func(s edge.Stats) float64 { return float64(s.Left) }),
 		edgeCounter("seats_ended_total", "Seats closed properly at the end of their room.", func(s edge.Stats) float64 { return float64(s.Ended) }),
 		edgeCounter("seats_stuck_total", "Seats closed because they took nothing.", func(s edge.Stats) float64 { return float64(s.Stuck) }),
@@ -52,6 +56,7 @@ var (
 		edgeGauge("tick_worst_late_seconds", "The latest tick of the last second.", func(s edge.Stats) float64 { return s.WorstLate.Seconds() }),
 	}
 	refusedDesc = prometheus.NewDesc("epidaurus_edge_joins_refused_total", "Requests refused a seat, by reason.", []string{"reason"}, nil)
+	proxyDesc   = prometheus.NewDesc("epidaurus_proxy_malformed_total", "Connections of balancers without a PROXY header that can be read.", nil, nil)
 	roomsDesc   = prometheus.NewDesc("epidaurus_rooms_open", "Rooms whose channel is made by this node.", nil, nil)
 	framesDesc  = prometheus.NewDesc("epidaurus_channel_frames_total", "Frames made by this node in its open rooms, gaps included.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
@@ -62,7 +67,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, e := range edgeCounters {
 		ch <- e.desc
 	}
-	for _, d := range []*prometheus.Desc{refusedDesc, roomsDesc, framesDesc, gapsDesc} {
+	for _, d := range []*prometheus.Desc{refusedDesc, proxyDesc, roomsDesc, framesDesc, gapsDesc} {
 		ch <- d
 	}
 }
@@ -76,6 +81,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for reason, count := range s.Refused {
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(count), string(reason))
 	}
+	var malformed uint64
+	if p := c.node.proxied; p != nil {
+		malformed = p.Malformed()
+	}
+	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
 	rooms, frames, gaps := c.node.rooms.made()
 	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
 	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))

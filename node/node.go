@@ -20,6 +20,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
+	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/store"
@@ -40,6 +41,9 @@ type Node struct {
 	listenersURL string
 	stageURL     string
 	privateAddr  string
+
+	balancers []netip.Prefix
+	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
 	servers   []*http.Server
 	unwatch   func()
@@ -133,8 +137,13 @@ func (n *Node) openParts(p *ports) (err error) {
 		return err
 	}
 	n.rooms.stage = n.stage
+	n.balancers, err = n.cfg.balancers()
+	if err != nil {
+		return err
+	}
 	n.edge, err = edge.New(edge.Config{
 		Rooms: n.bus, Feed: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
+		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
 	})
 	return err
 }

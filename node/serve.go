@@ -3,6 +3,7 @@ package node
 import (
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/api"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/web"
 )
@@ -27,6 +29,10 @@ const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 30 * time.Second
 	maxHeader     = 8 << 10
+
+	// strangerTimeout bounds a whole request on the listeners' port, and its answer, where that is no seat: more than a listener waits
+	// for the first frame of a channel.
+	strangerTimeout = 15 * time.Second
 )
 
 // serve opens the three ports to the world.
@@ -42,13 +48,25 @@ func (n *Node) serve(p *ports) error {
 			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		}}
 	}
-	n.start("listeners", take(&p.listen), n.listenersHandler())
+	n.start("listeners", n.behindBalancers(take(&p.listen)), n.listenersHandler(), func(s *http.Server) {
+		s.ConnState = n.edge.ConnState
+		s.ReadTimeout, s.WriteTimeout = strangerTimeout, strangerTimeout
+	})
 	n.start("stage", stage, n.stageHandler())
 	n.start("private", take(&p.private), n.privateHandler())
 	return nil
 }
 
-func (n *Node) start(name string, ln net.Listener, h http.Handler) {
+// behindBalancers takes the word of balancers that speak the PROXY protocol on a client's address.
+func (n *Node) behindBalancers(ln net.Listener) net.Listener {
+	if !n.cfg.ProxyProtocol {
+		return ln
+	}
+	n.proxied = proxyproto.NewListener(ln, n.balancers)
+	return n.proxied
+}
+
+func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...func(*http.Server)) {
 	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
@@ -58,6 +76,9 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler) {
 		Protocols:         new(http.Protocols),
 	}
 	s.Protocols.SetHTTP1(true)
+	for _, c := range change {
+		c(s)
+	}
 	n.servers = append(n.servers, s)
 	n.running.Go(func() {
 		err := s.Serve(ln)
@@ -159,6 +180,7 @@ func (n *Node) privateHandler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics(), promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /edge/seconds", n.seconds)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
@@ -173,4 +195,16 @@ func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
+}
+
+// seconds tells what the edge counted in each of the last seconds, one JSON object a line.
+func (n *Node) seconds(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/jsonl")
+	lines := json.NewEncoder(w)
+	for _, s := range n.edge.Seconds() {
+		err := lines.Encode(s)
+		if err != nil {
+			return // the reader is gone
+		}
+	}
 }
