@@ -19,9 +19,12 @@ import (
 // between two requests, else of one whose request has been under way for longer than any takes; where there is none he is turned away unread.
 type door struct {
 	// immutable
-	most   int
-	random func() float64
-	now    func() time.Duration
+	most     int
+	random   func() float64
+	now      func() time.Duration
+	patience time.Duration // how long a newcomer, and all behind him, waits for the server to close what was evicted
+
+	gone chan struct{} // has one while something evicted was closed since somebody looked
 
 	evicted    atomic.Uint64
 	turnedAway atomic.Uint64
@@ -42,8 +45,12 @@ const (
 // activeLeast is how long a request is left alone: longer than a listener waits for the first frame of a channel.
 const activeLeast = 10 * time.Second
 
-// goingPart bounds, as a part of the door's most, how many evicted connections may still have to be closed by the server.
-const goingPart = 4
+// How many evicted connections may still have to be closed by the server, as a part of the door's most, and how long that may take. It takes
+// no longer than a goroutine has to wait for its turn.
+const (
+	goingPart     = 4
+	goingPatience = 250 * time.Millisecond
+)
 
 // caller is one connection, linked with its neighbours in its queue.
 type caller struct {
@@ -60,11 +67,14 @@ type queue struct {
 }
 
 func newDoor(most int, random func() float64, now func() time.Duration) *door {
-	return &door{most: most, random: random, now: now, known: make(map[net.Conn]*caller)}
+	return &door{
+		most: most, random: random, now: now, patience: goingPatience,
+		gone: make(chan struct{}, 1), known: make(map[net.Conn]*caller),
+	}
 }
 
 // ConnState is for http.Server.ConnState of a server that strangers reach and that serves Handler: it bounds its connections to
-// Config.MaxWaiting beside the seats.
+// Config.MaxWaiting beside the seats. A call for a new connection may wait for calls that tell of the end of others.
 func (e *Edge) ConnState(conn net.Conn, state http.ConnState) { e.door.connState(conn, state) }
 
 func (d *door) connState(conn net.Conn, state http.ConnState) {
@@ -82,9 +92,10 @@ func (d *door) connState(conn net.Conn, state http.ConnState) {
 
 // enter lets a newcomer in. The server calls it before it accepts the next one, so that what it closes is closed before that.
 func (d *door) enter(conn net.Conn) {
+	d.settle()
 	d.mu.Lock()
 	out := d.roomLocked()
-	in := len(d.known) < d.most+max(1, d.most/goingPart) && (out != nil || d.waitingLocked() < d.most)
+	in := len(d.known) < d.most+d.goingMost() && (out != nil || d.waitingLocked() < d.most)
 	if in {
 		c := &caller{conn: conn}
 		d.known[conn] = c
@@ -102,6 +113,31 @@ func (d *door) enter(conn net.Conn) {
 	case out != nil:
 		d.evicted.Add(1)
 		_ = beneath(out.conn).Close() // the server's goroutine finds out, and says so by StateClosed
+	}
+}
+
+// goingMost is how many evicted connections may be open.
+func (d *door) goingMost() int { return max(1, d.most/goingPart) }
+
+// settle waits while the server has as many evicted connections to close as it may: to accept goes faster than that.
+func (d *door) settle() {
+	d.mu.Lock()
+	hurried := d.queues[goingQueue].length >= d.goingMost()
+	d.mu.Unlock()
+	if !hurried {
+		return
+	}
+	late := time.NewTimer(d.patience)
+	defer late.Stop()
+	for hurried {
+		select {
+		case <-d.gone:
+		case <-late.C:
+			return
+		}
+		d.mu.Lock()
+		hurried = d.queues[goingQueue].length >= d.goingMost()
+		d.mu.Unlock()
 	}
 }
 
@@ -145,6 +181,12 @@ func (d *door) leave(conn net.Conn) {
 	}
 	delete(d.known, conn)
 	d.takeOutLocked(c)
+	if c.queue == goingQueue {
+		select {
+		case d.gone <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // putLocked appends c to a queue. The caller holds mu.
