@@ -65,6 +65,7 @@ type server struct {
 	stage     string
 	private   string
 	claim     string // the first host's link
+	command   func(args []string) *exec.Cmd
 
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -74,7 +75,13 @@ type server struct {
 // serve starts an empty server on ports of its own.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir()}
+	return serveWith(t, func(args []string) *exec.Cmd { return exec.Command(program, args...) }, args...)
+}
+
+// serveWith starts it by a command.
+func serveWith(t testing.TB, command func(args []string) *exec.Cmd, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir(), command: command}
 	s.start(append([]string{"--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--private", "127.0.0.1:0"}, args...)...)
 	if s.claim == "" {
 		t.Fatal("a new server prints no link for its first host")
@@ -90,7 +97,7 @@ var (
 
 func (s *server) start(args ...string) {
 	s.t.Helper()
-	s.cmd = exec.Command(program, append([]string{"serve", "--data", filepath.Join(s.dir, "data")}, args...)...)
+	s.cmd = s.command(append([]string{"serve", "--data", filepath.Join(s.dir, "data")}, args...))
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)
