@@ -28,8 +28,13 @@ func TestFloodedListenersPort(t *testing.T) {
 			t.Fatalf("seat %d: %d %s", i, code, body)
 		}
 	}
-	stop, flooded := make(chan struct{}), make(chan error, 1)
-	go func() { flooded <- s.halfOpen(live[:len(live)-3], 600, stop) }()
+	made, stop, flooded := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() { flooded <- s.halfOpen(live[:len(live)-3], 400, made, stop) }()
+	select {
+	case <-made:
+	case err := <-flooded:
+		t.Fatal(err)
+	}
 	for range 3 {
 		s.answersFast(http.MethodGet, s.stage+"/desk/", http.StatusOK)
 		s.answersFast(http.MethodGet, s.private+"/healthz", http.StatusOK)
@@ -104,8 +109,8 @@ func (s *show) sit(request string) (code int, body string) {
 	return resp.StatusCode, body
 }
 
-// halfOpen keeps so many connections that do not end their request, and makes new ones until it is told to stop.
-func (s *show) halfOpen(request string, count int, stop <-chan struct{}) error {
+// halfOpen makes so many connections that do not end their request, says so, and replaces them by new ones until it is told to stop.
+func (s *show) halfOpen(request string, count int, made chan<- struct{}, stop <-chan struct{}) error {
 	conns := make([]net.Conn, count)
 	defer func() {
 		for _, c := range conns {
@@ -117,11 +122,11 @@ func (s *show) halfOpen(request string, count int, stop <-chan struct{}) error {
 	for i := 0; ; i++ {
 		select {
 		case <-stop:
-			if i < count {
-				return fmt.Errorf("only %d connections were made", i)
-			}
 			return nil
 		default:
+		}
+		if i == count {
+			close(made)
 		}
 		old := conns[i%count]
 		if old != nil {
