@@ -36,6 +36,7 @@ type Bus struct {
 	counts   *seatCounts
 	watcher  jetstream.KeyWatcher
 	watched  sync.WaitGroup
+	peers    peerBook // who answers for what this node missed
 
 	mu        sync.RWMutex
 	rooms     map[room.ID]room.Facts   // guarded by mu

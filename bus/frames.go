@@ -15,11 +15,16 @@ import (
 
 // A message begins with a head that says by which takeover it was made, so that a receiver needs nothing else to judge it:
 //
-//	1 byte version, 4 bytes term, 8 bytes first frame of the term, 8 bytes frame number; big-endian. The rest is a packet or an event.
+//	1 byte version, 4 bytes term, 8 bytes first frame of the term, 8 bytes frame number; big-endian. The rest is a packet, an event or,
+//	under the number of its last frame, a seal.
+//
+// The last token of its subject says which: a variant's name for a packet. A node that does not know a token takes it for a variant that it
+// does not serve, so new ones may be added; their head must be true, since every receiver learns the takeover from it.
 const (
 	messageVersion = 1
 	headSize       = 21
 	eventsToken    = "events"
+	sealToken      = "seal"
 )
 
 var errMessage = errors.New("this is no message of a channel")
@@ -59,17 +64,33 @@ func (b *Bus) PublishFrame(id room.ID, ch tape.Channel, v tape.Variant, first ta
 	return b.conn.Publish(subject(id, ch, string(v)), append(msg, f.Packet...))
 }
 
-// PublishEvent sends an event of a channel. Sent before the frame it belongs to, it arrives before it.
-func (b *Bus) PublishEvent(id room.ID, ch tape.Channel, first tape.Number, e tape.Event) error {
-	body, err := json.Marshal(eventBody{e.Kind, e.Data})
-	if err != nil {
-		return fmt.Errorf("write a %s event: %w", e.Kind, err)
-	}
-	msg := appendHead(nil, tape.Takeover{Term: e.Term, First: first}, e.At)
-	return b.conn.Publish(subject(id, ch, eventsToken), append(msg, body...))
+// PublishSeal sends a seal. Sent after the last frame that it is about, it arrives after it.
+func (b *Bus) PublishSeal(id room.ID, ch tape.Channel, first tape.Number, s tape.Seal) error {
+	return b.conn.Publish(subject(id, ch, sealToken), sealMessage(tape.Takeover{Term: s.Term, First: first}, s))
 }
 
-// Subscribe lets to hear a channel from now on. Stop ends it; a call that is under way may still end after stop returned.
+func sealMessage(t tape.Takeover, s tape.Seal) []byte {
+	return tape.AppendSeal(appendHead(nil, t, s.To-1), s)
+}
+
+// PublishEvent sends an event of a channel. Sent before the frame it belongs to, it arrives before it.
+func (b *Bus) PublishEvent(id room.ID, ch tape.Channel, first tape.Number, e tape.Event) error {
+	msg, err := eventMessage(tape.Takeover{Term: e.Term, First: first}, e)
+	if err != nil {
+		return err
+	}
+	return b.conn.Publish(subject(id, ch, eventsToken), msg)
+}
+
+func eventMessage(t tape.Takeover, e tape.Event) ([]byte, error) {
+	body, err := json.Marshal(eventBody{e.Kind, e.Data})
+	if err != nil {
+		return nil, fmt.Errorf("write a %s event: %w", e.Kind, err)
+	}
+	return append(appendHead(nil, t, e.At), body...), nil
+}
+
+// Subscribe lets to hear a channel from now on, and its seals if it is a tape.SealReceiver. Stop ends it; a call that is under way may still end after stop returned.
 func (b *Bus) Subscribe(id room.ID, ch tape.Channel, to tape.Receiver) (stop func(), err error) {
 	d := deliverer{to: to, bad: func(subject string, err error) {
 		b.log.Warn("dropped a message of the bus", "subject", subject, "error", err)
@@ -97,13 +118,32 @@ func (d *deliverer) deliver(subject string, msg []byte) {
 		d.last = t
 		d.to.Takeover(t)
 	}
-	variant := subject[strings.LastIndexByte(subject, '.')+1:]
-	if variant != eventsToken {
-		d.to.Frame(tape.Variant(variant), tape.Frame{N: n, Term: t.Term, Packet: body})
+	switch last := subject[strings.LastIndexByte(subject, '.')+1:]; last {
+	case eventsToken:
+		d.event(subject, t, n, body)
+	case sealToken:
+		d.seal(subject, t, n, body)
+	default:
+		d.to.Frame(tape.Variant(last), tape.Frame{N: n, Term: t.Term, Packet: body})
+	}
+}
+
+func (d *deliverer) seal(subject string, t tape.Takeover, n tape.Number, body []byte) {
+	to, ok := d.to.(tape.SealReceiver)
+	if !ok {
 		return
 	}
+	s, err := tape.ParseSeal(t.Term, n, body)
+	if err != nil {
+		d.bad(subject, err)
+		return
+	}
+	to.Seal(s)
+}
+
+func (d *deliverer) event(subject string, t tape.Takeover, n tape.Number, body []byte) {
 	var e eventBody
-	err = json.Unmarshal(body, &e)
+	err := json.Unmarshal(body, &e)
 	if err != nil {
 		d.bad(subject, fmt.Errorf("%w: %w", errMessage, err))
 		return

@@ -1,6 +1,10 @@
 package tape
 
-import "sync"
+import (
+	"bytes"
+	"slices"
+	"sync"
+)
 
 // Ring keeps the last frames of one variant and answers for any stretch of them. It drops what an older maker says after a newer one
 // took over, so two rings that heard the same frames in any order give the same packets.
@@ -78,6 +82,50 @@ func (r *Ring) Put(f Frame) bool {
 	return true
 }
 
+// Fill keeps frames that come from elsewhere, all at once for readers, and returns how many were new. Older takeovers that they belong to
+// are learnt with them; one that is newer than all known here is not: its maker says so himself. A frame that would begin the ring anew is
+// dropped.
+func (r *Ring) Fill(takeovers []Takeover, frames []Frame) (added int) {
+	return r.insert(takeovers, frames, false)
+}
+
+// Replace is Fill that puts the frames in the place of others, too: for a stretch whose sum is proven. It returns how many were new or
+// different.
+func (r *Ring) Replace(takeovers []Takeover, frames []Frame) (changed int) {
+	return r.insert(takeovers, frames, true)
+}
+
+func (r *Ring) insert(takeovers []Takeover, frames []Frame, over bool) (changed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.begun {
+		return 0
+	}
+	newest := r.terms.newest()
+	for _, t := range takeovers {
+		if t.Term < newest {
+			r.terms.add(t)
+		}
+	}
+	size := Number(len(r.slots))
+	for _, f := range frames {
+		owner, ok := r.terms.owner(f.N)
+		if !ok || owner != f.Term || len(f.Packet) == 0 || f.N < r.newest-size || f.N >= r.newest+size {
+			continue
+		}
+		if r.has(f.N) && (!over || bytes.Equal(r.at(f.N).packet, f.Packet)) {
+			continue
+		}
+		*r.at(f.N) = slot{n: f.N, term: f.Term, packet: f.Packet}
+		r.newest = max(r.newest, f.N+1)
+		r.oldest = max(min(r.oldest, f.N), r.newest-size)
+		changed++
+	}
+	r.advance(max(r.head, r.oldest))
+	r.terms.forget(r.oldest)
+	return changed
+}
+
 // advance moves the head over what is there.
 func (r *Ring) advance(from Number) {
 	r.head = from
@@ -123,6 +171,39 @@ func (r *Ring) Oldest() Number {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.oldest
+}
+
+// Span is Oldest, Head and Newest of one moment.
+func (r *Ring) Span() (oldest, head, newest Number) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.oldest, r.head, r.newest
+}
+
+// Owner is the term that frame n belongs to; ok is false before the first takeover known.
+func (r *Ring) Owner(n Number) (_ Term, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.terms.owner(n)
+}
+
+// Takeovers returns those that frames in the ring may belong to, the oldest first.
+func (r *Ring) Takeovers() []Takeover {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone([]Takeover(r.terms))
+}
+
+// AppendFrames appends the frames from (inclusive) to to (exclusive) that are there.
+func (r *Ring) AppendFrames(dst []Frame, from, to Number) []Frame {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for n := max(from, r.oldest); n < min(to, r.newest); n++ {
+		if r.has(n) {
+			dst = append(dst, Frame{N: n, Term: r.at(n).term, Packet: r.at(n).packet})
+		}
+	}
+	return dst
 }
 
 // AppendPackets appends the packets of frames from (inclusive) to to (exclusive). What is not there is SilencePacket.

@@ -32,6 +32,14 @@ func (t terms) owner(n Number) (_ Term, ok bool) {
 	return 0, false
 }
 
+// newest is the term of the last takeover known, or 0.
+func (t terms) newest() Term {
+	if len(t) == 0 {
+		return 0
+	}
+	return t[len(t)-1].Term
+}
+
 // forget drops what no number from oldest on can ask for.
 func (t *terms) forget(oldest Number) {
 	for len(*t) > 1 && (*t)[1].First <= oldest {
