@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 type Bus interface {
 	PublishFrame(id room.ID, ch tape.Channel, v tape.Variant, first tape.Number, f tape.Frame) error
 	PublishEvent(id room.ID, ch tape.Channel, first tape.Number, e tape.Event) error
+	PublishSeal(id room.ID, ch tape.Channel, first tape.Number, s tape.Seal) error
 	Subscribe(id room.ID, ch tape.Channel, to tape.Receiver) (stop func(), err error)
 }
 
@@ -93,6 +93,7 @@ type Maker struct {
 	term     tape.Takeover
 	clock    *tape.Clock
 	next     tape.Number
+	seals    *sealer
 	observed tape.Number // when the wall clock was looked at last, and the lease renewed
 	empty    tape.Number // the stage has been empty since this frame
 	live     bool
@@ -108,7 +109,7 @@ type Maker struct {
 // NewMaker makes a maker; Run starts it.
 func NewMaker(cfg Config, facts room.Facts) *Maker {
 	return &Maker{
-		cfg: cfg, events: newEvents(facts),
+		cfg: cfg, events: newEvents(facts), seals: newSealer(cfg.Encoders),
 		pcm: make([]float32, tape.FrameSamples), packet: make([]byte, maxPacket),
 	}
 }
@@ -156,7 +157,7 @@ func (m *Maker) Run(ctx context.Context) {
 
 // hold makes the channel for as long as one lease lasts.
 func (m *Maker) hold(ctx context.Context) error {
-	follow := &follower{time: m.cfg.Time}
+	follow := newFollower(m.cfg.Time, m.cfg.Encoders)
 	stop, err := m.cfg.Bus.Subscribe(m.cfg.Room, m.cfg.Channel, follow)
 	if err != nil {
 		return err
@@ -178,6 +179,7 @@ func (m *Maker) hold(ctx context.Context) error {
 	m.next, m.empty, m.observed = first, running, running-observeEvery
 	m.keeper = keep(m.lease, m.cfg.Log)
 	m.events.restart(running)
+	m.seals.begin(first, follow.past)
 	m.say()
 	m.gap(running)
 	err = m.run(ctx)
@@ -240,6 +242,7 @@ func (m *Maker) run(ctx context.Context) error {
 			left--
 		}
 		if left == 0 {
+			m.seal() // of a segment that the room's end cut short
 			return nil
 		}
 	}
@@ -263,7 +266,7 @@ func (m *Maker) tick(mono time.Duration) {
 		m.publish(variant, packet)
 	}
 	m.frames.Add(1)
-	m.next++
+	m.advance()
 	m.begun.Store(int64(m.next))
 	if m.next%levelsEvery == 0 && m.cfg.OnLevels != nil {
 		m.cfg.OnLevels(levels)
@@ -321,52 +324,40 @@ func (m *Maker) gap(to tape.Number) {
 	m.gaps.Add(int64(missed))
 	if missed > maxGap {
 		m.next = to
+		m.seals.restart(to)
 	}
-	for ; m.next < to; m.next++ {
+	for m.next < to {
 		for variant := range m.cfg.Encoders {
 			m.publish(variant, tape.SilencePacket)
 		}
+		m.seals.silent(m.next)
+		m.advance()
+	}
+}
+
+// advance goes on to the next frame, and seals the segment that the last one ended.
+func (m *Maker) advance() {
+	m.next++
+	if m.next%tape.SegmentFrames == 0 {
+		m.seal()
+	}
+}
+
+func (m *Maker) seal() {
+	seal, ok := m.seals.seal(m.next, m.term.Term)
+	if !ok {
+		return
+	}
+	err := m.cfg.Bus.PublishSeal(m.cfg.Room, m.cfg.Channel, m.term.First, seal)
+	if err != nil {
+		m.cfg.Log.Error("a seal was not published", "room", m.cfg.Room, "from", seal.From, "error", err)
 	}
 }
 
 func (m *Maker) publish(v tape.Variant, packet []byte) {
+	m.seals.add(v, packet)
 	err := m.cfg.Bus.PublishFrame(m.cfg.Room, m.cfg.Channel, v, m.term.First, tape.Frame{N: m.next, Term: m.term.Term, Packet: packet})
 	if err != nil {
 		m.cfg.Log.Error("a frame was not published", "room", m.cfg.Room, "variant", v, "frame", m.next, "error", err)
 	}
-}
-
-// follower hears the maker before: a successor goes on from the last frame seen on the bus.
-type follower struct {
-	time Time
-
-	mu   sync.Mutex
-	term tape.Term     // guarded by mu; the newest
-	next tape.Number   // guarded by mu; 0: nothing was heard
-	at   time.Duration // guarded by mu; monotonic
-}
-
-func (f *follower) Event(tape.Event) {}
-
-// Takeover forgets what an older maker goes on to say from t.First on: nobody hears that.
-func (f *follower) Takeover(t tape.Takeover) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if t.Term > f.term {
-		f.term, f.next = t.Term, min(f.next, t.First)
-	}
-}
-
-func (f *follower) Frame(_ tape.Variant, fr tape.Frame) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if fr.Term == f.term && fr.N+1 > f.next {
-		f.next, f.at = fr.N+1, f.time.Mono()
-	}
-}
-
-func (f *follower) last(mono time.Duration) (next tape.Number, ago time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.next, mono - f.at
 }

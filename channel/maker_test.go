@@ -58,6 +58,7 @@ type wire struct {
 	ring   *tape.Ring
 	log    *tape.EventLog
 	events []tape.Event
+	seals  []tape.Seal
 	to     []tape.Receiver
 	silent map[tape.Number]bool
 }
@@ -81,6 +82,13 @@ func (w *wire) PublishFrame(_ room.ID, _ tape.Channel, v tape.Variant, first tap
 			w.silent[f.N] = true
 		}
 	}
+	return nil
+}
+
+func (w *wire) PublishSeal(_ room.ID, _ tape.Channel, _ tape.Number, s tape.Seal) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seals = append(w.seals, s)
 	return nil
 }
 
