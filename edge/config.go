@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,10 +28,20 @@ type Feed interface {
 	Subscribe(r room.ID, c tape.Channel, to tape.Receiver) (stop func(), err error)
 }
 
+// Peers are the other edges, which have what this one missed. Its methods may be called from any goroutine.
+type Peers interface {
+	// Fetch asks for frames from (inclusive) to to (exclusive) of a variant, at most a segment of them. It returns within about a second
+	// with what it got, and an error where that is not all.
+	Fetch(ctx context.Context, r room.ID, c tape.Channel, v tape.Variant, from, to tape.Number) (tape.Past, error)
+	// Serve answers other edges from source until stop is called, and for a moment after.
+	Serve(r room.ID, c tape.Channel, source tape.Source) (stop func(), err error)
+}
+
 // Config is what an Edge needs and how it behaves. Rooms and Feed are required; the zero value of anything else takes the default.
 type Config struct {
 	Rooms Rooms // required
 	Feed  Feed  // required
+	Peers Peers // optional: without, what is missed is silence
 
 	Log    *slog.Logger     // default: nothing is logged
 	Now    func() time.Time // default: time.Now; must carry a monotonic reading
@@ -58,7 +69,7 @@ type Config struct {
 	MaxBehind time.Duration // a seat further behind skips to live; default: 8 s
 	MaxStuck  time.Duration // a seat that takes no byte for this long is closed; default: 30 s
 	Linger    time.Duration // a channel stays subscribed after its last seat; default: 60 s
-	LossWait  time.Duration // a frame missing this long while later ones are there is given up; default: 200 ms
+	LossWait  time.Duration // a frame missing this long while later ones are there is given up; default: 200 ms, or 600 ms with Peers
 	FirstWait time.Duration // a listener waits for the first frame of a channel; default: 5 s
 }
 
@@ -68,6 +79,10 @@ const (
 	bridgeFrames = tape.SegmentFrames          // most sound in one piece for a seat that catches up
 	keptFrames   = resumeFrames + bridgeFrames // what a hub keeps of each variant: the oldest frame asked for is still there when it is sent
 	tick         = tape.FrameDuration          // how often a section looks for new frames
+
+	// lonelyWait is how long a frame is waited for that no peer has, or in a room whose listeners have no depth to wait for peers.
+	lonelyWait = 200 * time.Millisecond
+	peersWait  = 600 * time.Millisecond
 )
 
 // withDefaults checks c and fills in what is left out.
@@ -98,7 +113,10 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.MaxBehind, 8*time.Second)
 	orDefault(&c.MaxStuck, 30*time.Second)
 	orDefault(&c.Linger, time.Minute)
-	orDefault(&c.LossWait, 200*time.Millisecond)
+	if c.Peers != nil {
+		orDefault(&c.LossWait, peersWait)
+	}
+	orDefault(&c.LossWait, lonelyWait)
 	orDefault(&c.FirstWait, 5*time.Second)
 	if c.Sections < 0 || c.Cores < 0 || c.Line < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || c.MaxWaiting < 0 || c.PerAddress < 0 ||
 		min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {

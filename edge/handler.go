@@ -144,7 +144,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 	}
 	defer e.joining.Done()
 	reel := h.reels[ask.variant]
-	err = e.ready(r.Context(), reel)
+	err = e.ready(r.Context(), reel, ask)
 	if err != nil {
 		e.giveBack(h, ticket)
 		return err
@@ -166,6 +166,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 		e.giveBack(h, ticket)
 		return nil
 	}
+	h.seated.Store(true)
 	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
 	if !section.post(arrival{seat: st, hub: h, container: ask.container, from: ask.from}) {
 		_ = st.conn.Close()
@@ -225,8 +226,9 @@ func (e *Edge) giveBack(h *hub, t ticket) {
 	e.crowd.leave(t)
 }
 
-// ready returns when there is something to hear. Only who comes to a channel that was not subscribed has to wait.
-func (e *Edge) ready(ctx context.Context, r *reel) error {
+// ready returns when there is something to hear, and when the peers gave what the seat begins with, or cannot. Only who comes to a channel
+// that was not subscribed has to wait.
+func (e *Edge) ready(ctx context.Context, r *reel, ask request) error {
 	err := r.hub.subscribe()
 	if err != nil {
 		e.config.Log.Error("cannot hear a room", "room", r.hub.key.room, "error", err)
@@ -235,7 +237,7 @@ func (e *Edge) ready(ctx context.Context, r *reel) error {
 		p.Status = http.StatusServiceUnavailable
 		return p
 	}
-	if r.begins() {
+	if r.begins() && r.reachesBack(ask) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.config.FirstWait)
@@ -243,6 +245,7 @@ func (e *Edge) ready(ctx context.Context, r *reel) error {
 	defer context.AfterFunc(e.closing, cancel)()
 	select {
 	case <-r.ready:
+		r.waitBack(ctx, ask)
 		return nil
 	case <-ctx.Done():
 	}

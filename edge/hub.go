@@ -3,7 +3,9 @@
 package edge
 
 import (
+	"context"
 	"hash/fnv"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,14 +29,19 @@ type hub struct {
 	reels []*reel // in the order of tape.Variants
 	told  *told
 	now   func() time.Duration
-	wait  time.Duration // Config.LossWait
+	wait  time.Duration // Config.LossWait, or less where the room's listeners have less depth
 	tally *tally
+	log   *slog.Logger
+	peers Peers // nil: none
 
 	subscribe func() error // subscribes at the first call; later ones wait for it and return what it returned
 	stop      func()       // ends the subscription; set by subscribe
 
-	seats atomic.Int64 // seats, and requests on their way to one; raised under Edge.mu only
-	cut   atomic.Bool  // the room is over, and what has not come by now will not come
+	seats  atomic.Int64 // seats, and requests on their way to one; raised under Edge.mu only
+	seated atomic.Bool  // a seat was given: from now on what comes late has to be told late
+	cut    atomic.Bool  // the room is over, and what has not come by now will not come
+	fetch  fetching
+	seals  seals
 
 	open bool // guarded by Edge.mu; subscribed for the room's sake: its doors are open
 
@@ -56,6 +63,9 @@ type reel struct {
 	// owned by the feed's goroutine
 	begun bool
 	hole  hole
+
+	fetcher fetcher
+	seals   reelSeals
 }
 
 // hole is a stretch of missing frames with later ones behind it.
@@ -68,25 +78,36 @@ type hole struct {
 
 func newHub(key hubKey, c *Config, now func() time.Duration, p *policies, t *tally) *hub {
 	h := &hub{
-		key: key, told: newTold(), now: now, wait: c.LossWait, tally: t,
+		key: key, told: newTold(), now: now, wait: lossWait(key, c), tally: t, log: c.Log, peers: c.Peers,
 		idleSince: -1, overSince: -1,
 	}
+	h.fetch.ctx, h.fetch.cancel = context.WithCancel(context.Background())
 	packers := []packer{newMP4Packer(c.PreSkip), newOggPacker(key, c.PreSkip)}
 	for i, v := range tape.Variants {
 		r := &reel{hub: h, index: i, variant: v, ring: tape.NewRing(keptFrames), ready: make(chan struct{})}
 		for i, pack := range packers {
 			r.presses[i] = &press{ring: r.ring, told: h.told, policies: p, pack: pack, container: container(i), now: c.Now}
 		}
+		r.fetcher.init()
 		h.reels = append(h.reels, r)
 	}
 	h.subscribe = sync.OnceValue(func() error {
 		stop, err := c.Feed.Subscribe(key.room, key.channel, h)
 		if err == nil {
-			h.stop = stop
+			h.stop = h.serve(stop)
 		}
 		return err
 	})
 	return h
+}
+
+// lossWait is how long the listeners of a channel can wait for a frame that is missing.
+func lossWait(key hubKey, c *Config) time.Duration {
+	facts, ok := c.Rooms.Facts(key.room)
+	if ok && facts.Depth() < room.DefaultDepth {
+		return min(c.LossWait, lonelyWait)
+	}
+	return c.LossWait
 }
 
 // newOggPacker makes the packer of a channel. The stream's serial number is a function of its name: the same on every edge, and in all
@@ -102,9 +123,14 @@ func newOggPacker(key hubKey, preSkip uint16) oggPacker {
 
 // Takeover implements tape.Receiver.
 func (h *hub) Takeover(t tape.Takeover) {
+	h.fetch.mu.Lock()
+	h.fetch.term = max(h.fetch.term, t.Term)
 	h.told.takeover(t)
+	h.fetch.mu.Unlock()
+	h.seals.takeover(t)
 	for _, r := range h.reels {
 		r.ring.Takeover(t)
+		r.seals.takeover(t)
 		for _, p := range r.presses {
 			p.forget()
 		}
@@ -122,23 +148,36 @@ func (h *hub) Frame(v tape.Variant, f tape.Frame) {
 
 // Event implements tape.Receiver.
 func (h *hub) Event(e tape.Event) {
-	var head tape.Number
+	h.fetch.mu.Lock()
+	defer h.fetch.mu.Unlock()
+	h.told.add(e, h.sent)
+}
+
+// sent is a frame that no seat was sent yet, nor any later one.
+func (h *hub) sent() (head tape.Number) {
+	if !h.seated.Load() {
+		return 0
+	}
 	for _, r := range h.reels {
 		head = max(head, r.ring.Head())
 	}
-	h.told.add(e, head)
+	return head
 }
 
-// put keeps a frame, and gives up what has been missing for too long.
+// put keeps a frame, asks peers for what is missing before it, and gives up what has been missing for too long.
 func (r *reel) put(f tape.Frame) {
 	if !r.ring.Put(f) {
 		return
+	}
+	oldest, head, newest := r.ring.Span()
+	if !r.begun || oldest == f.N && newest == f.N+1 {
+		// The first frame, or the first after so long that nothing of before is left.
+		r.fetchBack(f.N)
 	}
 	if !r.begun {
 		r.begun = true
 		close(r.ready)
 	}
-	head, newest := r.ring.Head(), r.ring.Newest()
 	if head >= newest {
 		r.hole.open = false
 		return
@@ -147,10 +186,19 @@ func (r *reel) put(f tape.Frame) {
 	switch {
 	case !r.hole.open || r.hole.at != head:
 		r.hole = hole{at: head, until: newest, since: now, open: true}
-	case now-r.hole.since > r.hub.wait:
+		r.fetchHole(tape.Stretch{From: head, To: newest})
+	case now-r.hole.since > r.patience():
 		r.giveUp(r.hole.until)
 		r.hole.open = false
 	}
+}
+
+// patience is how long the hole may stay open.
+func (r *reel) patience() time.Duration {
+	if r.fetcher.refused(r.hole.at) {
+		return min(r.hub.wait, lonelyWait)
+	}
+	return r.hub.wait
 }
 
 // giveUp lets the sound go on at frame to without what is missing before it.

@@ -36,7 +36,12 @@ type Stats struct {
 	Full     uint64 // of these, those that found the socket full
 	Gaps     uint64 // times that a seat stayed behind and was given silence
 	Skipped  uint64 // frames of that silence
-	Lost     uint64 // frames that never reached this edge, in all variants
+	Lost     uint64 // frames that did not reach this edge in time, in all variants
+
+	Refetched    uint64 // frames that were missed, or were wrong, and came from a peer
+	Backfilled   uint64 // frames of before this edge began to hear, from a peer
+	SealMismatch uint64 // segments of a variant whose frames were all there, but not those that their seal is of
+	PeerRefused  uint64 // answers of a peer that did not fit their seal
 
 	Cadence time.Duration // between two writes to a seat that is deep enough, as it is now
 	Variant tape.Variant  // the best that the line carries now
@@ -52,6 +57,7 @@ type tally struct {
 	seated, left, ended, stuck, talkative, cut           atomic.Uint64
 	bytesOut, bytesIn, writes, full, gaps, skipped, lost atomic.Uint64
 	ticks, late, moved                                   atomic.Uint64
+	refetched, backfilled, mismatched, peerRefused       atomic.Uint64
 	worst                                                atomic.Int64
 	peak                                                 atomic.Int64 // the latest tick since the keeper looked
 	_                                                    [64]byte
@@ -72,6 +78,10 @@ func (t *tally) addTo(s *Stats) {
 	s.Skipped += t.skipped.Load()
 	s.Lost += t.lost.Load()
 	s.Moved += t.moved.Load()
+	s.Refetched += t.refetched.Load()
+	s.Backfilled += t.backfilled.Load()
+	s.SealMismatch += t.mismatched.Load()
+	s.PeerRefused += t.peerRefused.Load()
 	s.Ticks += t.ticks.Load()
 	s.Late += time.Duration(t.late.Load())
 	s.WorstLate = max(s.WorstLate, time.Duration(t.worst.Load()))

@@ -47,12 +47,12 @@ func (t *told) takeover(o tape.Takeover) {
 	t.judge()
 }
 
-// add keeps an event. No seat was sent frame head or a later one.
-func (t *told) add(e tape.Event, head tape.Number) {
+// add keeps an event. Sent is asked after that: no seat was sent the frame that it returns, or a later one.
+func (t *told) add(e tape.Event, sent func() tape.Number) {
 	if !t.log.Add(e) {
 		return
 	}
-	if e.At < head && t.holdsAt(e, head) {
+	if head := sent(); e.At < head && t.holdsAt(e, head) {
 		t.mu.Lock()
 		t.late = slices.DeleteFunc(t.late, func(l lateEvent) bool { return l.due < head-keptFrames })
 		t.late = append(t.late, lateEvent{due: head, event: e})
