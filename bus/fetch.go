@@ -115,7 +115,7 @@ func (b *Bus) Serve(id room.ID, ch tape.Channel, source tape.Source) (stop func(
 }
 
 // Fetch asks other nodes for frames from (inclusive) to to (exclusive), at most a segment of them, and for the events that go with them. It
-// returns what it got of them, and ErrNoPeer where that is not all. It takes a second at most.
+// returns what it got of them, and ErrNoPeer where that is not all. It takes a second and a half at most.
 func (b *Bus) Fetch(ctx context.Context, id room.ID, ch tape.Channel, v tape.Variant, from, to tape.Number) (tape.Past, error) {
 	r := request{Stretch: tape.Stretch{From: from, To: to}, variant: v, asker: b.node}
 	if _, err := parseRequest(r.append(nil)); err != nil {

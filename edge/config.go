@@ -30,7 +30,7 @@ type Feed interface {
 
 // Peers are the other edges, which have what this one missed. Its methods may be called from any goroutine.
 type Peers interface {
-	// Fetch asks for frames from (inclusive) to to (exclusive) of a variant, at most a segment of them. It returns within about a second
+	// Fetch asks for frames from (inclusive) to to (exclusive) of a variant, at most a segment of them. It returns within two seconds
 	// with what it got, and an error where that is not all.
 	Fetch(ctx context.Context, r room.ID, c tape.Channel, v tape.Variant, from, to tape.Number) (tape.Past, error)
 	// Serve answers other edges from source until stop is called, and for a moment after.

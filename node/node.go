@@ -142,7 +142,7 @@ func (n *Node) openParts(p *ports) (err error) {
 		return err
 	}
 	n.edge, err = edge.New(edge.Config{
-		Rooms: n.bus, Feed: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
+		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
 		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
 	})
 	return err

@@ -89,3 +89,15 @@ func FuzzSeal(f *testing.F) {
 		}
 	})
 }
+
+// What a maker and each edge pay for a segment of one variant.
+func BenchmarkSumOf(b *testing.B) {
+	packets := make([][]byte, tape.SegmentFrames)
+	for i := range packets {
+		packets[i] = make([]byte, 120)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		tape.SumOf(0, packets)
+	}
+}
