@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -241,8 +242,8 @@ func (r *reel) fillBack() {
 	b.moved = make(chan struct{})
 }
 
-// reachesBack reports whether what a seat begins with is there, or will not come.
-func (r *reel) reachesBack(ask request) bool {
+// reachesBack reports whether what a seat begins with is there, or will not come. From is where it resumes, or negative.
+func (r *reel) reachesBack(from tape.Number, depth time.Duration) bool {
 	r.fetcher.mu.Lock()
 	active := r.fetcher.back.active
 	r.fetcher.mu.Unlock()
@@ -250,20 +251,20 @@ func (r *reel) reachesBack(ask request) bool {
 		return true
 	}
 	oldest, head, _ := r.ring.Span()
-	want := head - frames(ask.facts.Depth())
-	if ask.from >= max(0, head-resumeFrames) {
-		want = min(want, ask.from)
+	want := head - frames(depth)
+	if from >= max(0, head-resumeFrames) {
+		want = min(want, from)
 	}
 	return oldest <= max(0, want)
 }
 
 // waitBack returns when the backfill reaches what a seat begins with, has ended, or ctx is done.
-func (r *reel) waitBack(ctx context.Context, ask request) {
+func (r *reel) waitBack(ctx context.Context, from tape.Number, depth time.Duration) {
 	for {
 		r.fetcher.mu.Lock()
 		moved := r.fetcher.back.moved
 		r.fetcher.mu.Unlock()
-		if r.reachesBack(ask) {
+		if r.reachesBack(from, depth) {
 			return
 		}
 		select {

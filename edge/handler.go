@@ -144,7 +144,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 	}
 	defer e.joining.Done()
 	reel := h.reels[ask.variant]
-	err = e.ready(r.Context(), reel, ask)
+	err = e.ready(r.Context(), reel, ask.from, e.depthOf(ask))
 	if err != nil {
 		e.giveBack(h, ticket)
 		return err
@@ -228,7 +228,7 @@ func (e *Edge) giveBack(h *hub, t ticket) {
 
 // ready returns when there is something to hear, and when the peers gave what the seat begins with, or cannot. Only who comes to a channel
 // that was not subscribed has to wait.
-func (e *Edge) ready(ctx context.Context, r *reel, ask request) error {
+func (e *Edge) ready(ctx context.Context, r *reel, from tape.Number, depth time.Duration) error {
 	err := r.hub.subscribe()
 	if err != nil {
 		e.config.Log.Error("cannot hear a room", "room", r.hub.key.room, "error", err)
@@ -237,7 +237,7 @@ func (e *Edge) ready(ctx context.Context, r *reel, ask request) error {
 		p.Status = http.StatusServiceUnavailable
 		return p
 	}
-	if r.begins() && r.reachesBack(ask) {
+	if r.begins() && r.reachesBack(from, depth) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.config.FirstWait)
@@ -245,7 +245,7 @@ func (e *Edge) ready(ctx context.Context, r *reel, ask request) error {
 	defer context.AfterFunc(e.closing, cancel)()
 	select {
 	case <-r.ready:
-		r.waitBack(ctx, ask)
+		r.waitBack(ctx, from, depth)
 		return nil
 	case <-ctx.Done():
 	}

@@ -17,7 +17,10 @@ type Sum [16]byte
 const sumLabel = "epidaurus seal 1"
 
 // Summer hashes the packets of consecutive frames as they come. It is owned by one goroutine.
-type Summer struct{ hash hash.Hash }
+type Summer struct {
+	hash hash.Hash
+	size [2]byte // scratch
+}
 
 // NewSummer makes a summer whose first packet is that of frame from.
 func NewSummer(from Number) *Summer {
@@ -28,7 +31,8 @@ func NewSummer(from Number) *Summer {
 
 // Add hashes the next frame's packet, of at most 65535 bytes.
 func (s *Summer) Add(packet []byte) {
-	s.hash.Write([]byte{byte(len(packet) >> 8), byte(len(packet))})
+	binary.BigEndian.PutUint16(s.size[:], uint16(len(packet)))
+	s.hash.Write(s.size[:])
 	s.hash.Write(packet)
 }
 
