@@ -73,7 +73,26 @@ type tab struct{ *browsertest.Tab }
 
 func open(t *testing.T, browser context.Context, address string, scripts ...string) *tab {
 	t.Helper()
-	return &tab{browsertest.Open(t, browser, address, scripts...)}
+	return &tab{browsertest.Open(t, browser, address, append(scripts, meter)...)}
+}
+
+// meter keeps the longest time for which the page stood still, in ms, since it came.
+const meter = `window.stood = 0; { let last = performance.now(); setInterval(() => {
+	const now = performance.now();
+	if (document.readyState === "complete") stood = Math.max(stood, now - last);
+	last = now;
+}, 20); }`
+
+// kept reports whether the machine gave the page its time, so that what it did in time can be judged. Where figures are asked for
+// (EPIDAURUS_BARS) it has to.
+func (p *tab) kept() bool {
+	p.Helper()
+	stood := browsertest.Eval[float64](p.Tab, "stood")
+	if stood < 500 || os.Getenv("EPIDAURUS_BARS") != "" {
+		return true
+	}
+	p.Logf("the page stood still for %.0f ms: its timing is not judged", stood)
+	return false
 }
 
 // status is what is known about the listener's page, as a JavaScript expression.

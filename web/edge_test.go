@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -30,31 +32,61 @@ const (
 // fakeEdge is an edge for one room, as far as docs/PROTOCOL.md goes, whose line can be cut and whose door can be shut.
 type fakeEdge struct {
 	*httptest.Server
-	start   time.Time
-	packets [][]byte // a loop of sound
+	start time.Time
 
-	mu     sync.Mutex // guards the following fields
-	facts  room.Facts
-	events []tape.Event
-	refuse func(w http.ResponseWriter) // answers instead of sound, when set
-	hole   tape.Number                 // an edge that lost its memory has no frame before this one
-	shift  tape.Number                 // added to the clock
-	froms  []string                    // the query of each request that got sound
-	rough  bool                        // the line carries nothing for some time, again and again
-	cut    chan struct{}               // closed to cut all lines
-	frozen chan struct{}               // closed to let all lines fall silent
+	mu      sync.Mutex // guards the following fields
+	facts   room.Facts
+	events  []tape.Event
+	packets [][]byte                    // a loop of sound
+	cadence tape.Number                 // frames between two writes
+	depth   time.Duration               // of a seat at its join
+	said    []said                      // what this edge has to say of itself, in this order
+	refuse  func(w http.ResponseWriter) // answers instead of sound, when set
+	hole    tape.Number                 // an edge that lost its memory has no frame before this one
+	shift   tape.Number                 // added to the clock
+	froms   []string                    // the query of each request that got sound
+	refused int                         // requests that got none
+	sent    tape.Number                 // the frame after the last one that was written to any seat
+	rough   bool                        // the line carries nothing for some time, again and again
+	cut     chan struct{}               // closed to cut all lines
+	frozen  chan struct{}               // closed to let all lines fall silent
+}
+
+// said is an event of a seat or of the edge, outside the function of frames.
+type said struct {
+	kind string
+	data []byte
+}
+
+// seatSaid is a seat event as docs/PROTOCOL.md has it.
+type seatSaid struct {
+	Kind      string       `json:"t"`
+	DepthMS   int64        `json:"depth_ms"`
+	CadenceMS int64        `json:"cadence_ms"`
+	Variant   tape.Variant `json:"variant"`
+	GrowMS    int64        `json:"grow_ms,omitempty"`
 }
 
 func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 	t.Helper()
-	packets, err := tonePackets()
-	if err != nil {
-		t.Fatal(err)
-	}
+	facts := room.Facts{ID: testRoom, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live, LowDelay: lowDelay}
+	return serveFakeEdge(t, time.Now().Add(-time.Minute), facts)
+}
+
+// beside is another edge with the same room.
+func (e *fakeEdge) beside(t *testing.T) *fakeEdge {
+	t.Helper()
+	return serveFakeEdge(t, e.start, e.facts)
+}
+
+func serveFakeEdge(t *testing.T, start time.Time, facts room.Facts) *fakeEdge {
+	t.Helper()
 	e := &fakeEdge{
-		start:   time.Now().Add(-time.Minute),
-		packets: packets,
-		facts:   room.Facts{ID: testRoom, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live, LowDelay: lowDelay},
+		start:   start,
+		packets: tonePackets(t, tape.Opus48),
+		facts:   facts,
+		cadence: tape.PageFrames,
+		depth:   facts.Depth(),
 		cut:     make(chan struct{}),
 		frozen:  make(chan struct{}),
 	}
@@ -79,9 +111,24 @@ func newFakeEdge(t *testing.T, lowDelay bool) *fakeEdge {
 	return e
 }
 
-// tonePackets encodes three seconds of a voice-like sound, once for all edges: a tone that swells and pauses.
-var tonePackets = sync.OnceValues(func() ([][]byte, error) {
-	encoder, err := codec.NewOpusEncoder(codec.ForVariant(tape.Opus48))
+// tones are made once for all edges.
+var tones = map[tape.Variant]func() ([][]byte, error){
+	tape.Opus48: sync.OnceValues(func() ([][]byte, error) { return encodeTone(tape.Opus48) }),
+	tape.Opus24: sync.OnceValues(func() ([][]byte, error) { return encodeTone(tape.Opus24) }),
+}
+
+func tonePackets(t *testing.T, v tape.Variant) [][]byte {
+	t.Helper()
+	packets, err := tones[v]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packets
+}
+
+// encodeTone encodes three seconds of a voice-like sound: a tone that swells and pauses.
+func encodeTone(v tape.Variant) ([][]byte, error) {
+	encoder, err := codec.NewOpusEncoder(codec.ForVariant(v))
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +148,7 @@ var tonePackets = sync.OnceValues(func() ([][]byte, error) {
 		packets[i] = packet[:n]
 	}
 	return packets, nil
-})
+}
 
 func (e *fakeEdge) url() string { return e.URL + "/r/" + testRoom }
 
@@ -137,6 +184,39 @@ func (e *fakeEdge) setState(s room.State) {
 	e.happen(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: f.ID, Title: f.Title, Language: f.Language, State: s})
 }
 
+// say tells something of the edge to those who are seated and to those who come.
+func (e *fakeEdge) say(kind string, v any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sayLocked(kind, v)
+}
+
+func (e *fakeEdge) sayLocked(kind string, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	e.said = append(e.said, said{kind, data})
+}
+
+// change gives all seats another cadence and variant, from their next write on.
+func (e *fakeEdge) change(t *testing.T, cadence tape.Number, v tape.Variant) {
+	packets := tonePackets(t, v)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cadence, e.packets = cadence, packets
+	e.sayLocked(room.KindSeat, seatSaid{room.KindSeat, e.depth.Milliseconds(), cadence.Duration().Milliseconds(), v, 0})
+}
+
+// grow asks all seats for more depth.
+func (e *fakeEdge) grow(depth time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	more := (depth - e.depth).Milliseconds() * 100 / 3
+	e.depth = depth
+	e.sayLocked(room.KindSeat, seatSaid{room.KindSeat, depth.Milliseconds(), e.cadence.Duration().Milliseconds(), tape.Opus48, more})
+}
+
 // door sets what is answered instead of sound; nil opens it.
 func (e *fakeEdge) door(refuse func(http.ResponseWriter)) {
 	e.mu.Lock()
@@ -167,6 +247,19 @@ func (e *fakeEdge) requests() []string {
 	return append([]string(nil), e.froms...)
 }
 
+// refusals counts the requests that got no sound.
+func (e *fakeEdge) refusals() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.refused
+}
+
+// die breaks all lines, and makes no new ones until the door is opened.
+func (e *fakeEdge) die() {
+	e.door(crash)
+	e.cutLines()
+}
+
 // crash is what a line looks like from the outside when the process dies.
 func crash(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
@@ -181,18 +274,27 @@ func writeProblem(w http.ResponseWriter, code string) {
 }
 
 func (e *fakeEdge) live(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", "Epidaurus-Frame")
 	e.mu.Lock()
-	refuse, cut, frozen, depth := e.refuse, e.cut, e.frozen, e.facts.Depth()
+	refuse, cut, frozen, depth := e.refuse, e.cut, e.frozen, e.depth
 	next := e.nowLocked() - tape.Number(depth/tape.FrameDuration)
 	if from, err := strconv.ParseInt(r.FormValue("from"), 10, 64); err == nil {
 		if n := tape.Number(from); n <= e.nowLocked() && n >= e.nowLocked()-kept && n >= e.hole {
 			next = n
+			if ms, err := strconv.Atoi(r.FormValue("depth")); err == nil {
+				depth = time.Duration(ms) * time.Millisecond
+			}
 		}
 	}
 	next = max(next, e.hole)
 	if refuse == nil {
 		e.froms = append(e.froms, r.URL.RawQuery)
+	} else {
+		e.refused++
 	}
+	body := e.headLocked(next, depth)
+	told := len(e.said)
 	e.mu.Unlock()
 	if refuse != nil {
 		refuse(w)
@@ -200,13 +302,30 @@ func (e *fakeEdge) live(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", `audio/mp4; codecs="opus"`)
 	w.Header().Set("Epidaurus-Frame", fmt.Sprint(next))
-	body := fmp4.Init(codec.OpusPreSkip)
-	body = fmp4.AppendEvent(body, seatEvent(next, depth))
-	e.stream(r.Context(), w, cut, frozen, body, next)
+	e.stream(r.Context(), w, cut, frozen, body, next, told)
 }
 
-// stream writes fragments from next on until the room ends or the line is cut.
-func (e *fakeEdge) stream(gone context.Context, w http.ResponseWriter, cut, frozen chan struct{}, body []byte, next tape.Number) {
+// headLocked is what an answer begins with: the container's head, the seat, and the last of what the edge says of each other kind.
+func (e *fakeEdge) headLocked(next tape.Number, depth time.Duration) []byte {
+	body := fmp4.Init(codec.OpusPreSkip)
+	data, err := json.Marshal(seatSaid{room.KindSeat, depth.Milliseconds(), e.cadence.Duration().Milliseconds(), tape.Opus48, 0})
+	if err != nil {
+		panic(err)
+	}
+	last := map[string][]byte{}
+	for _, s := range e.said {
+		last[s.kind] = s.data
+	}
+	last[room.KindSeat] = data
+	for kind, data := range last {
+		body = fmp4.AppendEvent(body, tape.Event{At: next, Kind: kind, Data: data})
+	}
+	return body
+}
+
+// stream writes fragments from next on until the room ends or the line is cut, and between them what the edge says of itself
+// after the first told events of it.
+func (e *fakeEdge) stream(gone context.Context, w http.ResponseWriter, cut, frozen chan struct{}, body []byte, next tape.Number, told int) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	first := true
@@ -215,10 +334,16 @@ func (e *fakeEdge) stream(gone context.Context, w http.ResponseWriter, cut, froz
 		if e.held(now) {
 			now = next
 		}
-		for first && next < now || next+tape.PageFrames <= now {
-			to := min(next+tape.PageFrames-next%tape.PageFrames, now)
+		e.mu.Lock()
+		for ; told < len(e.said); told++ {
+			body = fmp4.AppendEvent(body, tape.Event{At: next, Kind: e.said[told].kind, Data: e.said[told].data})
+		}
+		cadence := e.cadence
+		e.mu.Unlock()
+		for begins := first; begins && next < now || next+cadence-next%cadence <= now; first = false {
+			to := min(next+cadence-next%cadence, now)
 			body = fmp4.AppendFragment(body, next, e.between(next, to), e.eventsIn(next, to, first))
-			next, first = to, false
+			next = to
 		}
 		if len(body) > 0 {
 			_, err := w.Write(body)
@@ -227,6 +352,9 @@ func (e *fakeEdge) stream(gone context.Context, w http.ResponseWriter, cut, froz
 			}
 			w.(http.Flusher).Flush()
 			body = body[:0]
+			e.mu.Lock()
+			e.sent = max(e.sent, next)
+			e.mu.Unlock()
 		}
 		e.mu.Lock()
 		ended := e.facts.State == room.Ended && e.events[len(e.events)-1].At < next
@@ -253,6 +381,8 @@ func (e *fakeEdge) held(now tape.Number) bool {
 }
 
 func (e *fakeEdge) between(from, to tape.Number) [][]byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var packets [][]byte
 	for n := from; n < to; n++ {
 		packets = append(packets, e.packets[int(n)%len(e.packets)])
@@ -284,10 +414,26 @@ func (e *fakeEdge) eventsIn(from, to tape.Number, first bool) []tape.Event {
 	return append(head, events...)
 }
 
-func seatEvent(at tape.Number, depth time.Duration) tape.Event {
-	data, err := json.Marshal(room.SeatEvent{Kind: room.KindSeat, DepthMS: int(depth.Milliseconds()), CadenceMS: 240})
+// list signs lists of edges as a cluster does.
+type list struct{ key ed25519.PrivateKey }
+
+func newList(t *testing.T) list {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list{key}
+}
+
+// of is the event with a list of these origins.
+func (l list) of(made time.Time, edges ...string) map[string]any {
+	signed, err := json.Marshal(map[string]any{"v": 1, "edges": edges, "made": made.Unix(), "expires": made.Add(time.Hour).Unix()})
 	if err != nil {
 		panic(err)
 	}
-	return tape.Event{At: at, Kind: room.KindSeat, Data: data}
+	text := base64.RawURLEncoding.EncodeToString
+	return map[string]any{
+		"t": "edges", "edges": edges, "signed": text(signed), "sig": text(ed25519.Sign(l.key, signed)), "key": text(l.key.Public().(ed25519.PublicKey)),
+	}
 }

@@ -3,8 +3,12 @@ package web
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/evanw/esbuild/pkg/api"
 
@@ -23,22 +27,35 @@ func TestUnits(t *testing.T) {
 	if len(built.Errors) > 0 {
 		t.Fatal(built.Errors)
 	}
-	p := browsertest.Open(t, chromium.New(t), "about:blank")
+	// WebCrypto and storage want a page that came from somewhere.
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") }))
+	t.Cleanup(s.Close)
+	p := browsertest.Open(t, chromium.New(t), s.URL)
 	names := browsertest.Eval[[]string](p, fmt.Sprintf(`%s;
 		globalThis.units = units;
 		globalThis.stream = Uint8Array.from(atob(%q), (c) => c.charCodeAt(0));
-		Object.keys(units.tests)`, built.OutputFiles[0].Contents, base64.StdEncoding.EncodeToString(unitStream())))
+		globalThis.edges = %s;
+		Object.keys(units.tests)`, built.OutputFiles[0].Contents, base64.StdEncoding.EncodeToString(unitStream()), unitEdges(t)))
 	if len(names) == 0 {
 		t.Fatal("no tests")
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			failure := browsertest.Eval[string](p, fmt.Sprintf(`(() => { try { units.tests[%q](stream); return ""; } catch (e) { return String(e.stack); } })()`, name))
+			failure := browsertest.Eval[string](p, fmt.Sprintf(`(async () => { try { await units.tests[%q](stream, edges); return ""; } catch (e) { return String(e.stack); } })()`, name))
 			if failure != "" {
 				t.Error(failure)
 			}
 		})
 	}
+}
+
+// unitEdges is what the tests' comment says.
+func unitEdges(t *testing.T) string {
+	data, err := json.Marshal(newList(t).of(time.Now(), "https://e1.example", "https://e2.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // unitStream is what the tests' comment says.

@@ -1,7 +1,9 @@
 // Hear yourself as a listener does: the listeners' own player, on a seat of the same room.
 
+import { Places } from "../listen/places";
 import { Player } from "../listen/player";
 import { mediaSource, Sound } from "../listen/sound";
+import { WaitStore } from "../listen/wait";
 import { Store } from "./store";
 
 export interface MonitorView {
@@ -32,8 +34,10 @@ export class Monitor {
     const audio = document.createElement("audio");
     audio.dataset.testid = "monitor-sound";
     document.getElementById("voices")?.append(audio);
-    const url = `/r/${encodeURIComponent(this.room)}/live.mp4`;
-    return new Player(audio, new Sound(audio, kind), url, () => {}, () => this.derive());
+    const path = `/r/${encodeURIComponent(this.room)}/live.mp4?pace=1`;
+    // The desk stays at its own server, whatever list it hears of.
+    const places = new Places(location.origin, () => Promise.resolve(false));
+    return new Player(audio, new Sound(audio, kind), places, path, new WaitStore("monitor"), () => {}, () => this.derive());
   }
 
   private derive(): void {

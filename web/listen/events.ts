@@ -1,5 +1,7 @@
 // What is true of the room, and from which frame on. See docs/PROTOCOL.md, "Events in the sound".
 
+import type { EdgesEvent } from "./places";
+
 export type RoomState = "doors" | "live" | "ended";
 export type Role = "host" | "cohost" | "speaker";
 export type Person = { id: string; name: string; role: Role; muted: boolean };
@@ -9,11 +11,12 @@ export type RoomEvent =
   | { t: "stage"; people: Person[] }
   | { t: "speaking"; ids: string[] }
   | { t: "listening"; n: number }
-  | { t: "seat"; depth_ms: number; cadence_ms: number };
+  | { t: "seat"; depth_ms: number; cadence_ms: number; variant?: string; grow_ms?: number }
+  | EdgesEvent;
 
 /** Kinds that a later server may add, or nonsense, give undefined. */
 export function parseEvent(data: string): RoomEvent | undefined {
-  const known = ["room", "stage", "speaking", "listening", "seat"];
+  const known = ["room", "stage", "speaking", "listening", "seat", "edges"];
   try {
     const event = JSON.parse(data) as RoomEvent;
     return known.includes(event.t) ? event : undefined;

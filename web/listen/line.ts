@@ -1,12 +1,17 @@
-// The line to the edge: one endless response, and another one from the next frame on whenever it is lost.
+// The line to an edge: one endless response, and another one from the next frame on, at another edge if there is one, whenever it is lost.
 
 import { BoxReader, FRAMES_PER_SECOND, type Fragment } from "./boxes";
 import { parseEvent, type RoomEvent } from "./events";
+import { Places } from "./places";
+import type { Wait } from "./wait";
 
 /** Why no seat is to be had, for good. */
 export type Refusal = "unknown" | "ended" | "removed";
-/** Why there is none now. `lost` is a line that broke; the others are what the edge says. */
-export type Trouble = "lost" | "full" | "early";
+/**
+ * Why there is none now. `lost` is a line that broke; the others are what the edge says: `busy` has too many joins at once, `closing` is
+ * being emptied, `crowded` has too many connections of this address.
+ */
+export type Trouble = "lost" | "full" | "early" | "busy" | "closing" | "crowded";
 
 /** Whom a line tells. */
 export interface Listener {
@@ -17,8 +22,10 @@ export interface Listener {
   anew(): void;
   /** Sound flows (again). */
   flows(): void;
-  /** The line tries again at `at`, in milliseconds of performance.now(). */
-  waits(why: Trouble, at: number): void;
+  /** How far behind the newest frame the ear is kept, in ms: what there is to live on. */
+  depth(): number;
+  /** The line tries again then. Of a line that goes on elsewhere at once nothing is told. */
+  waits(wait: Wait): void;
   /** The room has ended and all of it was sent. */
   finished(): void;
   refused(why: Refusal): void;
@@ -26,44 +33,61 @@ export interface Listener {
 
 /** What an hour of opus-48 is in bytes, with its containers. */
 export const USUAL_HOUR = 22e6;
+/** Frames by which that is judged. */
+const HOURLY_FRAMES = 60 * FRAMES_PER_SECOND;
 /** First wait after a cut, and the longest one without word from the edge, in ms. */
 const FIRST_WAIT = 200, LONGEST_WAIT = 10_000;
 /** A listener who was in is told that the room is unknown only after this: an edge that starts again may not know its rooms yet. */
 const UNKNOWN_GRACE = 30_000;
 /** An answer that begins this far before the next frame wanted (the edge keeps a minute) comes from another clock. */
 const ANEW = 70 * FRAMES_PER_SECOND;
-/** How long beyond the cadence nothing may come before the line counts as dead, in ms. It doubles each time, up to the last. */
-const SILENCE = 1500, LONGEST_SILENCE = 12_000;
+/** Who goes on at another edge does so within this, by chance, in ms: those who lost the same edge do not all come at once. */
+const HOP = 250;
+/**
+ * How long beyond the cadence nothing may come before the line counts as dead, in ms: less where there is another edge, and little enough to
+ * get there before a margin of 1.5 s is used up. It doubles each time, up to the last: where it was an edge under load or an uneven
+ * network, hurrying from edge to edge makes that worse.
+ */
+const SILENCE = 1500, SILENCE_HOP = 1000, LONGEST_SILENCE = 12_000;
+/** After so long without such a silence it is short again, in ms. */
+const CALM = 300_000;
+
+export function silence(others: boolean, barks: number): number {
+  return Math.min(LONGEST_SILENCE, (others ? SILENCE_HOP : SILENCE) * 2 ** barks);
+}
 
 export class Line {
   /** How often sound flowed again after the line was lost. */
   reconnects = 0;
+  /** No sound has come in this answer yet. */
+  broken = true;
 
   #closing = new AbortController();
   #wake = (): void => {}; // ends a wait
   #next = -1; // the frame after the last one received; -1: any
   #ended = false; // the room's end was announced
-  #broken = true; // no sound has come in this answer yet
   #heard = -Infinity; // when the last sound came, as performance.now()
   #attempt = 0;
   #cadence = 0; // ms
   #bytes = 0; // received in all answers
   #frames = 0; // that came in them
-  #silence = SILENCE;
+  #barks = 0; // how often nothing came for too long
+  #barked = 0; // when that was last, as performance.now()
 
-  constructor(private readonly url: string, private readonly on: Listener) {
+  /** `path` and query of the sound are the same at all places. */
+  constructor(private readonly places: Places, private readonly path: string, private readonly on: Listener) {
     addEventListener("online", () => this.#wake());
   }
 
-  /** Takes a seat at the live end, and keeps one until close. */
-  open(): void {
+  /** Takes a seat at the live end, after a wait that is not over yet if there is one, and keeps a seat until close. */
+  open(wait?: Wait): void {
     this.close();
     this.#closing = new AbortController();
     this.#next = -1;
     this.#heard = -Infinity;
-    this.#attempt = 0;
-    this.#silence = SILENCE;
-    void this.#run(this.#closing.signal);
+    this.#attempt = wait?.attempt ?? 0;
+    this.#barks = 0;
+    void this.#run(this.#closing.signal, wait);
   }
 
   /** Leaves the seat. */
@@ -77,35 +101,50 @@ export class Line {
     return seconds < 10 ? USUAL_HOUR : (this.#bytes / seconds) * 3600;
   }
 
-  async #run(closed: AbortSignal): Promise<void> {
-    for (;;) {
-      this.#broken = true;
-      const wait = await this.#once(closed).catch((): Wait => ({ why: "lost" }));
-      if (closed.aborted || !wait) return;
-      const ms = wait.ms ?? backoff(this.#attempt++);
-      this.on.waits(wait.why, performance.now() + ms);
-      await new Promise<void>((go) => {
-        if (!wait.ms) this.#wake = go; // a new network changes nothing for an edge that asked to wait
-        closed.addEventListener("abort", () => go());
-        setTimeout(go, ms);
-      });
-      if (closed.aborted) return;
+  async #run(closed: AbortSignal, wait?: Wait): Promise<void> {
+    if (wait) {
+      this.on.waits(wait);
+      await this.#rest(wait.at - Date.now(), false, closed);
+    }
+    while (!closed.aborted) {
+      this.broken = true;
+      const trouble = await this.#once(closed).catch((): Setback => ({ why: "lost" }));
+      await this.places.settled;
+      if (closed.aborted || !trouble) return;
+      // At another edge the same address has as many connections.
+      if (trouble.why !== "crowded" && this.places.fail()) {
+        await this.#rest(Math.random() * HOP, false, closed);
+        continue;
+      }
+      const ms = trouble.ms ?? backoff(this.#attempt);
+      this.on.waits({ why: trouble.why, at: Date.now() + ms, attempt: ++this.#attempt, inside: trouble.inside });
+      // A new network changes nothing for an edge that asked to wait.
+      await this.#rest(ms, !trouble.ms, closed);
     }
   }
 
+  #rest(ms: number, wakeable: boolean, closed: AbortSignal): Promise<void> {
+    return new Promise<void>((go) => {
+      if (wakeable) this.#wake = go;
+      closed.addEventListener("abort", () => go(), { once: true });
+      setTimeout(go, ms);
+    });
+  }
+
   /** One answer, to its end. Nothing more is to be done when it returns undefined. */
-  async #once(closed: AbortSignal): Promise<Wait | undefined> {
+  async #once(closed: AbortSignal): Promise<Setback | undefined> {
     const cut = new AbortController();
     const stop = () => cut.abort();
     closed.addEventListener("abort", stop);
     const watch = new Watch(() => {
-      this.#silence = Math.min(2 * this.#silence, LONGEST_SILENCE);
+      this.#barks++;
+      this.#barked = performance.now();
       stop();
     });
     try {
-      watch.wait(LONGEST_SILENCE);
-      const address = this.#next < 0 ? this.url : `${this.url}${this.url.includes("?") ? "&" : "?"}from=${this.#next}`;
-      const answer = await fetch(address, { signal: cut.signal, cache: "no-store", credentials: "omit" });
+      watch.wait(this.places.others ? 2 * silence(true, this.#barks) : LONGEST_SILENCE);
+      const from = this.#next < 0 ? "" : `&from=${this.#next}&depth=${this.on.depth()}`;
+      const answer = await fetch(this.places.at + this.path + from, { signal: cut.signal, cache: "no-store", credentials: "omit" });
       if (!answer.ok || !answer.body) return await this.#refusal(answer);
       if (Number(answer.headers.get("Epidaurus-Frame") ?? NaN) < this.#next - ANEW) {
         this.#next = -1;
@@ -126,7 +165,7 @@ export class Line {
   async #read(reader: ReadableStreamDefaultReader<Uint8Array>, watch: Watch): Promise<void> {
     const boxes = new BoxReader();
     for (;;) {
-      watch.wait(this.#cadence + this.#silence);
+      watch.wait(this.#cadence + silence(this.places.others, this.#barks));
       const { done, value } = await reader.read();
       if (done) return;
       this.#bytes += value.length;
@@ -139,15 +178,21 @@ export class Line {
   }
 
   #fragment(f: Fragment): void {
-    if (this.#broken) {
-      this.#broken = false;
+    if (this.broken) {
+      this.broken = false;
       this.#attempt = 0;
+      this.places.flows();
       if (this.#heard > 0) this.reconnects++;
       this.on.flows();
     }
     this.#heard = performance.now();
+    if (this.#heard > this.#barked + CALM) this.#barks = 0;
     const end = f.from + f.sizes.length;
     this.#frames += f.sizes.length;
+    if (this.#frames > 2 * HOURLY_FRAMES) {
+      this.#frames /= 2; // what was long ago counts less: the variant may have changed
+      this.#bytes /= 2;
+    }
     if (end <= this.#next) return; // an answer that did not resume repeats what is here already
     this.#next = end;
     this.on.fragment(f);
@@ -156,14 +201,15 @@ export class Line {
   #message(at: number, data: string): void {
     const event = parseEvent(data);
     if (!event) return;
+    if (event.t === "edges") this.places.learn(event);
     if (event.t === "seat") this.#cadence = event.cadence_ms;
     if (event.t === "room") this.#ended = event.state === "ended";
     this.on.event(at, event);
   }
 
   /** Reads why there is no sound, and tells when it is for good. */
-  async #refusal(answer: Response): Promise<Wait | undefined> {
-    const problem = (await answer.json().catch(() => ({}))) as { code?: string; retry_after_ms?: number };
+  async #refusal(answer: Response): Promise<Setback | undefined> {
+    const problem = (await answer.json().catch(() => ({}))) as { code?: string; retry_after_ms?: number; inside?: number };
     const gone = REFUSALS[problem.code ?? ""];
     if (gone && !(gone === "unknown" && performance.now() < this.#heard + UNKNOWN_GRACE)) {
       this.on.refused(gone);
@@ -172,20 +218,25 @@ export class Line {
     const why = TROUBLES[problem.code ?? ""] ?? "lost";
     const ms = problem.retry_after_ms ?? 1000 * Number(answer.headers.get("Retry-After"));
     // A crowd that was refused at once should not come back at once.
-    return ms > 0 ? { why, ms: ms * (1 + Math.random() / 4) } : { why };
+    return ms > 0 ? { why, ms: ms * (1 + Math.random() / 4), inside: problem.inside } : { why };
   }
 }
 
-/** What a line waits for; without `ms` for the next step of its back-off. */
-type Wait = { why: Trouble; ms?: number };
+/** What a line came back with; without `ms` it waits for the next step of its back-off. `inside`: seats of the room. */
+type Setback = { why: Trouble; ms?: number; inside?: number | undefined };
 
 const REFUSALS: Record<string, Refusal> = { room_unknown: "unknown", channel_unknown: "unknown", room_ended: "ended", removed: "removed" };
-const TROUBLES: Record<string, Trouble> = { full: "full", too_many: "full", room_not_open: "early" };
+const TROUBLES: Record<string, Trouble> = {
+  full: "full", busy: "busy", draining: "closing", shutting_down: "closing", too_many: "crowded", room_not_open: "early",
+};
 
 /** Doubles from FIRST_WAIT on; half of it is left to chance, so that a crowd that was cut at once comes back spread. */
 function backoff(attempt: number): number {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** attempt) * (0.5 + Math.random() / 2);
 }
+
+/** After a page stood still, what came meanwhile is read within this, in ms. */
+const GRACE = 100;
 
 /** Barks when it is not told in time to go on waiting. */
 class Watch {
@@ -194,7 +245,7 @@ class Watch {
 
   wait(ms: number): void {
     this.stop();
-    this.#timer = setTimeout(this.bark, ms);
+    this.#timer = setTimeout(() => (this.#timer = setTimeout(this.bark, GRACE)), ms);
   }
 
   stop(): void {

@@ -3,11 +3,13 @@
 import type { RoomEvent } from "./events";
 import { Loudness } from "./loudness";
 import { Plain } from "./plain";
+import { Places } from "./places";
 import { Player, type Ear } from "./player";
 import { mediaSource, Sound } from "./sound";
 import { pickLanguage, type Language } from "./texts";
 import { Theatre } from "./theatre";
 import { apply, element, View, type Room } from "./view";
+import { WaitStore } from "./wait";
 
 declare global {
   /** What happens at the ear, to be read by tests and by the curious. */
@@ -19,8 +21,9 @@ const audio = element<HTMLAudioElement>("audio");
 const room: Room = { title: guessTitle(), language: "", state: "", people: [], speaking: [], seats: 0 };
 const source = mediaSource();
 const saving = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData;
+const path = `${base}/live.mp4?pace=1${saving ? "&variant=opus-24" : ""}`;
 const ear: Ear = source
-  ? new Player(audio, new Sound(audio, source), `${base}/live.mp4${saving ? "?variant=opus-24" : ""}`, heard, changed)
+  ? new Player(audio, new Sound(audio, source), new Places(location.origin), path, new WaitStore(base), heard, changed)
   : new Plain(audio, base, changed);
 const view = new View(ear, audio, room, !source);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -136,4 +139,4 @@ say(pickLanguage());
 wire();
 // Where the browser tells with which status the page came, a wrong link is known before the tap.
 const [came] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-if (came?.responseStatus === 404 && ear instanceof Player) ear.refused("unknown");
+if (ear instanceof Player) came?.responseStatus === 404 ? ear.refused("unknown") : ear.restore();

@@ -1,8 +1,14 @@
 // How far the ear is behind the stage, and how fast it should play to be where it should be. Pure: times are given, in seconds.
 
-/** Nobody hears a voice that is 3 % fast or slow, when its pitch stays. */
+/**
+ * Nobody hears a voice that is 3 % fast or slow, when its pitch stays. The edge counts on 3 % when it asks for more depth, so that more
+ * would gain nothing; and 15 % slow is heard as a warble in music, which is what plays before the beginning.
+ */
 const GENTLE = 0.03;
-/** Off by less than OFF, the pace stays 1; once off, the ear is brought nearer than NEAR; half as fast from BRISK on. In s. */
+/**
+ * Off by less than OFF, the pace stays 1; once off, the ear is brought nearer than NEAR; half as fast from BRISK on when it is late. Who
+ * is early runs dry first, and an edge counts the seconds that it asked for: there the pace stays slow to the end. In s.
+ */
 const OFF = 0.04, NEAR = 0.01, BRISK = 0.15;
 /** Further off than this is caught up by a jump, not by hurrying for minutes. */
 const JUMP = 1;
@@ -37,7 +43,8 @@ export class Pace {
     const off = this.delay(position, now) - this.target;
     if (Math.abs(off) > OFF) this.#correcting = true;
     if (Math.abs(off) < NEAR) this.#correcting = false;
-    return this.#correcting ? 1 + Math.sign(off) * (Math.abs(off) > BRISK ? GENTLE : GENTLE / 2) : 1;
+    if (!this.#correcting) return 1;
+    return off < 0 ? 1 - GENTLE : off > BRISK ? 1 + GENTLE : 1 + GENTLE / 2;
   }
 
   /** Whether hurrying would take too long. */

@@ -10,6 +10,7 @@ const PATIENCE = 4000;
 export class Plain implements Ear {
   phase: Phase = "ready";
   retryAt = 0;
+  readonly inside = undefined;
   reconnects = 0;
   readonly behind = false;
   readonly frame = 0;
@@ -78,7 +79,7 @@ export class Plain implements Ear {
   #lost(): void {
     if (!this.seated || this.phase === "lost") return;
     this.phase = "lost";
-    this.retryAt = performance.now() + this.#wait;
+    this.retryAt = Date.now() + this.#wait;
     setTimeout(() => {
       if (this.phase !== "lost") return;
       this.reconnects++;

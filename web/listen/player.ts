@@ -4,7 +4,9 @@ import { FRAMES_PER_SECOND, type Fragment } from "./boxes";
 import { Timeline, type RoomEvent } from "./events";
 import { Line, type Listener, type Refusal, type Trouble } from "./line";
 import { Pace } from "./pace";
+import type { Places } from "./places";
 import { Sound } from "./sound";
+import type { Wait, WaitStore } from "./wait";
 
 /** What a player is at. `ready`: no seat is taken. */
 export type Phase = "ready" | "joining" | "listening" | Trouble | Refusal;
@@ -19,6 +21,8 @@ const NEARLY_DRY = 0.3;
 const BEHIND = 2;
 /** A pause after which the seat is given up, in ms. */
 const LONGEST_PAUSE = 10 * 60_000;
+/** A wait goes on for no longer than this after the page was loaded again, in ms, should the clock have been set meanwhile. */
+const LONGEST_REST = 60_000;
 /** Before a source that the browser gave up on is replaced, in ms: should it be the sound's fault, this is no hurry. */
 const BROKEN_WAIT = 1000;
 /**
@@ -26,6 +30,8 @@ const BROKEN_WAIT = 1000;
  * not run dry for as much to be taken back. A listener on an uneven line would rather hear all of it a little later.
  */
 const SLACK = 0.5, MOST_SLACK = 2, SMOOTH = 60;
+/** An ear that is nearer to the stage than its depth by more than this, in s, is still on its way: an edge may rely on what it has only. */
+const SHORT = 0.3;
 const TICK = 50; // ms
 
 /** Packet sizes of the last 10 minutes are kept by frame: what the theatre draws. */
@@ -40,8 +46,10 @@ export interface Ear {
   readonly begun: boolean;
   /** The listener paused, and hears what is older than live. */
   readonly behind: boolean;
-  /** When the next attempt is, in ms of performance.now(), while the phase is a trouble. */
+  /** When the next attempt is, in ms of Date.now(), while the phase is a trouble. */
   readonly retryAt: number;
+  /** Seats of a room that is full, where known. */
+  readonly inside: number | undefined;
   /** The frame at the ear; 0 when that cannot be known. */
   readonly frame: number;
   /** How far the ear is behind the stage, in s; 0 when that cannot be known. */
@@ -66,6 +74,7 @@ export interface Ear {
 export class Player implements Ear, Listener {
   phase: Phase = "ready";
   retryAt = 0;
+  inside: number | undefined;
   begun = false;
   behind = false;
   gaps = 0;
@@ -75,6 +84,7 @@ export class Player implements Ear, Listener {
   readonly #timeline = new Timeline();
   readonly #sizes = new Uint16Array(SIZES);
   #depth = 4; // as the seat says, s
+  #asked = 0; // what the answer was asked to go on with, s
   #slack = 0; // more than that, s
   #slackened = 0; // when that changed, in s
   #dry = false; // the ear waits for sound
@@ -85,13 +95,15 @@ export class Player implements Ear, Listener {
   constructor(
     private readonly audio: HTMLAudioElement,
     private readonly sound: Sound,
-    url: string,
+    places: Places,
+    path: string,
+    private readonly store: WaitStore,
     /** Tells an event when the ear gets to it. */
     private readonly show: (e: RoomEvent) => void,
     /** Something that is shown may have changed. */
     private readonly changed: () => void,
   ) {
-    this.#line = new Line(url, this);
+    this.#line = new Line(places, path, this);
     audio.addEventListener("pause", () => {
       this.#rested = true;
       this.#pausedAt = performance.now();
@@ -135,14 +147,25 @@ export class Player implements Ear, Listener {
   }
 
   play(): void {
-    if (!this.seated) {
-      this.phase = "joining";
-      this.#pausedAt = performance.now();
-      if (this.begun) this.anew();
-      this.#line.open();
-    }
+    if (!this.seated) this.#open();
     this.#sounds();
     this.changed();
+  }
+
+  /** Goes on with a wait that the page was in before it was loaded again. Where sound needs a tap, the button waits for it. */
+  restore(): void {
+    const wait = this.store.read();
+    if (!wait) return;
+    this.#open({ ...wait, at: Math.min(wait.at, Date.now() + LONGEST_REST) });
+    this.#sounds();
+  }
+
+  #open(wait?: Wait): void {
+    this.phase = "joining";
+    this.#pausedAt = performance.now();
+    this.#asked = 0;
+    if (this.begun) this.anew();
+    this.#line.open(wait);
   }
 
   pause(): void {
@@ -152,6 +175,7 @@ export class Player implements Ear, Listener {
 
   leave(): void {
     this.#line.close();
+    this.store.forget();
     this.phase = "ready";
     this.audio.pause();
     this.changed();
@@ -176,9 +200,16 @@ export class Player implements Ear, Listener {
 
   event(at: number, e: RoomEvent): void {
     if (e.t === "seat") {
-      this.#depth = e.depth_ms / 1000;
+      // What the ear has it keeps: an edge that does not know of it gives the room's depth, and nobody should miss sound for that.
+      this.#depth = Math.max(e.depth_ms / 1000, this.#asked);
       this.#slacken(0);
     } else this.#timeline.add(at, e);
+  }
+
+  depth(): number {
+    const short = this.begun && this.delay < this.#depth - SHORT;
+    this.#asked = short ? this.delay : this.#depth;
+    return Math.round(1000 * this.#asked);
   }
 
   anew(): void {
@@ -193,12 +224,15 @@ export class Player implements Ear, Listener {
 
   flows(): void {
     this.phase = "listening";
+    this.store.forget();
     this.changed();
   }
 
-  waits(why: Trouble, at: number): void {
-    this.phase = why;
-    this.retryAt = at;
+  waits(wait: Wait): void {
+    this.phase = wait.why;
+    this.retryAt = wait.at;
+    this.inside = wait.inside;
+    if (wait.why !== "lost") this.store.keep(wait);
     this.changed();
   }
 
@@ -216,6 +250,7 @@ export class Player implements Ear, Listener {
   #over(why: Refusal): void {
     this.phase = why;
     this.#line.close();
+    this.store.forget();
     this.audio.pause();
     for (const e of this.#timeline.due(Infinity)) this.show(e);
     this.changed();
@@ -230,7 +265,7 @@ export class Player implements Ear, Listener {
   #again(): void {
     if (!this.seated) return;
     this.gaps++;
-    this.waits("lost", performance.now() + BROKEN_WAIT);
+    this.waits({ why: "lost", at: Date.now() + BROKEN_WAIT, attempt: 0 });
     this.#line.close();
     setTimeout(() => {
       if (!this.seated) return;
@@ -292,6 +327,7 @@ export class Player implements Ear, Listener {
       const enough = Math.min(ENOUGH_AGAIN, this.#pace.target - TICK / 1000);
       if (this.#finished || sound.until(next) - next >= enough) this.#jump(next);
     } else if (!this.behind && this.#pace.far(ear, now)) this.#jump(ear);
+    this.behind &&= this.delay > this.#pace.target; // with more depth what was behind may be where live is heard
     const rate = this.behind ? 1 : this.#pace.rate(ear, now);
     if (audio.playbackRate !== rate) audio.playbackRate = rate;
   }
@@ -301,7 +337,7 @@ export class Player implements Ear, Listener {
     if (this.#dry || this.#finished) return;
     this.#dry = true;
     this.gaps++;
-    if (this.phase === "listening") this.#slacken(SLACK);
+    if (!this.#line.broken) this.#slacken(SLACK);
     this.changed();
   }
 

@@ -2,9 +2,12 @@
 
 import { BoxReader, type Piece } from "./boxes";
 import { parseEvent, Timeline, type RoomEvent } from "./events";
+import { silence } from "./line";
 import { Loudness } from "./loudness";
 import { Pace } from "./pace";
+import { Places, type EdgesEvent } from "./places";
 import { texts } from "./texts";
+import { WaitStore } from "./wait";
 
 function equal(got: unknown, want: unknown): void {
   const [g, w] = [JSON.stringify(got), JSON.stringify(want)];
@@ -26,8 +29,37 @@ function read(chunks: Uint8Array[]): unknown[] {
   return chunks.flatMap((c) => boxes.push(c)).map((p: Piece) => (p.kind === "message" ? p : { ...p, bytes: [...p.bytes] }));
 }
 
-/** `stream` is a head, an event at frame 20000005, and frames 20000004…20000011 in two fragments, as pack/fmp4 makes them. */
-export const tests: Record<string, (stream: Uint8Array) => void> = {
+/** A list as it comes, made at that second; `sig` is what the false verifier of these tests takes for right. */
+function list(edges: unknown, made = 1, sig = "right"): EdgesEvent {
+  return { t: "edges", signed: btoa(JSON.stringify({ v: 1, edges, made, expires: made + 60 })), sig, key: "first" };
+}
+
+/** Places of a page that came from `own`, with a verifier that believes "right", and cannot tell of "unknown". */
+function places(own: string, chance: () => number = random(7)): Places {
+  return new Places(own, async (key, sig) => (sig === "unknown" ? undefined : key === "first" && sig === "right"), chance);
+}
+
+async function learnt(p: Places, e: EdgesEvent): Promise<Places> {
+  p.learn(e);
+  await p.settled;
+  return p;
+}
+
+/** Where the next attempts go, and whether each is made at once. */
+function attempts(p: Places, n: number): [string, boolean][] {
+  return Array.from({ length: n }, () => {
+    const once = p.fail();
+    return [p.at, once];
+  });
+}
+
+const A = "https://a.example", B = "https://b.example", C = "https://c.example";
+
+/**
+ * `stream` is a head, an event at frame 20000005, and frames 20000004…20000011 in two fragments, as pack/fmp4 makes them.
+ * `edges` is a list of https://e1.example and https://e2.example, rightly signed.
+ */
+export const tests: Record<string, (stream: Uint8Array, edges: EdgesEvent) => void | Promise<void>> = {
   boxesReadWhatTheEdgeWrites(stream) {
     const pieces = new BoxReader().push(stream);
     equal(pieces.map((p) => p.kind), ["head", "message", "fragment", "fragment"]);
@@ -112,8 +144,145 @@ export const tests: Record<string, (stream: Uint8Array) => void> = {
     equal(pace.rate(96.02, 0), 1);
     equal(pace.rate(95.5, 0), 1.03);
     equal(pace.rate(95.9, 0), 1.015);
-    equal(pace.rate(96.5, 0), 0.97);
+    equal([pace.rate(96.5, 0), pace.rate(96.1, 0)], [0.97, 0.97]);
     equal([pace.far(95.5, 0), pace.far(94.9, 0)], [false, true]);
+  },
+
+  // As many seconds as an edge counts on: (9.5 - 4) / 3 %.
+  paceGrowsInTheTimeThatTheEdgeCounts() {
+    const pace = new Pace();
+    let ear = 96, now = 0;
+    pace.target = 4;
+    pace.arrived(100, 0);
+    pace.target = 9.5;
+    for (; now < 5.5 / 0.03; now += 0.05) {
+      pace.arrived(100 + now, now);
+      ear += 0.05 * pace.rate(ear, now);
+    }
+    if (Math.abs(pace.delay(ear, now) - 9.5) > 0.05) throw new Error(`${pace.delay(ear, now)} s behind`);
+  },
+
+  // A fragment is the newest sound when it comes, and then nothing comes for 15.36 s; the opening burst comes in pieces.
+  paceIsNotMisledByALongCadence() {
+    for (const phase of [0.1, 7, 15.3]) {
+      const pace = new Pace();
+      pace.target = 17;
+      let ear = 1000 - 17, heard = 1000, next = phase;
+      for (const [i, end] of [985, 990, 995, 1000].entries()) pace.arrived(end, i * 0.05);
+      for (let now = 0.2; now < 600; now += 0.05) {
+        if (now >= next) {
+          heard = 1000 + now;
+          pace.arrived(heard, now);
+          next += 15.36;
+        }
+        const rate = pace.rate(ear, now);
+        if (rate < 0.99 && now > 15) throw new Error(`plays at ${rate} after ${now} s`);
+        if (pace.far(ear, now)) throw new Error(`jumps after ${now} s`);
+        ear += 0.05 * rate;
+        if (ear > heard) throw new Error(`dry after ${now} s`);
+      }
+    }
+  },
+
+  silenceIsShorterWhereThereIsAnotherEdge() {
+    equal([0, 1, 2, 5].map((n) => silence(false, n)), [1500, 3000, 6000, 12000]);
+    equal([0, 1, 2, 5].map((n) => silence(true, n)), [1000, 2000, 4000, 12000]);
+  },
+
+  placesWithoutAListAreTheOwnOne() {
+    const p = places(A);
+    equal([p.others, attempts(p, 3)], [false, [[A, false], [A, false], [A, false]]]);
+  },
+
+  async placesAreEachTriedOnceAtOnce() {
+    for (let seed = 0; seed < 20; seed++) {
+      const p = await learnt(places(A, random(seed)), list([A, B, C]));
+      equal(p.others, true);
+      const [first, second, third, fourth] = attempts(p, 4);
+      equal([[first![0], second![0]].sort(), first![1], second![1]], [[B, C], true, true]);
+      equal([third![1], fourth![1], third![0] !== second![0]], [false, false, true]);
+      p.flows();
+      equal([p.fail(), p.others], [true, true]);
+    }
+  },
+
+  async placesAreChosenByChance() {
+    const first: Record<string, number> = {};
+    const chance = random(8);
+    for (let i = 0; i < 3000; i++) {
+      const p = await learnt(places(A, chance), list([A, B, C]));
+      p.fail();
+      first[p.at] = (first[p.at] ?? 0) + 1;
+    }
+    if (Math.abs(first[B]! - 1500) > 150 || Math.abs(first[C]! - 1500) > 150) throw new Error(JSON.stringify(first));
+  },
+
+  // An edge that is being emptied is no longer listed, and the page may have come from it.
+  async placesThatAreNotListedComeLast() {
+    const p = await learnt(places(A), list([B]));
+    p.fail();
+    equal(attempts(p, 2), [[B, false], [A, false]]);
+    const q = await learnt(places(A), list([B, C]));
+    q.fail();
+    q.flows();
+    equal(attempts(q, 2).map(([at, once]) => [at === A, once]), [[false, true], [true, true]]);
+  },
+
+  async placesChangeByARightListOnly() {
+    const p = await learnt(places(A), list([A, B]));
+    for (const e of [
+      list([C], 2, "wrong"), list([C], 0), list("nonsense", 2), list(["no address"], 2), { ...list([C], 2), signed: "%" },
+      { ...list([C], 2), signed: btoa('{"v":2,"edges":[],"made":9,"expires":10}') },
+    ]) {
+      await learnt(p, e);
+    }
+    equal(attempts(p, 1), [[B, true]]);
+    await learnt(p, { ...list([C], 2), key: "second" }); // the first key counts, whatever the list says of its key
+    equal(attempts(p, 1), [[C, true]]);
+  },
+
+  async placesGoOutOfDate() {
+    const p = await learnt(places(A), { ...list([]), signed: btoa(JSON.stringify({ v: 1, edges: [B], made: 5, expires: 5 })) });
+    equal(attempts(p, 1), [[A, false]]);
+  },
+
+  async placesWithoutVerificationAreBelievedFromTheOwnOriginOnly() {
+    const p = await learnt(places(A), list([B], 1, "unknown"));
+    equal(attempts(p, 1), [[B, true]]);
+    await learnt(p, list([C], 2, "unknown"));
+    p.flows();
+    equal(attempts(p, 1), [[A, true]]);
+  },
+
+  async placesKeepToTLS() {
+    equal(attempts(await learnt(places(A), list(["http://b.example", "ftp://b.example"])), 1), [[A, false]]);
+    equal(attempts(await learnt(places("http://a.example"), list([B + "/"])), 1), [[B, true]]);
+  },
+
+  async placesVerifyEd25519(_, edges) {
+    const at = async (e: EdgesEvent): Promise<string> => {
+      const p = await learnt(new Places(A), e);
+      p.fail();
+      return p.at;
+    };
+    equal((await at(edges)).replace(/\d/, "?"), "https://e?.example");
+    equal(await at({ ...edges, signed: btoa(atob(edges.signed).replace("e1", "e3")) }), A);
+    equal(await at({ ...edges, sig: edges.sig.slice(0, -4) + "AAAA" }), A);
+    for (const sig of ["", "%", "AAAA"]) equal(await at({ ...edges, sig }), A);
+    for (const key of ["", "%", "AAAA"]) equal(await at({ ...edges, key }), A);
+  },
+
+  waitsOutliveThePage() {
+    const store = new WaitStore("/r/unit");
+    store.forget();
+    equal(store.read(), undefined);
+    const wait = { why: "full" as const, at: Date.now() + 5000, attempt: 3, inside: 12400 };
+    store.keep(wait);
+    equal(new WaitStore("/r/unit").read(), wait);
+    equal(new WaitStore("/r/other").read(), undefined);
+    store.keep({ ...wait, at: Date.now() - 3_600_000 });
+    equal(store.read(), undefined);
+    store.forget();
   },
 
   loudnessTellsPausesFromSpeechAtAnyRate() {
@@ -125,6 +294,7 @@ export const tests: Record<string, (stream: Uint8Array) => void> = {
   },
 
   textsCountSeatsNotPeople() {
+    equal([texts.en.full("12,400"), texts.en.full()], ["Full: 12,400 inside.", "Every seat is taken."]);
     equal(texts.en.seats(1, "1"), "1 seat taken: yours");
     equal(texts.fr.seats(1200, "1 200"), "1 200 places prises, dont la vôtre");
     equal([texts.en.seconds(1), texts.en.seconds(4)], ["about 1 second behind the stage", "about 4 seconds behind the stage"]);

@@ -1,7 +1,7 @@
 // What the page shows: the state of the player and of the room in words, in the language that is chosen.
 
 import type { Person, RoomEvent } from "./events";
-import type { Ear } from "./player";
+import type { Ear, Phase } from "./player";
 import { texts, type Language, type Texts } from "./texts";
 
 /** What is true at the listener's ear. */
@@ -32,6 +32,10 @@ export function apply(room: Room, e: RoomEvent): void {
       break;
   }
 }
+
+/** Phases with a time to wait, and those that leave no more than to try again. */
+const WAITS = new Set<Phase>(["lost", "full", "early", "busy", "closing", "crowded"]);
+const AGAIN = new Set<Phase>(["unknown", "ended", "removed"]);
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z";
 const WAVES = "M15 9a4.2 4.2 0 0 1 0 6M17.5 6.5a7.8 7.8 0 0 1 0 11", CROSS = "M15.5 9.5l5 5M20.5 9.5l-5 5";
@@ -80,7 +84,7 @@ export class View {
     element("chip").dataset.state = state;
     set("chip", state && t.room[state]);
 
-    set("verb", playing ? (ear.begun ? t.pause : t.cancel) : ear.seated ? t.resume : ear.phase === "ready" ? t.listen : t.again);
+    set("verb", playing ? (ear.begun ? t.pause : t.cancel) : ear.seated && ear.begun ? t.resume : AGAIN.has(ear.phase) ? t.again : t.listen);
     element("icon").setAttribute("d", playing ? PAUSE : PLAY);
     element("listen").hidden = ear.phase === "ended" || ear.phase === "removed";
     set("status", this.#status(playing));
@@ -95,8 +99,9 @@ export class View {
     const { ear, room } = this;
     const t = this.#t;
     if (ear.phase === "lost" && !ear.begun) return t.unreached;
+    if (ear.phase === "full") return t.full(ear.inside?.toLocaleString(this.language));
     if (ear.phase !== "listening") return ear.phase === "ready" && this.plain ? t.plain : t[ear.phase];
-    if (!playing) return t.paused;
+    if (!playing) return ear.begun ? t.paused : t.armed;
     if (this.audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return t.dry;
     if (this.plain) return t.plain;
     return room.state === "doors" ? t.doors : t.live;
@@ -105,9 +110,11 @@ export class View {
   /** The time to the next attempt, when it is worth reading; and the way back to live. */
   #trouble(): void {
     const { ear } = this;
-    const wait = ["lost", "full", "early"].includes(ear.phase) ? Math.ceil((ear.retryAt - performance.now()) / 1000) : 0;
-    element("retry").hidden = wait < 2;
-    set("retry", this.#t.retry(wait));
+    const full = ear.phase === "full";
+    const wait = WAITS.has(ear.phase) ? Math.max(1, Math.ceil((ear.retryAt - Date.now()) / 1000)) : 0;
+    // Of a place that is kept one reads on.
+    element("retry").hidden = wait < (full ? 1 : 2);
+    set("retry", this.#t.retry(wait) + (full ? ` ${this.#t.kept}` : ""));
     const late = ear.behind || (ear.seated && this.audio.paused && ear.delay > 10);
     element("golive").hidden = !late;
     if (late) set("golive", this.#t.behind(clock(ear.delay)));
