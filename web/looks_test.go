@@ -141,24 +141,31 @@ func testKeepsStillWhenAsked(t *testing.T, b context.Context) {
 
 // A full stage with names as long as they may be, in each state that has its own words.
 func testFitsACrowdedStage(t *testing.T, b context.Context) {
-	e := newFakeEdge(t, false)
 	var people []room.Person
 	for i := range room.MaxOnStage {
 		people = append(people, room.Person{ID: room.PersonID(fmt.Sprintf("p%d", i+1)), Name: "Maria Alexandrina da Costa e Vasconcelos"[:24+i], Role: room.Speaker, Muted: i%3 == 1})
 	}
-	e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: people})
-	e.happen(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: 1_248_310})
-	for _, l := range []look{{360, 740, "dark", "fr"}, {1280, 800, "light", "en"}} {
-		p := openLook(t, b, e.url()+"?lang="+l.lang, l)
-		p.listen()
-		p.until(`document.querySelectorAll("#people li").length === 13`)
-		p.fits(l, "crowd")
-		e.door(full(20 * time.Second))
-		e.cutLines()
-		p.until(`epidaurus.state === "full"`)
-		p.fits(l, "full")
-		e.door(nil)
+	for _, l := range []look{{360, 740, "dark", "fr"}, {1280, 800, "light", "en"}, {360, 740, "light", "en"}, {1280, 800, "dark", "fr"}} {
+		t.Run(l.String(), func(t *testing.T) {
+			t.Parallel()
+			e := newFakeEdge(t, false)
+			e.happen(room.KindStage, room.StageEvent{Kind: room.KindStage, People: people})
+			e.happen(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: 1_248_310})
+			p := openLook(t, b, e.url()+"?lang="+l.lang, l)
+			p.listen()
+			p.until(`document.querySelectorAll("#people li").length === 13`)
+			p.fits(l, "crowd")
+			e.door(fullOf(1_248_310, 20*time.Second))
+			e.cutLines()
+			p.until(`epidaurus.state === "full"`)
+			p.fits(l, "full")
+			p = openLook(t, b, e.url()+"?lang="+l.lang, l)
+			p.Click("#listen")
+			p.until(`epidaurus.state === "full"`)
+			p.fits(l, "refused")
+		})
 	}
+	e := newFakeEdge(t, false)
 	p := openLook(t, b, e.URL+"/r/"+url.PathEscape("nowhere-abc"), look{360, 740, "light", "en"})
 	p.until(`epidaurus.state === "unknown"`)
 	p.fits(look{360, 740, "light", "en"}, "unknown")

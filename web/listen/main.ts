@@ -65,7 +65,7 @@ function paint(): void {
     frame: ear.frame,
     loudness: (frame) => (quiet ? 0 : still.matches ? flat : loudness.level(frame) * share),
     seats: ear.seated ? room.seats : 0,
-    seated: ear.seated,
+    seated: ear.seated && ear.begun,
     still: still.matches,
   });
 }

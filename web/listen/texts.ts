@@ -70,7 +70,7 @@ const fr: Texts = {
   lost: "La ligne est coupée. On revient…",
   unreached: "Pas encore de réponse. Nouvel essai…",
   full: (inside) => (inside ? `Complet : ${inside} dans la salle.` : "Toutes les places sont prises."),
-  kept: "Recharger la page ne vous fait pas perdre votre place.",
+  kept: "Vous gardez votre place si vous rechargez.",
   busy: "Beaucoup de monde arrive en même temps. Votre tour vient dans un instant.",
   closing: "Cette entrée ferme. Nouvel essai…",
   crowded: "Trop d’auditeurs partagent votre adresse internet.",
