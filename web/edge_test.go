@@ -434,6 +434,7 @@ func (l list) of(made time.Time, edges ...string) map[string]any {
 	}
 	text := base64.RawURLEncoding.EncodeToString
 	return map[string]any{
-		"t": "edges", "edges": edges, "signed": text(signed), "sig": text(ed25519.Sign(l.key, signed)), "key": text(l.key.Public().(ed25519.PublicKey)),
+		"t": "edges", "edges": edges, "signed": text(signed), "sig": text(ed25519.Sign(l.key, signed)),
+		"key": text(l.key.Public().(ed25519.PublicKey)),
 	}
 }

@@ -245,7 +245,8 @@ func fullOf(inside int, after time.Duration) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", problem.ContentType)
 		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintf(w, `{"type":"about:blank","title":"Every seat is taken","status":503,"code":"full","retry_after_ms":%d,"inside":%d}`, after.Milliseconds(), inside)
+		fmt.Fprintf(w, `{"type":"about:blank","title":"Every seat is taken","status":503,"code":"full","retry_after_ms":%d,"inside":%d}`,
+			after.Milliseconds(), inside)
 	}
 }
 

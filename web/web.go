@@ -30,7 +30,7 @@ func ListenPage(known func(room.ID) bool) http.Handler {
 	return mux
 }
 
-// listenPolicy lets the listener's page speak to its own edge and to others, and play what it hears there; newPage adds its style and script.
+// listenPolicy lets the listener's page speak to its own edge and to others, and play what it hears; newPage adds its style and script.
 // The others are named by the signed list in the sound, which nobody knows when the page, the same for everybody, is sent. Nothing runs in
 // it but the one script whose hash is in the policy, and that fetches sound only, without cookies.
 const listenPolicy = "connect-src 'self' https: http:; media-src 'self' blob:; img-src data:"

@@ -44,8 +44,8 @@ const ANEW = 70 * FRAMES_PER_SECOND;
 /** Who goes on at another edge does so within this, by chance, in ms: those who lost the same edge do not all come at once. */
 const HOP = 250;
 /**
- * How long beyond the cadence nothing may come before the line counts as dead, in ms: less where there is another edge, and little enough to
- * get there before a margin of 1.5 s is used up. It doubles each time, up to the last: where it was an edge under load or an uneven
+ * How long beyond the cadence nothing may come before the line counts as dead, in ms: less where there is another edge, and little enough
+ * to get there before a margin of 1.5 s is used up. It doubles each time, up to the last: where it was an edge under load or an uneven
  * network, hurrying from edge to edge makes that worse.
  */
 const SILENCE = 1500, SILENCE_HOP = 1000, LONGEST_SILENCE = 12_000;
