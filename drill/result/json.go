@@ -10,6 +10,9 @@ import (
 // maxBytes bounds the file that [Read] accepts: a day of a drill with ten agents.
 const maxBytes = 256 << 20
 
+// maxAt is a second far beyond every clock.
+const maxAt = 1 << 40
+
 // Write writes the result as indented JSON.
 func (r Result) Write(w io.Writer) error {
 	enc := json.NewEncoder(w)
@@ -49,6 +52,9 @@ func (r Result) check() error {
 		return errors.New("valid and invalid contradict each other")
 	}
 	for i, s := range r.Seconds {
+		if s.At < 0 || s.At > maxAt {
+			return errors.New("its seconds are of no clock")
+		}
 		if i > 0 && s.At <= r.Seconds[i-1].At {
 			return errors.New("its seconds are not in order")
 		}
