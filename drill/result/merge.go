@@ -25,6 +25,7 @@ func Merge(a, b Result) (Result, error) {
 		return Result{}, err
 	}
 	r.Started, r.Took = span(a, b)
+	r.Cadence = max(a.Cadence, b.Cadence)
 	r.Machines = mergeBy(a.Machines, b.Machines, func(m Machine) string { return m.Host }, mergeMachines)
 	r.Seconds = mergeBy(a.Seconds, b.Seconds, func(s Second) int64 { return s.At }, Second.add)
 	for _, part := range []Result{a, b} {

@@ -33,6 +33,9 @@ type Result struct {
 	Config   string          `json:"config,omitempty"` // fingerprint of the server's configuration
 	Commands []string        `json:"commands,omitempty"`
 
+	// Cadence is what most seats had while most were held, as the server told them. Zero: not told, or several.
+	Cadence Duration `json:"cadence,omitempty"`
+
 	// When and where.
 	Started  time.Time `json:"started"`
 	Took     Duration  `json:"took"`
