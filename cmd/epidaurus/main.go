@@ -34,6 +34,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Serve rooms: stage, mix and listeners in one process."`
 	Speak    speakCommand    `cmd:"" help:"Put a sound file on stage, as any WHIP client would."`
 	Listen   listenCommand   `cmd:"" help:"Take a seat, check every fragment, exit 1 when there was a gap."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at this machine: how many seats it can hold, and what to change."`
 	Plan     planCommand     `cmd:"" help:"Say what an audience needs: machines, cores, lines, traffic, from the last drill."`
 	HostLink hostLinkCommand `cmd:"" help:"Make a one-time link for a host, beside a running server."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/epidaurus-live/epidaurus/internal/doctor"
+)
+
+func runDoctor(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var c cli
+	_, err := parserFor(t, &c).Parse(append([]string{"doctor", "--data", t.TempDir()}, args...))
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	err = c.Doctor.Run(&program{ctx: t.Context(), stdout: &out})
+	return out.String(), err
+}
+
+// No machine holds ten billion: there is something to change, with a command, and the exit code says so.
+func TestDoctor(t *testing.T) {
+	out, err := runDoctor(t, "--listeners", "10000M", "--line", "10Gbit")
+	var code exitError
+	if !errors.As(err, &code) || int(code) != exitFailure {
+		t.Errorf("error %v", err)
+	}
+	for _, want := range []string{"change  open files", "→ systemctl edit epidaurus", "This machine can hold ", "too few for 10,000,000,000 listeners."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	out, _ = runDoctor(t, "--json", "--tls-cert", "/nowhere.pem")
+	var r doctor.Report
+	err = json.Unmarshal([]byte(out), &r)
+	if err != nil || !r.MustChange() || !strings.Contains(out, "/nowhere.pem") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, row := range [][2]string{{"--listeners=few", "listeners: \"few\""}, {"--line=5", "is no line"}} {
+		_, err = runDoctor(t, row[0])
+		if err == nil || !strings.Contains(err.Error(), row[1]) {
+			t.Errorf("%s: error %v", row[0], err)
+		}
+	}
+}

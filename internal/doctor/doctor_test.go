@@ -1,0 +1,244 @@
+package doctor
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+var now = time.Unix(1795700000, 0)
+
+// good is a machine of 16 cores, 64 GB and 10 Gbit/s on which somebody has been before.
+func good() (Machine, fstest.MapFS) {
+	files := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"proc/sys/fs/nr_open":                      "1048576",
+		"proc/sys/fs/file-max":                     "9223372036854775807",
+		"proc/sys/net/ipv4/tcp_mem":                "1000000 1500000 2000000",
+		"proc/sys/net/ipv4/ip_local_port_range":    "1024\t65535",
+		"proc/sys/net/ipv4/tcp_congestion_control": "bbr",
+		"proc/sys/net/ipv4/tcp_max_syn_backlog":    "16384",
+		"proc/sys/net/core/somaxconn":              "16384",
+		"proc/meminfo":                             "MemTotal:       65536000 kB\nMemFree: 1 kB\nMemAvailable:   60000000 kB\n",
+		"sys/class/net/lo/speed":                   "100000",
+		"sys/class/net/eth0/speed":                 "10000",
+		"sys/class/net/eth1/speed":                 "-1",
+		"sys/class/net/wlan0/address":              "00",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text + "\n")}
+	}
+	return Machine{
+		FS:    files,
+		Files: func() (uint64, uint64, error) { return 1024, 1048576, nil },
+		Clock: func() (bool, error) { return true, nil },
+		Disk:  func(string) (uint64, error) { return 100 << 30, nil },
+		Cores: 16, Now: now,
+	}, files
+}
+
+func finding(t *testing.T, r Report, name string) Finding {
+	t.Helper()
+	for _, f := range r.Findings {
+		if f.Name == name {
+			return f
+		}
+	}
+	t.Fatalf("there is no finding about %s in %+v", name, r)
+	return Finding{}
+}
+
+func TestGoodMachine(t *testing.T) {
+	m, _ := good()
+	r := Examine(m, Options{Data: "data", Listeners: 200_000})
+	if r.MustChange() || r.LimitedBy != "line" || r.Seats < 250_000 || r.Seats > 350_000 {
+		t.Errorf("%+v", r)
+	}
+	if !strings.HasPrefix(r.Sentence, "This machine can hold ") || !strings.HasSuffix(r.Sentence, " seats (limited by line): enough for 200,000 listeners") {
+		t.Error(r.Sentence)
+	}
+	for _, f := range r.Findings {
+		if f.Severity != Fine || f.Fix != nil || f.Found == "" || f.Means == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if c := finding(t, r, "conntrack"); c.Seats != 0 || c.Found != "not loaded" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestFindings(t *testing.T) {
+	set := func(name, text string) func(*Machine, fstest.MapFS, *Options) {
+		return func(_ *Machine, files fstest.MapFS, _ *Options) { files[name] = &fstest.MapFile{Data: []byte(text)} }
+	}
+	gone := func(name string) func(*Machine, fstest.MapFS, *Options) {
+		return func(_ *Machine, files fstest.MapFS, _ *Options) { delete(files, name) }
+	}
+	for _, row := range []struct {
+		test, about string
+		change      func(*Machine, fstest.MapFS, *Options)
+		severity    Severity
+		seats       int64 // -1: not looked at
+		want        string
+	}{
+		{"FewFiles", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
+			m.Files = func() (uint64, uint64, error) { return 1024, 20_000, nil }
+		}, Change, 18_976, "LimitNOFILE=201024"},
+		{"UnlimitedFiles", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
+			m.Files = func() (uint64, uint64, error) { return 1 << 63, 1<<64 - 1, nil }
+		}, Fine, 1_047_552, "hard unlimited"},
+		{"LowNrOpen", "open files", set("proc/sys/fs/nr_open", "65536"), Change, 64_512, "sysctl -w fs.nr_open=201024"},
+		{"LowFileMax", "open files", set("proc/sys/fs/file-max", "4000"), Change, 3000, "fs.file-max 4,000"},
+		{"FilesUnread", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
+			m.Files = func() (uint64, uint64, error) { return 0, 0, errors.New("no") }
+		}, Better, 0, "could not be read: no"},
+		{"LittleTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 2 100000"), Change, 100_000, `tcp_mem="100000 150000 200000"`},
+		{"StrangeTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 x 3"), Better, 0, `"x" is no number`},
+		{"ShortTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 2"), Better, 0, "2 numbers, not 3"},
+		{"LittleMemory", "memory", set("proc/meminfo", "MemTotal: 1048576 kB\nMemAvailable: 1000000 kB\n"), Change, 0, "1 GB of it available"},
+		{"ControlGroup", "memory", set("sys/fs/cgroup/memory.max", "1073741824"), Change, 0, "the control group allows 1.1 GB"},
+		{"NoControlGroup", "memory", set("sys/fs/cgroup/memory.max", "max"), Fine, 0, "61.4 GB of it available"},
+		{"NoMemory", "memory", set("proc/meminfo", "x"), Better, 0, "names no MemTotal"},
+		{"OneCore", "cores", func(m *Machine, _ fstest.MapFS, _ *Options) { m.Cores = 1 }, Change, 0, "1 that this process may use"},
+		{"NoSpeed", "line", gone("sys/class/net/eth0/speed"), Better, 0, "epidaurus doctor --line 10Gbit"},
+		{"SlowLine", "line", func(_ *Machine, _ fstest.MapFS, o *Options) { o.Line = 1e9 }, Change, 0, "1 Gbit/s, as told"},
+		{"FullConntrack", "conntrack", func(m *Machine, files fstest.MapFS, o *Options) {
+			set("proc/sys/net/netfilter/nf_conntrack_max", "262144")(m, files, o)
+			set("proc/sys/net/netfilter/nf_conntrack_count", "100000")(m, files, o)
+		}, Change, 162_144, "nf_conntrack_max=400000"},
+		{"FewPorts", "port range", set("proc/sys/net/ipv4/ip_local_port_range", "40000 50000"), Better, 0, `ip_local_port_range="1024 65535"`},
+		{"ShortQueue", "accept queue", set("proc/sys/net/core/somaxconn", "128"), Change, 0, "somaxconn=16384"},
+		{"Reno", "congestion", set("proc/sys/net/ipv4/tcp_congestion_control", "reno"), Better, 0, "tcp_congestion_control=cubic"},
+		{"Clock", "clock", func(m *Machine, _ fstest.MapFS, _ *Options) {
+			m.Clock = func() (bool, error) { return false, nil }
+		}, Change, 0, "timedatectl set-ntp true"},
+		{"FullDisk", "disk", func(m *Machine, _ fstest.MapFS, _ *Options) {
+			m.Disk = func(string) (uint64, error) { return 1 << 20, nil }
+		}, Change, 0, "1 MB free in data"},
+		{"CertificateUnread", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) { o.CertError = errors.New("no such file") }, Change, 0, "no such file"},
+	} {
+		t.Run(row.test, func(t *testing.T) {
+			m, files := good()
+			o := Options{Data: "data", Listeners: 200_000}
+			row.change(&m, files, &o)
+			r := Examine(m, o)
+			f := finding(t, r, row.about)
+			if f.Severity != row.severity || row.seats > 0 && f.Seats != row.seats {
+				t.Errorf("%s, %d seats; want %s, %d: %+v", f.Severity, f.Seats, row.severity, row.seats, f)
+			}
+			if text := fmt.Sprint(f); !strings.Contains(text, row.want) {
+				t.Errorf("%q is missing in %s", row.want, text)
+			}
+			if r.MustChange() != (row.severity == Change) {
+				t.Errorf("must change: %v", r.MustChange())
+			}
+			if f.Severity == Change && len(f.Fix) == 0 && row.about != "certificate" {
+				t.Errorf("nothing says how to change it: %+v", f)
+			}
+		})
+	}
+}
+
+// Without a goal, a small machine is fine: it holds what it holds.
+func TestWithoutGoal(t *testing.T) {
+	m, _ := good()
+	m.Files = func() (uint64, uint64, error) { return 1024, 20_000, nil }
+	r := Examine(m, Options{})
+	if r.MustChange() || r.Seats != 18_976 || r.Sentence != "This machine can hold 18,976 seats (limited by open files)" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TLS costs memory and CPU.
+func TestTLSHoldsLess(t *testing.T) {
+	m, _ := good()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, tls := Examine(m, Options{}), Examine(m, Options{Cert: certificate(t, key, now.Add(-time.Hour), now.Add(90*24*time.Hour))})
+	for _, name := range []string{"memory", "cores"} {
+		if p, s := finding(t, plain, name).Seats, finding(t, tls, name).Seats; s >= p {
+			t.Errorf("%s: %d seats with TLS, %d without", name, s, p)
+		}
+	}
+}
+
+func certificate(t *testing.T, key crypto.Signer, from, to time.Time) []*x509.Certificate {
+	t.Helper()
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"live.example.org"}, NotBefore: from, NotAfter: to}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := ParseCertificates(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestCertificate(t *testing.T) {
+	const day = 24 * time.Hour
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		test     string
+		key      crypto.Signer
+		from, to time.Duration
+		severity Severity
+		want     string
+	}{
+		{"Good", ec, -day, 90 * day, Fine, "valid for 90 more days"},
+		{"Soon", ec, -day, 10 * day, Better, "it expires in 10 days"},
+		{"Expired", ec, -9 * day, -day, Change, "it has expired"},
+		{"NotYet", ec, day, 9 * day, Change, "not valid yet"},
+		{"RSA", rs, -day, 90 * day, Better, "ECDSA key"},
+		{"Ed25519", ed, -day, 90 * day, Change, "browsers do not know"},
+	} {
+		t.Run(row.test, func(t *testing.T) {
+			m, _ := good()
+			r := Examine(m, Options{Cert: certificate(t, row.key, now.Add(row.from), now.Add(row.to))})
+			f := finding(t, r, "certificate")
+			if f.Severity != row.severity || !strings.Contains(f.Means, row.want) || !strings.Contains(f.Found, "live.example.org") {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	_, err = ParseCertificates([]byte("nothing"))
+	if err == nil || !strings.Contains(err.Error(), "it must be PEM") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// This machine can be looked at, whatever it is.
+func TestHere(t *testing.T) {
+	r := Examine(Here(), Options{Data: t.TempDir() + "/not/yet"})
+	if r.Seats < 1 || r.LimitedBy == "" {
+		t.Errorf("%+v", r)
+	}
+	if f := finding(t, r, "disk"); strings.Contains(f.Found, "could not be read") {
+		t.Errorf("%+v", f)
+	}
+}
