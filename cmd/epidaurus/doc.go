@@ -4,9 +4,11 @@
 //	epidaurus serve             the real thing, empty; prints a one-time link for the first host
 //	epidaurus speak LINK FILE   put a sound file on stage
 //	epidaurus listen LINK       take a seat and check every fragment
+//	epidaurus doctor            what this machine can hold, and what to change
+//	epidaurus plan              what an audience needs
 //	epidaurus host-link         a new one-time link for a host
 //
 // Ports: 8080 listeners, 8081 the stage (TCP: pages, WHIP, media; UDP: media), 8082 on localhost health, metrics and profiles.
-// Signals: SIGINT and SIGTERM end in order, a second one at once. Exit codes: 0 done, 1 failed (listen: there was a gap), 2 the command line or the
-// configuration is wrong. The help of every command is in docs/cli.md.
+// Signals: SIGINT and SIGTERM end in order, a second one at once. Exit codes: 0 done, 1 failed (listen: there was a gap; doctor:
+// something must be changed), 2 the command line or the configuration is wrong. The help of every command is in docs/cli.md.
 package main

@@ -21,8 +21,8 @@ type doctorCommand struct {
 
 // Help is shown by doctor --help.
 func (doctorCommand) Help() string {
-	return `Look at this machine before the day: what was found, how many seats it allows, and the command that changes it. Run it as the user, and under the
-limits, under which the server will run. Nothing is changed. Exit code 1: something must be changed.
+	return `Look at this machine before the day: what was found, how many seats it allows, and the command that changes it.
+Run it as the user, and under the limits, under which the server will run. Nothing is changed. Exit code 1: something must be changed.
 
 Examples:
   epidaurus doctor

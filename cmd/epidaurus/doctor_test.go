@@ -29,7 +29,8 @@ func TestDoctor(t *testing.T) {
 	if !errors.As(err, &code) || int(code) != exitFailure {
 		t.Errorf("error %v", err)
 	}
-	for _, want := range []string{"change  open files", "→ systemctl edit epidaurus", "This machine can hold ", "too few for 10,000,000,000 listeners."} {
+	for _, want := range []string{"change  open files", "→ systemctl edit epidaurus", "This machine can hold ",
+		"too few for 10,000,000,000 listeners."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}

@@ -25,15 +25,15 @@ type planCommand struct {
 	Line     string `help:"Of one machine. Default: ${default}." default:"10Gbit" placeholder:"RATE"`
 	Headroom string `help:"Share of everything that stays free. Default: ${default}." default:"40%" placeholder:"SHARE"`
 
-	Drill string `help:"Result of a drill to compute from. Default: the newest in drills/ of the data folder, or in ./drills; else what was measured on the development machine." placeholder:"FILE"`
+	Drill string `help:"A result. Default: the newest in drills/ of the data folder or here; else the development machine." placeholder:"FILE"`
 	Data  string `help:"The server's data folder. Default: ${default}." default:"data" placeholder:"DIR"`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is shown by plan --help.
 func (planCommand) Help() string {
-	return `What an audience needs: machines, cores, lines, traffic, memory, computed line by line from the last drill. Each figure says whether it
-was measured, modelled (computed from what was) or extrapolated (for more listeners than were measured).
+	return `What an audience needs: machines, cores, lines, traffic, memory, computed line by line from the last drill.
+Each figure says whether it was measured, modelled (computed from what was) or extrapolated (for more listeners than were measured).
 
 Examples:
   epidaurus plan --listeners 1e6 --bitrate 24k --hours 2

@@ -131,9 +131,11 @@ func (s *sheet) add(name string, value float64, unit string, kind result.Kind, f
 func (s *sheet) inputs() {
 	c := s.costs
 	if c.PerSecond > 0 {
-		s.add("CPU of a listener-second, in the drill", micros(c.PerSecond), "µs", result.Measured, "all server processes, joins included, cadence %s", known(c.Cadence))
+		s.add("CPU of a listener-second, in the drill", micros(c.PerSecond), "µs", result.Measured,
+			"all server processes, joins included, cadence %s", known(c.Cadence))
 	} else {
-		s.add("CPU of a bare write of 4.4 kB", micros(s.perWrite(4400, false)), "µs", result.Measured, "19,000 connections on the development machine")
+		s.add("CPU of a bare write of 4.4 kB", micros(s.perWrite(4400, false)), "µs", result.Measured,
+			"19,000 connections on the development machine")
 	}
 	seat, join := c.Seat, c.Join
 	if s.ask.TLS {
@@ -158,7 +160,8 @@ func (s *sheet) bytes() (write, wire float64) {
 	heads := segmentHeads * math.Ceil(write/segmentBytes)
 	each := s.add("on the line, each listener", (write+heads)/a.Cadence.Seconds(), "B/s", result.Modelled,
 		"(%s B + %d B × %s segments) ÷ %v", digits(write), segmentHeads, digits(heads/segmentHeads), a.Cadence)
-	wire = s.add("line", each*8*float64(a.Listeners), "bit/s", result.Modelled, "%s B/s × 8 × %s listeners", digits(each), digits(float64(a.Listeners)))
+	wire = s.add("line", each*8*float64(a.Listeners), "bit/s", result.Modelled, "%s B/s × 8 × %s listeners", digits(each),
+		digits(float64(a.Listeners)))
 	s.add("traffic", wire/8*a.Hours*3600, "B", result.Modelled, "%s ÷ 8 × %v h × 3,600", scaled(wire, "bit/s"), a.Hours)
 	return write, wire
 }
@@ -174,7 +177,8 @@ func (s *sheet) perWrite(write float64, tls bool) time.Duration {
 
 func (s *sheet) cores(write float64) float64 {
 	a, c := s.ask, s.costs
-	writes := s.add("writes", float64(a.Listeners)/a.Cadence.Seconds(), "1/s", result.Modelled, "%s listeners ÷ %v", digits(float64(a.Listeners)), a.Cadence)
+	writes := s.add("writes", float64(a.Listeners)/a.Cadence.Seconds(), "1/s", result.Modelled, "%s listeners ÷ %v",
+		digits(float64(a.Listeners)), a.Cadence)
 	cost := s.perWrite(write, a.TLS)
 	if c.PerSecond == 0 {
 		tls := ""
@@ -193,7 +197,8 @@ func (s *sheet) cores(write float64) float64 {
 			"%s µs × %s ÷ %s: what the model of a write says of %v with %s B against %v with %s B",
 			digits(micros(c.PerSecond)), digits(micros(now)), digits(micros(then)), a.Cadence, digits(write), c.Cadence, digits(c.WriteBytes))
 	}
-	return s.add("cores at work", float64(a.Listeners)*each.Seconds(), "cores", s.kind, "%s listeners × %s µs", digits(float64(a.Listeners)), digits(micros(each)))
+	return s.add("cores at work", float64(a.Listeners)*each.Seconds(), "cores", s.kind, "%s listeners × %s µs",
+		digits(float64(a.Listeners)), digits(micros(each)))
 }
 
 func (s *sheet) memory(write float64) float64 {
@@ -204,7 +209,8 @@ func (s *sheet) memory(write float64) float64 {
 	}
 	flight := write * min(unacknowledged.Seconds()/a.Cadence.Seconds(), 1)
 	each := s.add("memory of a listener", float64(seat+c.Socket)+flight, "B", result.Modelled,
-		"%s B seat + %s B socket + %s B that wait %v for an answer", digits(float64(seat)), digits(float64(c.Socket)), digits(flight), unacknowledged)
+		"%s B seat + %s B socket + %s B that wait %v for an answer", digits(float64(seat)),
+		digits(float64(c.Socket)), digits(flight), unacknowledged)
 	return s.add("memory", each*float64(a.Listeners), "B", s.kind, "%s B × %s listeners", digits(each), digits(float64(a.Listeners)))
 }
 
@@ -223,7 +229,8 @@ func (s *sheet) machines(cores, wire, memory float64) {
 		}
 	}
 	s.need.Machines = int64(math.Ceil(most)) + 1
-	s.add("machines", float64(s.need.Machines), "machines", s.kind, "%s for %s, rounded up, and one more so that one may fail", digits(most), s.need.Limit)
+	s.add("machines", float64(s.need.Machines), "machines", s.kind, "%s for %s, rounded up, and one more so that one may fail",
+		digits(most), s.need.Limit)
 }
 
 func (s *sheet) joins() {
@@ -235,11 +242,13 @@ func (s *sheet) joins() {
 	working := max(s.need.Machines-1, 1) * int64(a.Cores)
 	rate := s.add("joins", float64(working)*(1-a.Headroom)/each.Seconds(), "1/s", s.kind,
 		"%d cores × %s ÷ %s µs for each who comes", working, digits(1-a.Headroom), digits(micros(each)))
-	s.add("until everybody sits, if all come at once", float64(a.Listeners)/rate, "s", s.kind, "%s listeners ÷ %s joins/s", digits(float64(a.Listeners)), digits(rate))
+	s.add("until everybody sits, if all come at once", float64(a.Listeners)/rate, "s", s.kind, "%s listeners ÷ %s joins/s",
+		digits(float64(a.Listeners)), digits(rate))
 }
 
 func (s *sheet) notes() {
-	s.need.Notes = append(s.need.Notes, "Not in it: what a network card costs, listeners' acknowledgements on the way back, and lost segments that are sent again.")
+	s.need.Notes = append(s.need.Notes,
+		"Not in it: what a network card costs, listeners' acknowledgements on the way back, and lost segments that are sent again.")
 	c := s.costs
 	if c.PerSecond > 0 && c.Cadence == 0 {
 		s.need.Notes = append(s.need.Notes, "The drill does not say which cadence its seats had: its CPU was taken as it is.")
@@ -248,7 +257,8 @@ func (s *sheet) notes() {
 		s.need.Notes = append(s.need.Notes, "The drill and the question differ in TLS, and its CPU was taken as it is.")
 	}
 	if s.kind == result.Extrapolated {
-		s.need.Notes = append(s.need.Notes, fmt.Sprintf("Measured were %s listeners; more than these is extrapolated: cost grows as listeners do.", digits(float64(c.Listeners))))
+		s.need.Notes = append(s.need.Notes,
+			fmt.Sprintf("Measured were %s listeners; more than these is extrapolated: cost grows as listeners do.", digits(float64(c.Listeners))))
 	}
 }
 

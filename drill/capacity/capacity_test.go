@@ -186,8 +186,10 @@ func TestParse(t *testing.T) {
 		text  string
 		want  float64 // -1: an error
 	}{
-		{count, "1e6", 1e6}, {count, "300k", 3e5}, {count, "1M", 1e6}, {count, "42", 42}, {count, "1.5", -1}, {count, "many", -1}, {count, "-1", -1}, {count, "1e99", -1},
-		{ParseBits, "24k", 24e3}, {ParseBits, "10Gbit", 1e10}, {ParseBits, "2.5gbit/s", 2.5e9}, {ParseBits, "10Gbps", 1e10}, {ParseBits, "fast", -1}, {ParseBits, "", -1},
+		{count, "1e6", 1e6}, {count, "300k", 3e5}, {count, "1M", 1e6}, {count, "42", 42}, {count, "1.5", -1}, {count, "many", -1}, {count,
+			"-1", -1}, {count, "1e99", -1},
+		{ParseBits, "24k", 24e3}, {ParseBits, "10Gbit", 1e10}, {ParseBits, "2.5gbit/s", 2.5e9}, {ParseBits, "10Gbps", 1e10}, {ParseBits,
+			"fast", -1}, {ParseBits, "", -1},
 		{ParseBytes, "32GB", 32e9}, {ParseBytes, "1GiB", 1 << 30}, {ParseBytes, "x", -1},
 		{ParseShare, "40%", 0.4}, {ParseShare, "0.25", 0.25}, {ParseShare, "NaN", -1},
 	} {

@@ -41,7 +41,7 @@ func Baseline() Costs {
 		Listeners:   19_000,
 		PerWrite:    7700 * time.Nanosecond,
 		PerKilobyte: 840 * time.Nanosecond, PerKilobyteTLS: 800 * time.Nanosecond,
-		Join: 157 * time.Microsecond, Handshake: 1390*time.Microsecond - 157*time.Microsecond, // both ends' work: 12,700 and 1,440 joins a second on 2 cores
+		Join: 157 * time.Microsecond, Handshake: 1390*time.Microsecond - 157*time.Microsecond, // both ends: 12,700/s, 1,440/s
 		Seat: 480, SeatTLS: 7900,
 		Socket: 5000,
 	}
@@ -62,7 +62,8 @@ func FromDrill(r result.Result, name string) (Costs, error) {
 		return Costs{}, fmt.Errorf("%s: %w", name, ErrNothingMeasured)
 	}
 	c := Baseline()
-	c.Source = fmt.Sprintf("drill %q of %s, %s listeners, %s: %s", r.Name, r.Started.UTC().Format("2006-01-02"), digits(float64(total.Seats)), network(r), name)
+	c.Source = fmt.Sprintf("drill %q of %s, %s listeners, %s: %s", r.Name, r.Started.UTC().Format("2006-01-02"),
+		digits(float64(total.Seats)), network(r), name)
 	c.Listeners = total.Seats
 	c.PerSecond = time.Duration(cpu * float64(time.Microsecond))
 	c.Cadence = time.Duration(r.Cadence)

@@ -40,14 +40,16 @@ func ParseCount(text string) (int64, error) {
 // ParseBits reads bits per second: 24k, 10Gbit, 2.5Gbit/s.
 func ParseBits(text string) (float64, error) {
 	return number(strings.TrimSuffix(text, "/s"), "rate", "24k or 10Gbit", []unit{
-		{"kbps", 1e3}, {"mbps", 1e6}, {"gbps", 1e9}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"tbit", 1e12}, {"bit", 1}, {"k", 1e3}, {"m", 1e6}, {"g", 1e9}, {"", 1},
+		{"kbps", 1e3}, {"mbps", 1e6}, {"gbps", 1e9}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"tbit", 1e12}, {"bit", 1}, {"k",
+			1e3}, {"m", 1e6}, {"g", 1e9}, {"", 1},
 	})
 }
 
 // ParseBytes reads 32GB, 64GiB or 512MB.
 func ParseBytes(text string) (float64, error) {
 	return number(text, "size", "32GB", []unit{
-		{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}, {"b", 1}, {"", 1},
+		{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}, {"b",
+			1}, {"", 1},
 	})
 }
 

@@ -13,8 +13,10 @@ func (n Need) Text(w io.Writer, a Ask) error {
 	if a.TLS {
 		tls = "TLS"
 	}
-	fmt.Fprintf(&b, "%s listeners, %s kbit/s, %v h, cadence %v, %s\n", digits(float64(a.Listeners)), digits(a.Bitrate/1000), a.Hours, a.Cadence, tls)
-	fmt.Fprintf(&b, "one machine: %d cores, %s, %s; %s %% of each stays free\n", a.Cores, scaled(a.Memory, "B"), scaled(a.Line, "bit/s"), digits(a.Headroom*100))
+	fmt.Fprintf(&b, "%s listeners, %s kbit/s, %v h, cadence %v, %s\n", digits(float64(a.Listeners)), digits(a.Bitrate/1000), a.Hours,
+		a.Cadence, tls)
+	fmt.Fprintf(&b, "one machine: %d cores, %s, %s; %s %% of each stays free\n", a.Cores, scaled(a.Memory, "B"), scaled(a.Line, "bit/s"),
+		digits(a.Headroom*100))
 	fmt.Fprintf(&b, "costs: %s\n\n", n.Source)
 	for _, l := range n.Lines {
 		fmt.Fprintf(&b, "  %-42s %14s  %-12s  %s\n", l.Name, scaled(l.Value, l.Unit), l.Kind, l.Formula)

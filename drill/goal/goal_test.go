@@ -14,7 +14,8 @@ func drilled() result.Result {
 	r := result.Result{
 		Seconds: []result.Second{
 			{At: 1, Due: 500, Begun: 500, Seated: 498, Refused: map[string]int64{"busy": 2}, Seats: 498, Frames: 9000},
-			{At: 2, Due: 500, Begun: 500, Seated: 497, Refused: map[string]int64{"busy": 2, "full": 1}, Seats: 995, Frames: 90_000, Cuts: 3, Resumed: 2},
+			{At: 2, Due: 500, Begun: 500, Seated: 497, Refused: map[string]int64{"busy": 2, "full": 1}, Seats: 995, Frames: 90_000, Cuts: 3,
+				Resumed: 2},
 			{At: 3, Seats: 994, Frames: 1000, Stalls: 1},
 		},
 		Listeners: result.Listeners{Parsed: 1000},

@@ -132,7 +132,8 @@ func sample(l result.Listeners) string {
 	case l.Counted == 0:
 		return fmt.Sprintf("All %s listeners parsed every byte.", count(l.Parsed))
 	}
-	return fmt.Sprintf("%s of %s listeners parsed every byte (%s); the others counted bytes and noticed cuts. Gaps, stalls, silent frames and wrong bytes are those of the sample.",
+	return fmt.Sprintf("%s of %s listeners parsed every byte (%s); the others counted bytes and noticed cuts. "+
+		"Gaps, stalls, silent frames and wrong bytes are those of the sample.",
 		count(l.Parsed), count(all), share(l.Parsed, all))
 }
 
@@ -151,23 +152,27 @@ func (p *page) figures(r result.Result, t result.Total) {
 	}
 	add("Joins per second", count(fastest), "heard their first sound in the best second", false)
 	if r.Listeners.Parsed > 0 {
-		add("Frames missing", count(t.Gaps), fmt.Sprintf("of %s checked; %s silent, %s wrong", count(t.Frames+t.Gaps), count(t.Silent), count(t.Wrong)), t.Gaps > 0)
+		add("Frames missing", count(t.Gaps), fmt.Sprintf("of %s checked; %s silent, %s wrong", count(t.Frames+t.Gaps), count(t.Silent),
+			count(t.Wrong)), t.Gaps > 0)
 		add("Stalls", count(t.Stalls), "players that had nothing left to play", t.Stalls > 0)
 	}
 	add("Refused", share(t.AllRefused, t.Due), fmt.Sprintf("%s refused, %s failed", count(t.AllRefused), count(t.AllFailed)), false)
-	add("Seats lost", count(t.Cuts-t.Resumed), fmt.Sprintf("%s, %s resumed", plural(t.Cuts, "cut", "cuts"), count(t.Resumed)), t.Cuts > t.Resumed)
+	add("Seats lost", count(t.Cuts-t.Resumed), fmt.Sprintf("%s, %s resumed", plural(t.Cuts, "cut", "cuts"), count(t.Resumed)),
+		t.Cuts > t.Resumed)
 	if t.ServerCPU > 0 && r.CPUPerSeat() > 0 {
 		add("Server CPU", trim(r.CPUPerSeat())+" µs", "per listener-second, joins included", false)
 	}
 	if t.ServerRSS > 0 && t.Seats > 0 {
-		add("Server memory", size(float64(t.ServerRSS)), fmt.Sprintf("at most; %s for each seat, everything included", size(float64(t.ServerRSS)/float64(t.Seats))), false)
+		add("Server memory", size(float64(t.ServerRSS)), fmt.Sprintf("at most; %s for each seat, everything included",
+			size(float64(t.ServerRSS)/float64(t.Seats))), false)
 	}
 	if r.Wire.SeatMillis > 0 {
 		all, sound := r.Wire.PerSecond()
 		add("On the wire", size(all), fmt.Sprintf("per listener-second; %s without events", size(sound)), false)
 	}
 	if n := r.Handshakes.Full + r.Handshakes.Resumed; n > 0 {
-		add("TLS handshakes", count(n), fmt.Sprintf("%s full, %s resumed; p99 %s", count(r.Handshakes.Full), count(r.Handshakes.Resumed), span(r.Handshakes.Took.Quantile(0.99))), false)
+		add("TLS handshakes", count(n), fmt.Sprintf("%s full, %s resumed; p99 %s", count(r.Handshakes.Full), count(r.Handshakes.Resumed),
+			span(r.Handshakes.Took.Quantile(0.99))), false)
 	}
 }
 

@@ -49,9 +49,11 @@ func joins(r result.Result, t times) plot {
 	end, ticks := scale(most(due, begun, seated), short)
 	return plot{
 		ID: "joins", Title: "Joins per second", Sub: t.sub("listeners in each second"), Kind: result.Measured, X: t.ticks(), Y: ticks,
-		Layers: []layer{{"fill s1", area(nil, seated, end)}, {"line s1", steps(seated, end)}, {"line s2", steps(begun, end)}, {"line dash ink", steps(due, end)}},
+		Layers: []layer{{"fill s1", area(nil, seated, end)}, {"line s1", steps(seated, end)}, {"line s2", steps(begun, end)},
+			{"line dash ink", steps(due, end)}},
 		Legend: []legend{
-			{"dash ink", "due by the plan", ""}, {"s2", "begun by the generator", ""}, {"s1 box", "heard their first sound", "at most " + count(int64(most(seated))) + " / s"},
+			{"dash ink", "due by the plan", ""}, {"s2", "begun by the generator", ""}, {"s1 box", "heard their first sound",
+				"at most " + count(int64(most(seated))) + " / s"},
 		},
 		Empty: noSeconds(t), Alt: fmt.Sprintf("at most %s listeners a second heard their first sound", count(int64(most(seated)))),
 	}
@@ -75,7 +77,8 @@ func seats(r result.Result, t times) plot {
 }
 
 func holes(r result.Result, total result.Total, t times) plot {
-	pl := plot{ID: "gaps", Title: "Gaps and stalls", Sub: "frames missing and players run dry, among those who parsed", Kind: result.Measured}
+	pl := plot{ID: "gaps", Title: "Gaps and stalls", Sub: "frames missing and players run dry, among those who parsed",
+		Kind: result.Measured}
 	switch {
 	case r.Listeners.Parsed == 0:
 		pl.Empty = "Not known: no listener parsed what he got."
@@ -92,7 +95,8 @@ func holes(r result.Result, total result.Total, t times) plot {
 	pl.X, pl.Y = t.ticks(), ticks
 	pl.Layers = []layer{{"fill s2", area(nil, silent, end)}, {"fill bad", area(nil, gaps, end)}, {"line s1", steps(stalls, end)}}
 	pl.Legend = []legend{
-		{"bad box", "frames missing", count(total.Gaps)}, {"s1", "stalls", count(total.Stalls)}, {"s2 box", "silent frames", count(total.Silent)},
+		{"bad box", "frames missing", count(total.Gaps)}, {"s1", "stalls", count(total.Stalls)}, {"s2 box", "silent frames",
+			count(total.Silent)},
 		{"", "wrong bytes", count(total.Wrong)},
 	}
 	pl.Alt = fmt.Sprintf("%d frames missing, %d stalls", total.Gaps, total.Stalls)
@@ -101,7 +105,8 @@ func holes(r result.Result, total result.Total, t times) plot {
 
 // refusals stacks what was refused by code, and what failed by cause.
 func refusals(r result.Result, total result.Total, t times) plot {
-	pl := plot{ID: "refused", Title: "Refused and failed", Sub: "by the code of the answer, or by what went wrong without one", Kind: result.Measured}
+	pl := plot{ID: "refused", Title: "Refused and failed", Sub: "by the code of the answer, or by what went wrong without one",
+		Kind: result.Measured}
 	if total.AllRefused+total.AllFailed == 0 {
 		pl.Empty = "Nobody. " + plural(total.Begun, "join was", "joins were") + " begun."
 		return pl
@@ -193,7 +198,8 @@ func processes(r result.Result, t times) (cpu, memory plot) {
 			micros += u.CPU
 			rss = max(rss, u.RSS)
 		}
-		used = append(used, band{name, trim(float64(micros)/1e6) + " s", t.usage(s.Seconds, func(u result.Usage) float64 { return float64(u.CPU) / 1e6 })})
+		used = append(used, band{name, trim(float64(micros)/1e6) + " s", t.usage(s.Seconds,
+			func(u result.Usage) float64 { return float64(u.CPU) / 1e6 })})
 		held = append(held, band{name, size(float64(rss)), t.usage(s.Seconds, func(u result.Usage) float64 { return float64(u.RSS) })})
 	}
 	cpu.stack(used, t, trim)
@@ -212,8 +218,10 @@ func bytesPlot(r result.Result, t times) plot {
 	end, ticks := scale(most(each), size)
 	all, sound := r.Wire.PerSecond()
 	pl := plot{
-		ID: "bytes", Title: "Bytes per listener-second", Sub: "over TCP, what came in a second over the seats held in it; bursts at the join included",
-		Kind: result.Measured, X: t.ticks(), Y: ticks, Layers: []layer{{"fill s2", area(nil, each, end)}, {"line s2", steps(each, end)}}, Empty: noSeconds(t),
+		ID: "bytes", Title: "Bytes per listener-second",
+		Sub:  "over TCP, what came in a second over the seats held in it; bursts at the join included",
+		Kind: result.Measured, X: t.ticks(), Y: ticks, Layers: []layer{{"fill s2", area(nil, each, end)},
+			{"line s2", steps(each, end)}}, Empty: noSeconds(t),
 	}
 	if r.Wire.SeatMillis > 0 {
 		s := float64(r.Wire.SeatMillis) / 1000
@@ -232,7 +240,9 @@ func bytesPlot(r result.Result, t times) plot {
 // firstSound plots how many waited how long, both on logarithmic axes: the few who wait longest are what it is about.
 func firstSound(r result.Result) plot {
 	pl := plot{
-		ID: "sound", Title: "Time to first sound", Sub: "from the moment the plan wanted the listener to his first whole frame; both axes logarithmic", Kind: result.Measured,
+		ID: "sound", Title: "Time to first sound",
+		Sub:  "from the moment the plan wanted the listener to his first whole frame; both axes logarithmic",
+		Kind: result.Measured,
 	}
 	h := r.FirstSound
 	if h.Count() == 0 {
@@ -273,7 +283,8 @@ func firstSound(r result.Result) plot {
 		pl.Marks = append(pl.Marks, mark{At: at, Label: q.name, Row: i, Class: class})
 		pl.Legend = append(pl.Legend, legend{"", q.name, span(q.d)})
 	}
-	pl.Alt = fmt.Sprintf("p50 %s, p99 %s, p99.9 %s, longest %s", span(h.Quantile(0.5)), span(h.Quantile(0.99)), span(h.Quantile(0.999)), span(h.Max()))
+	pl.Alt = fmt.Sprintf("p50 %s, p99 %s, p99.9 %s, longest %s", span(h.Quantile(0.5)), span(h.Quantile(0.99)), span(h.Quantile(0.999)),
+		span(h.Max()))
 	return pl
 }
 

@@ -27,12 +27,14 @@ var (
 func storm() result.Result {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := result.Result{
-		Name: "Join storm of a scheduled start", Plan: json.RawMessage(`{"name":"storm","arrivals":[{"shape":"burst","listeners":30000,"over":"3s"}]}`),
+		Name:   "Join storm of a scheduled start",
+		Plan:   json.RawMessage(`{"name":"storm","arrivals":[{"shape":"burst","listeners":30000,"over":"3s"}]}`),
 		Target: result.Target{Kind: "epidaurus", URL: "http://127.0.0.1:8080/r/first-room", Network: result.Loopback, TLS: "none"},
 		Server: result.Build{Program: "epidaurus", Version: "v0.3.0", Revision: "c68c3e2"}, Config: "sha256:4b1f0c2a",
 		Commands: []string{"epidaurus drill storm.toml --goal 'gaps=0,first_sound_p99<1s,refused<1%,cpu_per_seat<20us'"},
 		Started:  time.Unix(1795700000, 0).UTC(), Took: result.Duration(72 * time.Second),
-		Machines:  []result.Machine{{Host: "epi-1", Roles: []string{"generator", "server"}, Cores: 2, Memory: 24 << 30, Kernel: "6.18", CPU: "AMD EPYC"}},
+		Machines: []result.Machine{{Host: "epi-1", Roles: []string{"generator", "server"}, Cores: 2, Memory: 24 << 30, Kernel: "6.18",
+			CPU: "AMD EPYC"}},
 		Listeners: result.Listeners{Parsed: 31_000},
 		Events:    []result.Event{{At: 1795700020, What: "the doors open: 30,000 in 3 s"}, {At: 1795700060, What: "2,000 leave"}},
 		Stopped:   []string{"the plan ended"},
@@ -82,7 +84,8 @@ func storm() result.Result {
 	r.Goals = goal.Judge(r, goals)
 	r.Projections = []result.Projection{{
 		Figure: "server CPU", Unit: "cores", Kind: result.Extrapolated, From: 31_000, Measured: 0.31, To: 1_000_000, Value: 10.1,
-		Assumptions: []string{"CPU grows as seats do, at the same cadence", "the network card costs nothing: the measured network was loopback"},
+		Assumptions: []string{"CPU grows as seats do, at the same cadence",
+			"the network card costs nothing: the measured network was loopback"},
 	}}
 	return r
 }
@@ -213,7 +216,8 @@ func TestPageIsSelfContained(t *testing.T) {
 
 // A room's title, a server's version and a process's name are what a stranger wrote.
 func TestHostileResult(t *testing.T) {
-	const evil = "</style></svg></title><script>alert(1)</script><img src=x onerror=alert(1)>\"'`onload=alert(1) javascript:alert(1) {{.}}\x1b[2J\u202e"
+	const evil = "</style></svg></title><script>alert(1)</script><img src=x onerror=alert(1)>" +
+		"\"'`onload=alert(1) javascript:alert(1) {{.}}\x1b[2J\u202e"
 	r := broken()
 	r.Name, r.Config = evil, evil
 	r.Target = result.Target{Kind: evil, URL: "javascript:" + evil, Network: evil, TLS: evil}
@@ -251,7 +255,8 @@ func TestHostileResult(t *testing.T) {
 // A result may have any seconds at all.
 func TestStrangeTimes(t *testing.T) {
 	for _, ats := range [][]int64{{0}, {5, 5}, {9, 3}, {math.MinInt64, math.MaxInt64}, {0, math.MaxInt64}, {1, 86_400 * 7}} {
-		r := result.Result{Events: []result.Event{{At: math.MaxInt64}, {At: math.MinInt64}}, Servers: []result.Server{{Seconds: []result.Usage{{At: 7}}}}}
+		r := result.Result{Events: []result.Event{{At: math.MaxInt64}, {At: math.MinInt64}},
+			Servers: []result.Server{{Seconds: []result.Usage{{At: 7}}}}}
 		for _, at := range ats {
 			r.Seconds = append(r.Seconds, result.Second{At: at, Due: 1, Seated: 5, Bytes: math.MaxInt64})
 		}

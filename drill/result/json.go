@@ -58,7 +58,8 @@ func (r Result) check() error {
 		if i > 0 && s.At <= r.Seconds[i-1].At {
 			return errors.New("its seconds are not in order")
 		}
-		for _, n := range []int64{s.Due, s.Begun, s.Seated, s.Left, s.Seats, s.Bytes, s.Frames, s.Gaps, s.Silent, s.Stalls, s.Wrong, s.Cuts, s.Resumed} {
+		for _, n := range []int64{s.Due, s.Begun, s.Seated, s.Left, s.Seats, s.Bytes, s.Frames, s.Gaps, s.Silent, s.Stalls, s.Wrong, s.Cuts,
+			s.Resumed} {
 			if n < 0 {
 				return fmt.Errorf("second %d counts less than nothing", s.At)
 			}

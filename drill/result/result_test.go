@@ -32,7 +32,8 @@ func part(t *rapid.T, name string) Result {
 	small := rapid.Int64Range(0, 1000)
 	r := Result{
 		Name: "storm", Plan: json.RawMessage(`{"n": 3}`), Target: Target{Kind: "epidaurus", URL: "http://x", Network: Loopback},
-		Server: Build{Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version")}, Config: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "config"),
+		Server: Build{Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version")}, Config: rapid.SampledFrom([]string{"", "a",
+			"b"}).Draw(t, "config"),
 		Started:   time.Unix(rapid.Int64Range(100, 110).Draw(t, "started"), 0).UTC(),
 		Took:      Duration(time.Duration(small.Draw(t, "took")) * time.Second),
 		Machines:  []Machine{{Host: rapid.SampledFrom([]string{"h1", "h2"}).Draw(t, "host"), Roles: []string{"generator"}, Cores: 2}},
@@ -47,10 +48,12 @@ func part(t *rapid.T, name string) Result {
 	for at := range rapid.Int64Range(0, 4).Draw(t, "seconds") {
 		r.Seconds = append(r.Seconds, Second{
 			At: 100 + at, Due: small.Draw(t, "due"), Begun: small.Draw(t, "begun"), Seated: small.Draw(t, "seated"), Refused: counts(t, "refused"),
-			Failed: counts(t, "failed"), Left: small.Draw(t, "left"), Seats: small.Draw(t, "seats"), Bytes: small.Draw(t, "b"), Gaps: small.Draw(t, "gaps"),
+			Failed: counts(t, "failed"), Left: small.Draw(t, "left"), Seats: small.Draw(t, "seats"), Bytes: small.Draw(t,
+				"b"), Gaps: small.Draw(t, "gaps"),
 		})
 	}
-	r.Servers = []Server{{Host: "h1", PID: 7, Name: "epidaurus", Seconds: []Usage{{At: 100, CPU: small.Draw(t, "cpu"), RSS: small.Draw(t, "rss")}}}}
+	r.Servers = []Server{{Host: "h1", PID: 7, Name: "epidaurus",
+		Seconds: []Usage{{At: 100, CPU: small.Draw(t, "cpu"), RSS: small.Draw(t, "rss")}}}}
 	r.Settle()
 	return r
 }
@@ -141,7 +144,8 @@ func TestMergeOfOtherDrills(t *testing.T) {
 // Two agents on one machine watch the same server: its CPU is not used twice.
 func TestMergeCountsAServerOnce(t *testing.T) {
 	a := Result{Servers: []Server{{Host: "h", PID: 1, Seconds: []Usage{{At: 1, CPU: 500, RSS: 10}}}}}
-	b := Result{Servers: []Server{{Host: "h", PID: 1, Seconds: []Usage{{At: 1, CPU: 490, RSS: 12}}}, {Host: "g", PID: 1, Seconds: []Usage{{At: 1, CPU: 7, RSS: 3}}}}}
+	b := Result{Servers: []Server{{Host: "h", PID: 1, Seconds: []Usage{{At: 1, CPU: 490, RSS: 12}}},
+		{Host: "g", PID: 1, Seconds: []Usage{{At: 1, CPU: 7, RSS: 3}}}}}
 	total := merged(t, a, b).Total()
 	if total.ServerCPU != 507 || total.ServerRSS != 15 {
 		t.Errorf("%d µs and %d bytes", total.ServerCPU, total.ServerRSS)
@@ -206,7 +210,8 @@ func TestHistogram(t *testing.T) {
 func TestCPUPerSeat(t *testing.T) {
 	r := Result{
 		Seconds: []Second{{At: 1, Seats: 0}, {At: 2, Seats: 1000}, {At: 3, Seats: 3000}},
-		Servers: []Server{{PID: 1, Seconds: []Usage{{At: 1, CPU: 9e6}, {At: 2, CPU: 10_000}, {At: 3, CPU: 20_000}}}, {PID: 2, Seconds: []Usage{{At: 3, CPU: 10_000}}}},
+		Servers: []Server{{PID: 1, Seconds: []Usage{{At: 1, CPU: 9e6}, {At: 2, CPU: 10_000}, {At: 3, CPU: 20_000}}},
+			{PID: 2, Seconds: []Usage{{At: 3, CPU: 10_000}}}},
 	}
 	if got := r.CPUPerSeat(); got != 10 {
 		t.Errorf("%v µs, not 10", got)

@@ -65,7 +65,8 @@ func TestGoodMachine(t *testing.T) {
 	if r.MustChange() || r.LimitedBy != "line" || r.Seats < 250_000 || r.Seats > 350_000 {
 		t.Errorf("%+v", r)
 	}
-	if !strings.HasPrefix(r.Sentence, "This machine can hold ") || !strings.HasSuffix(r.Sentence, " seats (limited by line): enough for 200,000 listeners") {
+	if !strings.HasPrefix(r.Sentence, "This machine can hold ") || !strings.HasSuffix(r.Sentence,
+		" seats (limited by line): enough for 200,000 listeners") {
 		t.Error(r.Sentence)
 	}
 	for _, f := range r.Findings {
@@ -126,7 +127,8 @@ func TestFindings(t *testing.T) {
 		{"FullDisk", "disk", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Disk = func(string) (uint64, error) { return 1 << 20, nil }
 		}, Change, 0, "1 MB free in data"},
-		{"CertificateUnread", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) { o.CertError = errors.New("no such file") }, Change, 0, "no such file"},
+		{"CertificateUnread", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) { o.CertError = errors.New("no such file") },
+			Change, 0, "no such file"},
 	} {
 		t.Run(row.test, func(t *testing.T) {
 			m, files := good()

@@ -71,7 +71,8 @@ func (e examination) tcpMemory() (Finding, bool) {
 	want := e.want(pages[2])
 	return Finding{
 		Name: name, Seats: max(pages[2], 1),
-		Found: fmt.Sprintf("%d %d %d pages, at most %s of buffers for all sockets", pages[0], pages[1], pages[2], size(float64(pages[2])*pageBytes)),
+		Found: fmt.Sprintf("%d %d %d pages, at most %s of buffers for all sockets", pages[0], pages[1], pages[2],
+			size(float64(pages[2])*pageBytes)),
 		Means: fmt.Sprintf("%s seats, with a page of sound on the way to each; above it the kernel drops", count(pages[2])),
 		Fix:   []string{fmt.Sprintf(`sysctl -w net.ipv4.tcp_mem="%d %d %d"`, want/2, want*3/4, want)},
 	}, true
@@ -94,7 +95,8 @@ func (e examination) memory() (Finding, bool) {
 	seat := e.model(cadence).memory
 	f.Seats = max(int64((available-systemMemory)/seat), 1)
 	f.Means = fmt.Sprintf("%s seats of %s each, the kernel's part included%s", count(f.Seats), size(seat), e.tlsText())
-	f.Fix = []string{fmt.Sprintf("a machine with %s, or several: epidaurus plan --listeners %d", size(float64(e.want(f.Seats))*seat+systemMemory), e.want(f.Seats))}
+	f.Fix = []string{fmt.Sprintf("a machine with %s, or several: epidaurus plan --listeners %d",
+		size(float64(e.want(f.Seats))*seat+systemMemory), e.want(f.Seats))}
 	return f, true
 }
 

@@ -35,7 +35,8 @@ func (e examination) conntrack() (Finding, bool) {
 	}
 	f := Finding{Name: name, Found: fmt.Sprintf("%s places, %s taken", count(most[0]), count(used)), Seats: max(most[0]-used, 1)}
 	f.Means = fmt.Sprintf("%s seats, if the firewall tracks the listeners' port; more are dropped without a word", count(f.Seats))
-	f.Fix = []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 2*e.want(f.Seats)), "or do not track the listeners' port: nft … tcp dport 8080 notrack"}
+	f.Fix = []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 2*e.want(f.Seats)),
+		"or do not track the listeners' port: nft … tcp dport 8080 notrack"}
 	return f, true
 }
 
@@ -68,7 +69,8 @@ func (e examination) backlog() (Finding, bool) {
 	}
 	f := Finding{Name: name, Found: fmt.Sprintf("somaxconn %s, tcp_max_syn_backlog %s", count(accept[0]), count(syn[0]))}
 	least := min(accept[0], syn[0])
-	f.Means = fmt.Sprintf("when everybody comes at once, %s may wait for the server; who finds no place tries again a second later", count(least))
+	f.Means = fmt.Sprintf("when everybody comes at once, %s may wait for the server; who finds no place tries again a second later",
+		count(least))
 	good := int64(goodBacklog)
 	if e.Listeners > 100_000 {
 		good = 4 * goodBacklog
@@ -126,7 +128,8 @@ func (e examination) certificate() (Finding, bool) {
 		return Finding{}, false
 	}
 	c := e.Cert[0]
-	f := Finding{Name: name, Found: fmt.Sprintf("for %s, until %s", names(c.DNSNames, len(c.IPAddresses)), c.NotAfter.UTC().Format("2006-01-02"))}
+	f := Finding{Name: name, Found: fmt.Sprintf("for %s, until %s", names(c.DNSNames, len(c.IPAddresses)),
+		c.NotAfter.UTC().Format("2006-01-02"))}
 	left := c.NotAfter.Sub(e.Now)
 	days := int(left / (24 * time.Hour))
 	switch c.PublicKey.(type) {
@@ -136,7 +139,8 @@ func (e examination) certificate() (Finding, bool) {
 		f.Found, f.Severity, f.Means = f.Found+", Ed25519", Change, "browsers do not know this kind of key"
 		f.Fix = []string{"openssl ecparam -name prime256v1 -genkey -noout -out key.pem   # and a certificate for it"}
 	case *rsa.PublicKey:
-		f.Found, f.Severity, f.Means = f.Found+", RSA", Better, "each full handshake costs several times that of an ECDSA key: fewer joins per second"
+		f.Found, f.Severity, f.Means = f.Found+", RSA", Better,
+			"each full handshake costs several times that of an ECDSA key: fewer joins per second"
 		f.Fix = []string{"openssl ecparam -name prime256v1 -genkey -noout -out key.pem   # and a certificate for it"}
 	}
 	switch {
