@@ -1,0 +1,121 @@
+//go:build linux
+
+package frames
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Feed plays all rooms by the clock, in all variants, from one goroutine. It implements edge.Feed. All methods may be called from any
+// goroutine.
+type Feed struct {
+	book *Book
+	stop chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	playing bool        // guarded by mu
+	since   time.Time   // guarded by mu; when it began to play
+	base    tape.Number // guarded by mu; the next frame at since
+	fresh   []*ear      // guarded by mu; not called so far
+	gone    []*ear      // guarded by mu
+
+	// owned by run
+	ears []*ear
+	head tape.Number
+}
+
+type ear struct{ to tape.Receiver }
+
+// NewFeed begins to play.
+func NewFeed(book *Book) *Feed {
+	now := Now()
+	f := &Feed{book: book, stop: make(chan struct{}), done: make(chan struct{}), base: now, head: now, since: time.Now(), playing: true}
+	go f.run() // Close waits for done
+	return f
+}
+
+// Subscribe implements edge.Feed. The receiver is given the last minute first.
+func (f *Feed) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func(), error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e := &ear{to}
+	f.fresh = append(f.fresh, e)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.gone = append(f.gone, e)
+	}, nil
+}
+
+// Play lets the sound run on from where it stands, or stops it.
+func (f *Feed) Play(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if on == f.playing {
+		return
+	}
+	f.base, f.since, f.playing = f.nextLocked(), time.Now(), on
+}
+
+func (f *Feed) nextLocked() tape.Number {
+	if !f.playing {
+		return f.base
+	}
+	return f.base + tape.Number(time.Since(f.since)/tape.FrameDuration)
+}
+
+// Close ends it.
+func (f *Feed) Close() {
+	close(f.stop)
+	<-f.done
+}
+
+// past is how much a subscriber is given at once: what an edge keeps for those who resume.
+const past = 60 * tape.FramesPerSec
+
+func (f *Feed) run() {
+	defer close(f.done)
+	ticker := time.NewTicker(tape.FrameDuration)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-f.stop:
+			return
+		case <-ticker.C:
+			f.tick()
+		}
+	}
+}
+
+func (f *Feed) tick() {
+	f.mu.Lock()
+	next, fresh, gone := f.nextLocked(), f.fresh, f.gone
+	f.fresh, f.gone = nil, nil
+	f.mu.Unlock()
+	for _, e := range fresh {
+		e.to.Takeover(tape.Takeover{Term: 1})
+		f.give(e, f.head-past, f.head)
+	}
+	f.ears = append(f.ears, fresh...)
+	if len(gone) > 0 {
+		f.ears = slices.DeleteFunc(f.ears, func(e *ear) bool { return slices.Contains(gone, e) })
+	}
+	for _, e := range f.ears {
+		f.give(e, f.head, next)
+	}
+	f.head = next
+}
+
+func (f *Feed) give(e *ear, from, to tape.Number) {
+	for n := from; n < to; n++ {
+		for i, v := range tape.Variants {
+			e.to.Frame(v, tape.Frame{N: n, Term: 1, Packet: f.book.Packet(i, n)})
+		}
+	}
+}
