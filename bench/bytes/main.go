@@ -95,6 +95,10 @@ func (r *result) listen(src *bufio.Reader, until time.Time) error {
 		return err
 	}
 	r.Opening = head + size
+	burst, burstSize, err := packets(first)
+	if err != nil {
+		return err
+	}
 	total, events, payload, sound := 0, 0, 0, 0
 	for time.Now().Before(until) {
 		chunk, size, err := readChunk(src)
@@ -115,7 +119,7 @@ func (r *result) listen(src *bufio.Reader, until time.Time) error {
 		if err != nil {
 			return err
 		}
-		sound, payload = sound+n, payload+bytes
+		sound, payload = sound+n-burst, payload+bytes-burstSize
 	}
 	r.Seconds = (time.Duration(sound) * tape.FrameDuration).Seconds()
 	per := func(n int) float64 { return figure.Round(float64(n) / r.Seconds) }
@@ -170,20 +174,16 @@ func eventBytes(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// packets counts the packets of a chunk and their bytes. The stream's head stands in its first chunk.
-func packets(first, chunk []byte) (count, size int, err error) {
-	r := fmp4.NewReader(io.MultiReader(bytes.NewReader(first), bytes.NewReader(chunk)))
-	for passed := 0; ; {
+// packets counts the packets of the boxes in all parts and their bytes. The stream's head stands in its first chunk.
+func packets(parts ...[]byte) (count, size int, err error) {
+	r := fmp4.NewReader(bytes.NewReader(bytes.Join(parts, nil)))
+	for {
 		f, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return count, size, nil
 		}
 		if err != nil {
 			return 0, 0, err
-		}
-		passed++
-		if passed == 1 {
-			continue // the burst
 		}
 		count += len(f.Packets)
 		for _, p := range f.Packets {

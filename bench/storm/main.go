@@ -137,7 +137,7 @@ func (p plan) joining() crowd.Join {
 
 func (r *result) storm(p plan, servers house.Houses, comers crowd.Crowds) error {
 	if p.tls == "resumed" {
-		_, _, err := comers.Join(crowd.Join{Count: p.crowds, Connectors: p.crowds}, time.Minute) // they bring the tickets
+		_, _, err := comers.Join(crowd.Join{Count: p.crowds * p.servers, Connectors: p.crowds}, time.Minute) // they bring the tickets
 		if err != nil {
 			return err
 		}

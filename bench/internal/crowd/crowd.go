@@ -112,7 +112,7 @@ type crowd struct {
 	book    *frames.Book
 	epoll   int
 	begin   time.Time
-	tickets tickets
+	tickets []tickets // of each target
 
 	inflight                                      atomic.Int64 // started and not settled
 	bytes, reads, parsing, frames, gaps, resumed_ atomic.Int64
@@ -127,6 +127,7 @@ type crowd struct {
 	// owned by run
 	listeners []listener // by the number that epoll knows
 	buffer    []byte
+	swept     time.Duration
 }
 
 // New makes a crowd. Its orders are join, report and firsts.
@@ -143,6 +144,7 @@ func New(c Config) (map[string]child.Order, error) {
 	}
 	p := &crowd{config: c, book: frames.NewBook(c.Sizes), epoll: epoll, begin: time.Now(), buffer: make([]byte, 64<<10)}
 	p.report.Errors = map[string]int{}
+	p.tickets = make([]tickets, len(c.Targets))
 	for _, t := range c.Targets {
 		at, err := net.ResolveTCPAddr("tcp4", t)
 		if err != nil {
@@ -209,8 +211,26 @@ func (p *crowd) run() {
 		for _, ev := range events[:max(n, 0)] {
 			p.attend(&p.listeners[ev.Fd], ev.Events)
 		}
+		if busy {
+			p.giveUp()
+		}
 		if !busy && n < len(events) {
 			time.Sleep(p.config.Nap) // those who throw away are in no hurry: one turn serves many
+		}
+	}
+}
+
+// giveUp drops those who have waited too long for their first sound, so that every join settles.
+func (p *crowd) giveUp() {
+	now := time.Since(p.begin)
+	if now-p.swept < time.Second {
+		return
+	}
+	p.swept = now
+	for i := range p.listeners {
+		l := &p.listeners[i]
+		if l.fd >= 0 && l.state != seated && now-l.due > joinTimeout {
+			p.drop(l, "no sound within "+joinTimeout.String())
 		}
 	}
 }

@@ -65,11 +65,19 @@ func btoi(b bool) int {
 
 // Join lets listeners come and waits until each is seated or has failed. Time is what it took at most.
 func (c Crowds) Join(j Join, most time.Duration) (r Report, took time.Duration, err error) {
+	return c.Watch(j, most, nil)
+}
+
+// Watch is Join, and tells how it goes every 20 ms.
+func (c Crowds) Watch(j Join, most time.Duration, tell func(time.Duration, Report)) (r Report, took time.Duration, err error) {
 	begin := time.Now()
 	err = c.Ask(j)
 	for err == nil {
 		r, err = c.Report()
 		took = time.Since(begin)
+		if err == nil && tell != nil {
+			tell(took, r)
+		}
 		switch {
 		case err != nil || r.Settled():
 			return r, took, err

@@ -34,7 +34,7 @@ func (p *crowd) visit(i int, due time.Duration, parses bool) {
 	defer conn.Close()
 	stream := net.Conn(conn)
 	if p.config.TLS != "" {
-		secure := tls.Client(conn, p.tickets.config(p.config.TLS == "resumed"))
+		secure := tls.Client(conn, p.tickets[i%len(p.tickets)].config(p.config.TLS == "resumed"))
 		err = secure.HandshakeContext(context.Background())
 		if err != nil {
 			p.fail(reason(err))

@@ -7,6 +7,8 @@ package house
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"runtime"
@@ -134,7 +136,10 @@ func (h *house) listen() (err error) {
 }
 
 func (h *house) serve(l net.Listener) {
-	server := http.Server{Handler: h.edge.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := http.Server{
+		Handler: h.edge.Handler(), ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: log.New(io.Discard, "", 0), // hostile handshakes would fill the terminal
+	}
 	panic(server.Serve(l)) // returns only when the listener broke
 }
 
