@@ -106,6 +106,9 @@ func (c *contender) fill(p plan, to int) (joins float64, err error) {
 	r, _, err := c.crowd.Watch(join, 5*time.Minute, func(at time.Duration, r crowd.Report) {
 		way = append(way, point{at, r.Seated - before.Seated})
 	})
+	if err != nil {
+		return 0, err
+	}
 	most := way[len(way)-1].seated * 9 / 10
 	for _, w := range way {
 		if w.seated >= most && joins == 0 {

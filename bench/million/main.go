@@ -6,9 +6,10 @@
 //	go run ./bench/million -seats 1000000 -cadence 15.36s -variant opus-12 -for 10m
 //	go run ./bench/million -serve 'epidaurus serve --roles edge … :{port}' -path /r/harbour/live.mp4 -seats 300000
 //
-// Without -serve the edges are processes of the bench, fed by the machine's clock with packets that are a function of their number: all
-// serve the same bytes. With it, -serve is started once for each process, with {port} and {i} filled in. One of -parse-every listeners takes
-// everything apart; the others count bytes. Afterwards bare loops do the same with as many bytes, for the ratio; -bare=false leaves that out.
+// Without -serve the edges are processes of the bench, fed by the machine's clock with packets that are a function of their number:
+// all serve the same bytes. With it, -serve is started once for each process, with {port} and {i} filled in. One of -parse-every
+// listeners takes everything apart; the others count bytes. Afterwards bare loops do the same with as many bytes, for the ratio;
+// -bare=false leaves that out.
 package main
 
 import (
