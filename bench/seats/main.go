@@ -33,7 +33,7 @@ func main() {
 	most := flag.Int("most", 500_000, "with -cost: leave out counts of seats above this")
 	seats := flag.Int("seats", 15_000, "how many")
 	windows := flag.Int("windows", 9, "pairs of windows")
-	window := flag.Duration("window", 2880*time.Millisecond, "length of one window")
+	window := flag.Duration("window", 2880*time.Millisecond, "length of one window; a multiple of the cadence")
 	cadence := flag.Duration("cadence", 960*time.Millisecond, "between two writes to a seat")
 	variant := flag.String("variant", string(tape.Opus48), "what the seats hear")
 	flag.Parse()
@@ -45,7 +45,7 @@ func main() {
 	case *cost:
 		figure.Fail(growth(p, *most, *svg))
 	case *quick:
-		p.Seats, p.Windows, p.Window = 5000, 5, 1440*time.Millisecond
+		p.Seats, p.Windows, p.Window = 5000, 7, 960*time.Millisecond
 		figure.Fail(both(p, true))
 	default:
 		figure.Fail(both(p, false))

@@ -138,7 +138,8 @@ func (s *server) write(o order) (written, error) {
 	fds := s.fds
 	s.mu.Unlock()
 	before := machine.Self()
-	r := loop.Run(fds, loop.Plan{Bytes: s.bytes, Interval: o.Every, For: o.For, Step: 20 * time.Millisecond})
+	turns := max(1, int(o.Every/(20*time.Millisecond)))
+	r := loop.Run(fds, loop.Plan{Bytes: s.bytes, Turns: turns, Step: o.Every / time.Duration(turns), For: o.For})
 	return written{machine.Self().Less(before), machine.RSS(0), len(fds), r, r.Late.Seconds()}, nil
 }
 

@@ -19,11 +19,13 @@ type Feed struct {
 	done chan struct{}
 
 	mu      sync.Mutex
-	playing bool        // guarded by mu
-	since   time.Time   // guarded by mu; when it began to play
-	base    tape.Number // guarded by mu; the next frame at since
-	fresh   []*ear      // guarded by mu; not called so far
-	gone    []*ear      // guarded by mu
+	playing bool          // guarded by mu
+	since   time.Time     // guarded by mu; when it began to play
+	base    tape.Number   // guarded by mu; the next frame at since
+	until   tape.Number   // guarded by mu; where it stops by itself; 0: nowhere
+	reached chan struct{} // guarded by mu; closed when it has stopped there
+	fresh   []*ear        // guarded by mu; not called so far
+	gone    []*ear        // guarded by mu
 
 	// owned by run
 	ears []*ear
@@ -63,11 +65,25 @@ func (f *Feed) Play(on bool) {
 	f.base, f.since, f.playing = f.nextLocked(), time.Now(), on
 }
 
+// Run plays n frames from where the sound stands still, and returns when all receivers have them.
+func (f *Feed) Run(n tape.Number) {
+	f.mu.Lock()
+	reached := make(chan struct{})
+	f.base = f.nextLocked()
+	f.since, f.playing, f.until, f.reached = time.Now(), true, f.base+n, reached
+	f.mu.Unlock()
+	<-reached
+}
+
 func (f *Feed) nextLocked() tape.Number {
 	if !f.playing {
 		return f.base
 	}
-	return f.base + tape.Number(time.Since(f.since)/tape.FrameDuration)
+	next := f.base + tape.Number(time.Since(f.since)/tape.FrameDuration)
+	if f.until > 0 {
+		next = min(next, f.until)
+	}
+	return next
 }
 
 // Close ends it.
@@ -110,6 +126,12 @@ func (f *Feed) tick() {
 		f.give(e, f.head, next)
 	}
 	f.head = next
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.until > 0 && next == f.until {
+		f.playing, f.base, f.until = false, f.until, 0
+		close(f.reached)
+	}
 }
 
 func (f *Feed) give(e *ear, from, to tape.Number) {

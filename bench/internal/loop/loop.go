@@ -13,11 +13,25 @@ import (
 
 // Plan is what a loop writes.
 type Plan struct {
-	Bytes    []byte        // to each socket, once per interval
-	Interval time.Duration // in which every socket has its turn, evenly spread
-	For      time.Duration
-	Step     time.Duration // how often the loop looks what is due
-	Whole    bool          // write the rest of what a socket did not take at once, since a stream depends on it
+	Bytes []byte // to each socket, once per round
+	Turns int    // of a round; each has its sockets
+	Step  time.Duration
+	Run   int // so many neighbours share a turn, as they do in the edge; 0: the turns are as even as can be
+	For   time.Duration
+	Whole bool // write the rest of what a socket did not take at once, since a stream depends on it
+}
+
+// turns deals sockets out.
+func (p Plan) turns(fds []int32) [][]int32 {
+	turns := make([][]int32, p.Turns)
+	for i, fd := range fds {
+		t := i * p.Turns / len(fds)
+		if p.Run > 0 {
+			t = i / p.Run % p.Turns
+		}
+		turns[t] = append(turns[t], fd)
+	}
+	return turns
 }
 
 // Result is what came of it.
@@ -25,7 +39,7 @@ type Result struct {
 	Writes uint64        `json:"writes"`
 	Short  uint64        `json:"short"`  // the socket took less than all
 	Failed uint64        `json:"failed"` // the socket was gone
-	Late   time.Duration `json:"-"`      // the greatest lateness of a write
+	Late   time.Duration `json:"-"`      // the greatest lateness of a turn
 }
 
 // Plus adds two results.
@@ -48,24 +62,20 @@ func Spread(parts [][]int32, p Plan) Result {
 	return all
 }
 
-// Run writes to the sockets in their order. What is due is a function of the clock, so a late loop catches up.
+// Run writes to the sockets turn by turn. What is due is a function of the clock, so a late loop catches up.
 func Run(fds []int32, p Plan) (r Result) {
-	if len(fds) == 0 {
-		return r
-	}
+	turns := p.turns(fds)
+	count := int(p.For / p.Step)
 	begin := time.Now()
-	for done, last := 0, false; !last; {
-		elapsed := time.Since(begin)
-		last = elapsed >= p.For
-		due := int(float64(min(elapsed, p.For)) / float64(p.Interval) * float64(len(fds)))
-		if due > done {
-			scheduled := time.Duration(float64(done) / float64(len(fds)) * float64(p.Interval))
-			r.Late = max(r.Late, elapsed-scheduled-p.Step)
-		}
+	for done := 0; done < count; {
+		due := min(count, int(time.Since(begin)/p.Step)+1)
 		for ; done < due; done++ {
-			r.write(fds[done%len(fds)], p)
+			r.Late = max(r.Late, time.Since(begin)-time.Duration(done)*p.Step)
+			for _, fd := range turns[done%p.Turns] {
+				r.write(fd, p)
+			}
 		}
-		time.Sleep(max(0, p.Step-(time.Since(begin)-elapsed)))
+		time.Sleep(time.Until(begin.Add(time.Duration(done) * p.Step)))
 	}
 	return r
 }
