@@ -129,6 +129,10 @@ func (b *bench) sit() error {
 	if err != nil {
 		return err
 	}
+	err = b.play(true) // a seat's phase is the tick at which it came
+	if err != nil {
+		return err
+	}
 	r, took, err := b.crowds.Join(crowd.Join{Count: b.plan.Seats, Connectors: 256}, 5*time.Minute)
 	if err == nil && r.Failed > 0 {
 		err = fmt.Errorf("%d of %d found no seat: %v", r.Failed, r.Asked, r.Errors)
@@ -138,6 +142,10 @@ func (b *bench) sit() error {
 	}
 	b.result.Joins = figure.Round(float64(b.plan.Seats) / took.Seconds())
 	time.Sleep(300 * time.Millisecond) // what the joins left behind is over
+	err = b.play(false)
+	if err != nil {
+		return err
+	}
 	after, err := b.heap()
 	b.result.Heap = figure.Round(float64(int64(after.Inuse)-int64(before.Inuse)) / float64(b.plan.Seats))
 	b.result.Alloc = figure.Round(float64(int64(after.Alloc)-int64(before.Alloc)) / float64(b.plan.Seats))

@@ -139,7 +139,7 @@ func (s *server) write(o order) (written, error) {
 	s.mu.Unlock()
 	before := machine.Self()
 	turns := max(1, int(o.Every/(20*time.Millisecond)))
-	r := loop.Run(fds, loop.Plan{Bytes: s.bytes, Turns: turns, Step: o.Every / time.Duration(turns), For: o.For})
+	r := loop.Run(loop.Even(fds, turns), loop.Plan{Bytes: s.bytes, Step: o.Every / time.Duration(turns), For: o.For})
 	return written{machine.Self().Less(before), machine.RSS(0), len(fds), r, r.Late.Seconds()}, nil
 }
 

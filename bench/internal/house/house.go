@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bench/internal/child"
@@ -209,11 +208,8 @@ type Bare struct {
 	TLS      bool // to the sockets of TLS seats, but for those whose listener decrypts
 }
 
-// neighbours is how many newcomers in a row the edge writes to at the same tick. What is written in a clump is cheaper than one by one,
-// so the bare loop has to have the same clumps.
-const neighbours = 64
-
-// bare writes the length of a fragment to the seats' sockets by bare loops, one per section, at the same pace as the edge.
+// bare writes the length of a fragment to the seats' sockets by bare loops, one per section, at the same pace as the edge. A socket's turn
+// is that of the tick at which it was accepted, as in the edge: what is written in a clump is cheaper than what is written one by one.
 func (h *house) bare(b Bare) (Window, error) {
 	from := h.plain
 	if b.TLS {
@@ -224,10 +220,8 @@ func (h *house) bare(b Bare) (Window, error) {
 		sections = runtime.GOMAXPROCS(0)
 	}
 	junk := h.junk(b)
-	parts := deal(from.sockets(b.TLS), sections)
-	plan := loop.Plan{
-		Bytes: junk, Turns: int(b.Interval / tape.FrameDuration), Step: tape.FrameDuration, Run: neighbours, For: b.For, Whole: true,
-	}
+	parts := deal(from.sockets(b.TLS), sections, int(b.Interval/tape.FrameDuration))
+	plan := loop.Plan{Bytes: junk, Step: tape.FrameDuration, For: b.For, Whole: true}
 	var r loop.Result
 	w := measure(func() {
 		r = loop.Spread(parts, plan)
@@ -251,12 +245,16 @@ func (h *house) junk(b Bare) []byte {
 }
 
 // deal gives every loop its sockets as the edge gives its sections theirs: in turn.
-func deal(fds []int32, n int) [][]int32 {
-	parts := make([][]int32, n)
-	for i, fd := range fds {
-		parts[i%n] = append(parts[i%n], fd)
+func deal(calls []call, loops, turns int) []loop.Turns {
+	parts := make([]loop.Turns, loops)
+	for i := range parts {
+		parts[i] = make(loop.Turns, turns)
 	}
-	return slices.DeleteFunc(parts, func(p []int32) bool { return len(p) == 0 })
+	for i, c := range calls {
+		turn := &parts[i%loops][int(c.tick)%turns]
+		*turn = append(*turn, c.fd)
+	}
+	return parts
 }
 
 // Heap is the process's heap after it was cleaned.

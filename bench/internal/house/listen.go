@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/bench/internal/frames"
 )
 
 func pid() int { return os.Getpid() }
@@ -30,12 +32,16 @@ type recorder struct {
 	calls []call // guarded by mu; in the order of their coming
 }
 
-// call is 24 bytes less than a listener's address would be: what is kept here counts as heap per seat.
+// call is small, since what is kept here counts as heap per seat.
 type call struct {
 	fd   int32
 	port uint16
+	tick uint16 // the frame at which it came, modulo ticks
 	ip   [4]byte
 }
+
+// ticks is a multiple of all cadences.
+const ticks = 768 * 85
 
 // Parsers is the first byte pair of the addresses from which those listeners come who take everything apart.
 var Parsers = [2]byte{127, 32}
@@ -71,7 +77,7 @@ func (r *recorder) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	from := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
-	c := call{port: from.Port(), ip: from.Addr().Unmap().As4()}
+	c := call{port: from.Port(), tick: uint16(frames.Now() % ticks), ip: from.Addr().Unmap().As4()}
 	err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
 	if err != nil {
 		return nil, err
@@ -82,8 +88,8 @@ func (r *recorder) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-// sockets returns the descriptors of connections that are still those that were accepted, without the parsers' if asked.
-func (r *recorder) sockets(noParsers bool) (fds []int32) {
+// sockets returns the connections that are still those that were accepted, without the parsers' if asked.
+func (r *recorder) sockets(noParsers bool) (there []call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.calls {
@@ -96,10 +102,10 @@ func (r *recorder) sockets(noParsers bool) (fds []int32) {
 		}
 		at, ok := peer.(*unix.SockaddrInet4)
 		if ok && at.Port == int(c.port) && netip.AddrFrom4(at.Addr) == netip.AddrFrom4(c.ip) {
-			fds = append(fds, c.fd)
+			there = append(there, c)
 		}
 	}
-	return fds
+	return there
 }
 
 // serverTLS makes a certificate of the kind that the edge serves with: ECDSA on P-256.

@@ -13,23 +13,20 @@ import (
 
 // Plan is what a loop writes.
 type Plan struct {
-	Bytes []byte // to each socket, once per round
-	Turns int    // of a round; each has its sockets
-	Step  time.Duration
-	Run   int // so many neighbours share a turn, as they do in the edge; 0: the turns are as even as can be
+	Bytes []byte        // to each socket, once per round
+	Step  time.Duration // from one turn to the next
 	For   time.Duration
 	Whole bool // write the rest of what a socket did not take at once, since a stream depends on it
 }
 
-// turns deals sockets out.
-func (p Plan) turns(fds []int32) [][]int32 {
-	turns := make([][]int32, p.Turns)
+// Turns are the sockets of each turn of a round.
+type Turns [][]int32
+
+// Even makes n turns that are as even as can be.
+func Even(fds []int32, n int) Turns {
+	turns := make(Turns, n)
 	for i, fd := range fds {
-		t := i * p.Turns / len(fds)
-		if p.Run > 0 {
-			t = i / p.Run % p.Turns
-		}
-		turns[t] = append(turns[t], fd)
+		turns[i*n/len(fds)] = append(turns[i*n/len(fds)], fd)
 	}
 	return turns
 }
@@ -48,11 +45,11 @@ func (r Result) Plus(o Result) Result {
 }
 
 // Spread runs as many loops as there are parts, at once.
-func Spread(parts [][]int32, p Plan) Result {
+func Spread(parts []Turns, p Plan) Result {
 	results := make([]Result, len(parts))
 	var wait sync.WaitGroup
-	for i, fds := range parts {
-		wait.Go(func() { results[i] = Run(fds, p) })
+	for i, turns := range parts {
+		wait.Go(func() { results[i] = Run(turns, p) })
 	}
 	wait.Wait()
 	var all Result
@@ -63,15 +60,14 @@ func Spread(parts [][]int32, p Plan) Result {
 }
 
 // Run writes to the sockets turn by turn. What is due is a function of the clock, so a late loop catches up.
-func Run(fds []int32, p Plan) (r Result) {
-	turns := p.turns(fds)
+func Run(turns Turns, p Plan) (r Result) {
 	count := int(p.For / p.Step)
 	begin := time.Now()
 	for done := 0; done < count; {
 		due := min(count, int(time.Since(begin)/p.Step)+1)
 		for ; done < due; done++ {
 			r.Late = max(r.Late, time.Since(begin)-time.Duration(done)*p.Step)
-			for _, fd := range turns[done%p.Turns] {
+			for _, fd := range turns[done%len(turns)] {
 				r.write(fd, p)
 			}
 		}

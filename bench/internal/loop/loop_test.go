@@ -9,15 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Every socket has its turn once per round, evenly or by neighbours.
+// Every socket has its turn once per round.
 func TestTurns(t *testing.T) {
-	for _, run := range []int{0, 3} {
-		testTurns(t, run)
-	}
-}
-
-func testTurns(t *testing.T, run int) {
-	t.Helper()
 	var near, far []int32
 	for range 10 {
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -28,7 +21,7 @@ func testTurns(t *testing.T, run int) {
 		defer unix.Close(pair[1])
 		near, far = append(near, int32(pair[0])), append(far, int32(pair[1]))
 	}
-	r := Run(near, Plan{Bytes: []byte("bytes"), Turns: 4, Step: time.Millisecond, Run: run, For: 12 * time.Millisecond})
+	r := Run(Even(near, 4), Plan{Bytes: []byte("bytes"), Step: time.Millisecond, For: 12 * time.Millisecond})
 	if r.Writes != 30 || r.Short > 0 || r.Failed > 0 {
 		t.Errorf("%+v, want 30 whole writes", r)
 	}
