@@ -49,6 +49,11 @@ func rules() []rule {
 			"the drill speaks the public protocol, as a stranger would",
 		},
 		{
+			"bench/...", nil,
+			[]string{"./stage/...", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/...", "./web/...", "./drill/..."},
+			"benches measure the edge, and speak to anything else from outside",
+		},
+		{
 			"stage/whip", nil,
 			[]string{"./stage", "./edge/...", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/..."},
 			"the WHIP client speaks the public protocol, as a stranger would",
