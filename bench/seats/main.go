@@ -45,7 +45,7 @@ func main() {
 	case *cost:
 		figure.Fail(growth(p, *most, *svg))
 	case *quick:
-		p.Seats, p.Windows, p.Window = 5000, 7, 960*time.Millisecond
+		p.Seats, p.Windows, p.Window = 5000, 6, 960*time.Millisecond
 		figure.Fail(both(p, true))
 	default:
 		figure.Fail(both(p, false))
