@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -89,23 +91,22 @@ func (b *Bus) WatchFacts(fn func(room.Facts)) (stop func()) {
 	}
 }
 
-// watchFacts returns when what is stored is known, and goes on learning until the watcher is stopped.
-func (b *Bus) watchFacts(ctx context.Context) (err error) {
-	b.watcher, err = b.facts.WatchAll(context.WithoutCancel(ctx), jetstream.IgnoreDeletes())
+const factsBucket = "rooms"
+
+// watchFacts returns when what is stored is known, and goes on learning until Close.
+func (b *Bus) watchFacts(ctx context.Context, js jetstream.JetStream) error {
+	var watching context.Context
+	watching, b.unwatch = context.WithCancel(context.WithoutCancel(ctx))
+	w, err := b.openWatch(watching)
 	if err != nil {
-		return fmt.Errorf("watch the facts of rooms: %w", err)
+		return err
 	}
 	known := make(chan struct{})
 	b.watched.Go(func() {
-		for entry := range b.watcher.Updates() {
-			if entry == nil {
-				close(known)
-				continue
-			}
-			err := b.read(entry)
-			if err != nil {
-				b.log.Warn("dropped a message of the bus", "error", err)
-			}
+		all := sync.OnceFunc(func() { close(known) })
+		for w != nil {
+			b.follow(watching, w, all)
+			w = b.watchAgain(watching, js)
 		}
 	})
 	select {
@@ -113,6 +114,97 @@ func (b *Bus) watchFacts(ctx context.Context) (err error) {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("read the facts of rooms: %w", ctx.Err())
+	}
+}
+
+// openWatch begins to watch the store from its beginning. It is called by the watcher only, as are those below.
+func (b *Bus) openWatch(ctx context.Context) (jetstream.KeyWatcher, error) {
+	status, err := b.facts.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reach the facts of rooms: %w", err)
+	}
+	if of, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		b.compare(of.StreamInfo().Created)
+	}
+	w, err := b.facts.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("watch the facts of rooms: %w", err)
+	}
+	return w, nil
+}
+
+// compare finds out whether the store is another one than before: its revisions begin anew, and those of the old one say nothing.
+func (b *Bus) compare(made time.Time) {
+	if !b.made.IsZero() && !b.made.Equal(made) {
+		b.log.Warn("the bus has a new store: the rooms that are known are written into it again")
+		b.mu.Lock()
+		clear(b.revisions)
+		b.mu.Unlock()
+	}
+	b.made = made
+}
+
+// follow learns until the bus is closed, or there is a new connection: a server that was away may have forgotten who watches.
+func (b *Bus) follow(ctx context.Context, w jetstream.KeyWatcher, known func()) {
+	defer func() {
+		_ = w.Stop() // fails only without a connection, and then there is nothing to stop
+		for range w.Updates() {
+			// What was on the way comes again.
+		}
+	}()
+	for {
+		select {
+		case entry, ok := <-w.Updates():
+			switch {
+			case !ok:
+				return
+			case entry == nil:
+				known()
+				b.restore(ctx)
+				continue
+			}
+			err := b.read(entry)
+			if err != nil {
+				b.log.Warn("dropped a message of the bus", "error", err)
+			}
+		case <-b.reconnect:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watchAgain opens the watch anew, however long that takes. It is nil when the bus is closed.
+func (b *Bus) watchAgain(ctx context.Context, js jetstream.JetStream) jetstream.KeyWatcher {
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		try, cancel := context.WithTimeout(ctx, startTimeout)
+		_, err := openBucket(try, js, jetstream.KeyValueConfig{Bucket: factsBucket})
+		cancel()
+		if err == nil {
+			w, err := b.openWatch(ctx)
+			if err == nil {
+				return w
+			}
+		}
+		select {
+		case <-time.After(retryDelay(attempt)):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// restore writes rooms that this node knows into a store that has lost them. Of several nodes the first one does it.
+func (b *Bus) restore(ctx context.Context) {
+	b.mu.RLock()
+	lost := slices.DeleteFunc(slices.Collect(maps.Values(b.rooms)), func(f room.Facts) bool { return b.revisions[f.ID] != 0 })
+	b.mu.RUnlock()
+	for _, f := range lost {
+		err := b.tell(f, func(key string, value []byte) (uint64, error) { return b.facts.Create(ctx, key, value) })
+		if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+			b.log.Warn("a room is not in the bus's new store", "room", f.ID, "error", err)
+		}
 	}
 }
 

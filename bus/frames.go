@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -20,8 +21,12 @@ import (
 //
 // The last token of its subject says which: a variant's name for a packet. A node that does not know a token takes it for a variant that it
 // does not serve, so new ones may be added; their head must be true, since every receiver learns the takeover from it.
+//
+// The version's low four bits are the form, which is 1. Its high four bits are how many words of four bytes a later version has added
+// behind the head: who does not know them passes over them. A message of another form is dropped.
 const (
 	messageVersion = 1
+	formMask       = 0x0f
 	headSize       = 21
 	eventsToken    = "events"
 	sealToken      = "seal"
@@ -46,7 +51,11 @@ func appendHead(dst []byte, t tape.Takeover, n tape.Number) []byte {
 }
 
 func parseHead(msg []byte) (t tape.Takeover, n tape.Number, body []byte, err error) {
-	if len(msg) < headSize || msg[0] != messageVersion {
+	if len(msg) < headSize || msg[0]&formMask != messageVersion {
+		return t, 0, nil, errMessage
+	}
+	size := headSize + 4*int(msg[0]>>4)
+	if len(msg) < size {
 		return t, 0, nil, errMessage
 	}
 	t.Term = tape.Term(binary.BigEndian.Uint32(msg[1:]))
@@ -55,7 +64,7 @@ func parseHead(msg []byte) (t tape.Takeover, n tape.Number, body []byte, err err
 	if t.First < 0 || n < t.First {
 		return t, 0, nil, errMessage
 	}
-	return t, n, msg[headSize:], nil
+	return t, n, msg[size:], nil
 }
 
 // PublishFrame sends a frame of a variant. The packet is copied.
@@ -92,14 +101,28 @@ func eventMessage(t tape.Takeover, e tape.Event) ([]byte, error) {
 
 // Subscribe lets to hear a channel from now on, and its seals if it is a tape.SealReceiver. Stop ends it; a call that is under way may still end after stop returned.
 func (b *Bus) Subscribe(id room.ID, ch tape.Channel, to tape.Receiver) (stop func(), err error) {
-	d := deliverer{to: to, bad: func(subject string, err error) {
-		b.log.Warn("dropped a message of the bus", "subject", subject, "error", err)
-	}}
+	d := deliverer{to: to, bad: b.dropped()}
 	sub, err := b.conn.Subscribe(subject(id, ch, "*"), func(m *nats.Msg) { d.deliver(m.Subject, m.Data) })
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to room %s: %w", id, err)
 	}
 	return func() { _ = sub.Unsubscribe() }, nil // fails only on a closed connection, which is the same thing
+}
+
+// badEvery is how often messages that cannot be understood are told of: a newer node sends a hundred in a second.
+const badEvery = time.Minute
+
+// dropped tells of messages that were dropped. It is for one goroutine.
+func (b *Bus) dropped() func(subject string, err error) {
+	var told time.Time
+	count := 0
+	return func(subject string, err error) {
+		count++
+		if now := time.Now(); now.Sub(told) >= badEvery {
+			b.log.Warn("dropped messages of the bus: do all nodes run neighbouring versions?", "subject", subject, "error", err, "count", count)
+			told, count = now, 0
+		}
+	}
 }
 
 type deliverer struct {
