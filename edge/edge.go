@@ -34,6 +34,7 @@ type Edge struct {
 	turn     atomic.Uint64 // the section of the next newcomer
 	tally    tally         // of hubs
 	policies policies
+	drain    atomic.Pointer[drain] // nil: seats are given; stored under mu
 
 	governing sync.Mutex // held while the policy is changed
 	governor  governor   // guarded by governing
@@ -93,7 +94,7 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 		}
 		e.sections = append(e.sections, &section{
 			poll: poll, now: e.now, paced: paced, policies: &e.policies, maxBehind: frames(c.MaxBehind), maxStuck: c.MaxStuck,
-			refill: c.burstsPerTick(), taken: &e.taken, crowd: e.crowd, done: make(chan struct{}),
+			refill: c.burstsPerTick(), taken: &e.taken, crowd: e.crowd, drain: &e.drain, done: make(chan struct{}),
 		})
 	}
 	for _, s := range e.sections {

@@ -186,6 +186,9 @@ func (e *Edge) depthOf(ask request) time.Duration {
 // take keeps a place for a request, so that the limit holds however many come at once. Who gets one gives it back or makes it a seat,
 // and then is done with joining.
 func (e *Edge) take(ask request, monitor bool) (*hub, ticket, error) {
+	if e.Draining() {
+		return nil, 0, e.later(problem.Draining, drainingDetail)
+	}
 	full := e.taken.Add(1) > int64(e.config.MaxSeats)
 	if full || monitor && e.monitors.Load() >= int64(e.config.MaxMonitors) {
 		e.taken.Add(-1)
@@ -199,12 +202,17 @@ func (e *Edge) take(ask request, monitor bool) (*hub, ticket, error) {
 	return h, t, nil
 }
 
+const drainingDetail = "This server gives no seats any more, but others do. Try again in a moment."
+
 // enter finds the hub of a request that has a place, and lets it in.
 func (e *Edge) enter(ask request) (*hub, ticket, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, 0, e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
+	}
+	if e.Draining() {
+		return nil, 0, e.later(problem.Draining, drainingDetail)
 	}
 	h := e.hubLocked(ask.key)
 	if h.told.end.Load() != never {

@@ -23,9 +23,10 @@ type section struct {
 	refill    int // bytes of bursts in a tick
 	maxBehind tape.Number
 	maxStuck  time.Duration
-	taken     *atomic.Int64 // the edge's count of seats
-	crowd     *crowd        // the edge's count of seats by origin
-	done      chan struct{} // closed when run has returned
+	taken     *atomic.Int64          // the edge's count of seats
+	crowd     *crowd                 // the edge's count of seats by origin
+	drain     *atomic.Pointer[drain] // the edge's; nil inside: it is not emptied
+	done      chan struct{}          // closed when run has returned
 
 	tally tally
 
@@ -42,6 +43,7 @@ type section struct {
 	emptied  bool // a row may have lost its last seat
 	input    [4096]byte
 	second   worst
+	thinned  thinned // see drain.go
 
 	mail mailbox
 }
@@ -118,6 +120,7 @@ func (s *section) run() {
 		waiting = len(arrivals) == admitTurn
 		if s.due() || len(steps) > 0 {
 			s.tick()
+			s.thin()
 		}
 		for _, stepped := range steps {
 			close(stepped)

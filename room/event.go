@@ -8,6 +8,7 @@ const (
 	KindSpeaking  = "speaking"
 	KindListening = "listening"
 	KindSeat      = "seat"
+	KindEdges     = "edges"
 )
 
 // RoomEvent says what the room is called and where in its life it is.
