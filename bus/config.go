@@ -35,7 +35,7 @@ type Config struct {
 // check says what is missing or dangerous.
 func (c *Config) check() error {
 	if c.URL != "" {
-		return errors.Join(CheckURL(c.URL), c.checkIdentity())
+		return errors.Join(CheckURL(c.URL), CheckIdentity(c.URL, c.Token != "" || c.Creds != "" || c.Cert != ""))
 	}
 	if c.Listen == "" {
 		return nil
@@ -63,23 +63,17 @@ func CheckURL(servers string) error {
 	return nil
 }
 
-// checkIdentity refuses to go to another machine's bus as nobody.
-func (c *Config) checkIdentity() error {
-	if c.Token != "" || c.Creds != "" || c.Cert != "" {
-		return nil
-	}
-	for server := range strings.SplitSeq(c.URL, ",") {
+// CheckIdentity refuses to go to another machine's bus as nobody: shows says whether the node has a secret, credentials or a certificate.
+func CheckIdentity(servers string, shows bool) error {
+	for server := range strings.SplitSeq(servers, ",") {
 		u, err := url.Parse(server)
-		if err == nil && u.User == nil && !isLoopback(u.Hostname()) {
-			return fmt.Errorf("%w: %s", ErrNobody, u.Host)
+		if err == nil && u.User == nil && !shows && !isLoopback(u.Hostname()) {
+			return fmt.Errorf("the bus on %s must know who comes: give the cluster's secret, credentials, a client certificate, "+
+				"or user and password in its address", u.Hostname())
 		}
 	}
 	return nil
 }
-
-// ErrNobody says that a node shows nothing to another machine's bus by which it could be known.
-var ErrNobody = errors.New("a bus on another machine must know who comes: give the cluster's secret, credentials, a client certificate, " +
-	"or user and password in its address")
 
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)

@@ -18,6 +18,9 @@ type Config struct {
 	// Data holds all state: database, bus, keys, certificates. Default "data".
 	Data string `help:"Folder that holds all state. Default: ${default}." default:"data" placeholder:"DIR"`
 
+	// Roles are the parts that run here: stage (hears speakers, makes the sound, keeps rooms) and edge (seats listeners). Default both.
+	Roles []string `help:"Parts that run here: stage, edge. Default: ${default}." default:"stage,edge" placeholder:"ROLE"`
+
 	// Listen is where listeners connect. Default ":8080".
 	Listen string `help:"Address of the listeners' port. Default: ${default}." default:":8080" placeholder:"ADDR"`
 	// Stage is where speakers and hosts connect: pages, WHIP, and media over TCP. Default ":8081".
@@ -27,8 +30,9 @@ type Config struct {
 	// Private serves health, metrics and profiles. It must not be reachable from outside. Default "127.0.0.1:8082".
 	Private string `help:"Address of health, metrics and profiles; keep it private. Default: ${default}." default:"127.0.0.1:8082" placeholder:"ADDR"`
 
-	// PublicURL is how listeners reach Listen, as it stands in links. Default: http://localhost, or the one address of Listen, and its port.
-	PublicURL string `name:"public-url" help:"How listeners reach us, as it stands in links." placeholder:"URL"`
+	// PublicURL is how listeners reach Listen: it stands in links and, on several machines, in the list of edges. Default:
+	// http://localhost, or the one address of Listen, and its port; in no list then.
+	PublicURL string `name:"public-url" help:"How listeners reach us, as it stands in links and in the list of edges." placeholder:"URL"`
 	// StageURL is how speakers reach Stage, as it stands in links. Default: http://localhost, or the one address of Stage, and its port.
 	StageURL string `name:"stage-url" help:"How speakers reach the stage, as it stands in links." placeholder:"URL"`
 	// Advertise lists the IP addresses at which speakers' media reach this machine. Default: the machine's own.
@@ -61,6 +65,27 @@ type Config struct {
 	ProxyHeader string `help:"Field in which they name the client, such as X-Forwarded-For." placeholder:"FIELD"`
 	// ProxyProtocol says that they speak the PROXY protocol, version 1 or 2, on the listeners' port. Default: false.
 	ProxyProtocol bool `help:"They speak the PROXY protocol on the listeners' port, version 1 or 2."`
+
+	// DrainOver is how long SIGTERM takes to send the listeners of this edge to others before it ends. Default 0: they are cut at once.
+	DrainOver time.Duration `help:"On SIGTERM, send listeners to other edges over so long; 0: cut them." default:"0s" placeholder:"TIME"`
+
+	// BusListen lets other nodes reach the bus of this one, by TLS and with the cluster's secret. Default: nobody reaches it.
+	BusListen string `help:"Address at which other nodes reach this one's bus, by TLS and with the secret." placeholder:"ADDR"`
+	// BusCert and BusKey are PEM files. Default: made by the cluster's own authority, cluster-ca.pem in Data.
+	BusCert string `help:"Certificate of bus-listen (PEM). Default: by the cluster's own authority." placeholder:"FILE"`
+	BusKey  string `help:"Key of that certificate (PEM)." placeholder:"FILE"`
+	// ClusterSecretFile holds what nodes show to the bus. Default: made in Data as cluster.secret where BusListen is set.
+	ClusterSecretFile string `help:"File of the secret that nodes show to the bus. Default: cluster.secret in data." placeholder:"FILE"`
+
+	// NATS is a bus elsewhere: another node's BusListen, or NATS servers with JetStream. Default: the bus in this process.
+	NATS string `name:"nats" help:"The bus elsewhere, such as tls://stage.example.org:4222; several with commas." placeholder:"URL"`
+	// NATSCA is a PEM file. Default: the system's certificates.
+	NATSCA string `name:"nats-ca" help:"Certificates that vouch for it (PEM), such as another node's cluster-ca.pem." placeholder:"FILE"`
+	// NATSCert and NATSKey are PEM files, where the bus asks for a certificate. Default: none.
+	NATSCert string `name:"nats-cert" help:"This node's certificate for it (PEM), where it asks for one." placeholder:"FILE"`
+	NATSKey  string `name:"nats-key" help:"Key of that certificate (PEM)." placeholder:"FILE"`
+	// NATSCreds is a NATS credentials file. Default: none.
+	NATSCreds string `name:"nats-creds" help:"NATS credentials file for it." placeholder:"FILE"`
 }
 
 // Validate says what is wrong, before anything is opened.
@@ -81,6 +106,7 @@ func (c *Config) Validate() error {
 			check(a.name, checkAddress(a.addr))
 		}
 	}
+	c.checkCluster(check)
 	check("public-url", checkURL(c.PublicURL))
 	check("stage-url", checkURL(c.StageURL))
 	for _, a := range c.Advertise {
@@ -98,7 +124,11 @@ func (c *Config) Validate() error {
 	case c.StageTLS == "off" && c.TLSCert != "":
 		check("stage-tls", errors.New("it is off, and a certificate is given: leave out one of them"))
 	}
-	for _, f := range []struct{ name, file string }{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound}} {
+	for _, f := range []struct{ name, file string }{
+		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound},
+		{"bus-cert", c.BusCert}, {"bus-key", c.BusKey}, {"cluster-secret-file", c.ClusterSecretFile},
+		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds},
+	} {
 		if f.file == "" {
 			continue
 		}

@@ -15,8 +15,11 @@ import (
 // linkLife is how long a host's link may be used.
 const linkLife = 24 * time.Hour
 
-// FirstHostLink is the one-time link of the first host, or "" when a host has come in already.
+// FirstHostLink is the one-time link of the first host, or "" when a host has come in already, or there is no stage.
 func (n *Node) FirstHostLink(ctx context.Context) (string, error) {
+	if n.store == nil {
+		return "", nil
+	}
 	claimed, err := n.store.Claimed(ctx)
 	if err != nil || claimed {
 		return "", err

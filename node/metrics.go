@@ -86,6 +86,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		malformed = p.Malformed()
 	}
 	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
+	if c.node.rooms == nil {
+		return // channels are made elsewhere
+	}
 	rooms, frames, gaps := c.node.rooms.made()
 	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
 	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))

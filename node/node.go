@@ -12,32 +12,34 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/epidaurus-live/epidaurus/bus"
-	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/edge"
-	"github.com/epidaurus-live/epidaurus/internal/clock"
 	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/store"
 )
 
-// Node is everything in one process: stage, mix, bus, edge and the host's side. Open starts it, Close ends it in order.
+// Node is one process: the stage with its mix and the host's side, or the edge, or both, and the bus between them. Open starts it, Close ends
+// it in order.
 type Node struct {
 	// immutable once open
-	cfg   Config
-	log   *slog.Logger
-	data  *dataDir
-	store *store.Store
-	bus   *bus.Bus
-	rooms *rooms
-	stage *stage.Stage
-	edge  *edge.Edge
+	cfg  Config
+	log  *slog.Logger
+	data *dataDir
+	bus  *bus.Bus
+	edge *edge.Edge // a stage alone has one for monitors, of which no list and no count knows
 
+	// immutable once open; nil without the stage
+	store  *store.Store
+	rooms  *rooms
+	stage  *stage.Stage
+	lister *lister // owned by the counting
+
+	// immutable once open; empty without the part
 	listenersURL string
 	stageURL     string
 	privateAddr  string
@@ -45,8 +47,11 @@ type Node struct {
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
+	news edgeNews // what this edge knows of the others
+
 	servers   []*http.Server
-	unwatch   func()
+	unwatch   []func()
+	open      context.Context // done when the node begins to close
 	counting  context.CancelFunc
 	running   sync.WaitGroup
 	failed    chan error // a server that stopped by itself
@@ -101,95 +106,61 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.store, err = store.Open(ctx, n.data.path)
-	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
-	}
-	n.bus, err = bus.Open(ctx, bus.Config{Dir: n.data.file("bus"), Node: name, Log: n.log.With("part", "bus")})
-	return err
-}
-
-// openParts makes stage, mix and edge, and connects them.
-func (n *Node) openParts(p *ports) (err error) {
-	hold, err := n.cfg.holdSound()
-	if err != nil {
-		return err
-	}
-	n.listenersURL = n.cfg.PublicURL
-	if n.listenersURL == "" {
-		n.listenersURL = localURL(p.listen)
-	}
-	n.stageURL = n.cfg.StageURL
-	if n.stageURL == "" {
-		n.stageURL = localURL(p.stage)
-	}
-	n.rooms = &rooms{
-		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
-		open: map[room.ID]*runningRoom{},
-	}
-	n.stage, err = stage.New(stage.Config{
-		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
-		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
-		ListenURL: n.RoomURL,
-		Media:     p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
-	})
-	if err != nil {
-		return err
-	}
-	n.rooms.stage = n.stage
-	n.balancers, err = n.cfg.balancers()
-	if err != nil {
-		return err
-	}
-	n.edge, err = edge.New(edge.Config{
-		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
-		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
-	})
-	return err
-}
-
-// openRooms tells the bus what the store knows, and starts what is open.
-func (n *Node) openRooms(ctx context.Context) error {
-	kept, err := n.store.Rooms(ctx)
-	if err != nil {
-		return fmt.Errorf("read the rooms: %w", err)
-	}
-	for _, r := range kept {
-		err = n.reconcile(ctx, r.Facts)
+	if n.cfg.has(roleStage) {
+		err = n.openStore(ctx)
 		if err != nil {
 			return err
 		}
 	}
-	n.unwatch = n.bus.WatchFacts(func(f room.Facts) {
-		n.rooms.follow(f.ID)
+	cfg, err := n.busConfig(name)
+	if err != nil {
+		return err
+	}
+	n.bus, err = bus.Open(ctx, cfg)
+	return err
+}
+
+// openParts makes the parts that run here, and connects them.
+func (n *Node) openParts(p *ports) error {
+	n.listenersURL = n.cfg.PublicURL
+	if n.listenersURL == "" {
+		n.listenersURL = localURL(p.listen)
+	}
+	if n.cfg.has(roleStage) {
+		err := n.openStage(p)
+		if err != nil {
+			return err
+		}
+	}
+	return n.openEdge()
+}
+
+// openRooms tells the bus what the store knows, and starts what is open.
+func (n *Node) openRooms(ctx context.Context) error {
+	if n.store != nil {
+		err := n.reconcileAll(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
+		if n.rooms != nil {
+			n.rooms.follow(f.ID)
+		}
 		if f.State != room.Ended {
 			err := n.edge.Open(f.ID)
 			if err != nil {
 				n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
 			}
 		}
-	})
-	ctx, n.counting = context.WithCancel(context.Background())
-	n.running.Go(func() { n.count(ctx) })
-	return nil
-}
-
-// count tells once a second how many seats this edge has, and the rooms how many all edges have.
-func (n *Node) count(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		err := n.bus.PublishSeats(n.edge.Seats())
-		if err != nil {
-			n.log.Warn("seats were not counted", "error", err)
-		}
-		n.rooms.count()
+	}))
+	err := n.watchEdges()
+	if err != nil {
+		return err
 	}
+	n.open, n.counting = context.WithCancel(context.Background())
+	n.running.Go(func() { n.count(n.open) })
+	return nil
 }
 
 // RoomURL is where a room is heard.
@@ -198,8 +169,11 @@ func (n *Node) RoomURL(id room.ID) string { return n.listenersURL + "/r/" + stri
 // ListenersURL is where listeners connect, without a slash at the end.
 func (n *Node) ListenersURL() string { return n.listenersURL }
 
-// StageURL is where speakers and hosts connect, without a slash at the end.
+// StageURL is where speakers and hosts connect, without a slash at the end; empty where there is no stage.
 func (n *Node) StageURL() string { return n.stageURL }
+
+// BusAddr is where other nodes reach this one's bus, or nil.
+func (n *Node) BusAddr() net.Addr { return n.bus.ListenAddr() }
 
 // PrivateURL is where health and metrics are, without a slash at the end.
 func (n *Node) PrivateURL() string { return "http://" + n.privateAddr }
@@ -221,8 +195,10 @@ func (n *Node) close(ctx context.Context) error {
 	if n.stage != nil {
 		add(n.stage.Close(ctx)) // ends the event streams, which the servers wait for
 	}
-	if n.unwatch != nil {
-		n.unwatch()
+	for _, unwatch := range n.unwatch {
+		unwatch()
+	}
+	if n.counting != nil {
 		n.counting()
 	}
 	if n.rooms != nil {
@@ -281,8 +257,11 @@ type RoomStats struct {
 	Gaps     int64 // frames that were declared silent
 }
 
-// RoomStats counts a room that is open here; it is zero for others.
+// RoomStats counts a room that is made here; it is zero for others.
 func (n *Node) RoomStats(id room.ID) RoomStats {
+	if n.rooms == nil {
+		return RoomStats{}
+	}
 	running := n.rooms.running(id)
 	if running == nil {
 		return RoomStats{}

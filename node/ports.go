@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// ports are opened first, so that a taken one is told before anything else happens.
+// ports are opened first, so that a taken one is told before anything else happens. Those of parts that do not run here are nil.
 type ports struct {
 	listen  net.Listener
 	stage   net.Listener
@@ -23,30 +23,43 @@ func openPorts(cfg Config) (_ *ports, err error) {
 			p.closeUnused()
 		}
 	}()
-	p.listen, err = openTCP("listen", cfg.Listen)
-	if err != nil {
-		return nil, err
+	if cfg.has(roleEdge) {
+		p.listen, err = openTCP("listen", cfg.Listen)
+		if err != nil {
+			return nil, err
+		}
 	}
-	p.stage, err = openTCP("stage", cfg.Stage)
-	if err != nil {
-		return nil, err
+	if cfg.has(roleStage) {
+		err = p.openStage(cfg)
+		if err != nil {
+			return nil, err
+		}
 	}
 	p.private, err = openTCP("private", cfg.Private)
 	if err != nil {
 		return nil, err
 	}
+	return p, nil
+}
+
+// openStage opens what speakers and hosts connect to.
+func (p *ports) openStage(cfg Config) (err error) {
+	p.stage, err = openTCP("stage", cfg.Stage)
+	if err != nil {
+		return err
+	}
 	media := cfg.Media
 	if media == "" {
 		media, err = mediaAddress(cfg.Stage, p.stage)
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	p.media, err = net.ListenPacket("udp", media)
 	if err != nil {
-		return nil, portError("media", media, err)
+		return portError("media", media, err)
 	}
-	return p, nil
+	return nil
 }
 
 // mediaAddress is the stage's address, with the port that it really got.

@@ -40,6 +40,21 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 	return nil
 }
 
+// reconcileAll does so for every room.
+func (n *Node) reconcileAll(ctx context.Context) error {
+	kept, err := n.store.Rooms(ctx)
+	if err != nil {
+		return fmt.Errorf("read the rooms: %w", err)
+	}
+	for _, r := range kept {
+		err = n.reconcile(ctx, r.Facts)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // merge joins what the store and the bus know about a room: whichever could not be written last time lags behind.
 func merge(stored, known room.Facts) room.Facts {
 	if room.Step(stored.State, known.State) == nil {

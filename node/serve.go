@@ -35,9 +35,26 @@ const (
 	strangerTimeout = 15 * time.Second
 )
 
-// serve opens the three ports to the world.
+// serve opens the ports to the world.
 func (n *Node) serve(p *ports) error {
 	n.privateAddr = p.private.Addr().String()
+	if n.stage != nil {
+		err := n.serveStage(p)
+		if err != nil {
+			return err
+		}
+	}
+	if p.listen != nil {
+		n.start("listeners", n.behindBalancers(take(&p.listen)), n.listenersHandler(), func(s *http.Server) {
+			s.ConnState = n.edge.ConnState
+			s.ReadTimeout, s.WriteTimeout = strangerTimeout, strangerTimeout
+		})
+	}
+	n.start("private", take(&p.private), n.privateHandler())
+	return nil
+}
+
+func (n *Node) serveStage(p *ports) error {
 	stage := n.stage.Split(take(&p.stage))
 	if n.cfg.StageTLS == "auto" {
 		cert, err := n.cfg.certificate(n.data, time.Now())
@@ -48,12 +65,7 @@ func (n *Node) serve(p *ports) error {
 			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		}}
 	}
-	n.start("listeners", n.behindBalancers(take(&p.listen)), n.listenersHandler(), func(s *http.Server) {
-		s.ConnState = n.edge.ConnState
-		s.ReadTimeout, s.WriteTimeout = strangerTimeout, strangerTimeout
-	})
 	n.start("stage", stage, n.stageHandler())
-	n.start("private", take(&p.private), n.privateHandler())
 	return nil
 }
 
@@ -174,11 +186,13 @@ func sameHost(configured, own, scheme, asked string) string {
 	return scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), u.Port())
 }
 
-// privateHandler serves health, metrics and profiles.
+// privateHandler serves health, metrics, profiles, and who empties this node.
 func (n *Node) privateHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)
+	mux.HandleFunc("GET /drain", n.serveDrain)
+	mux.Handle("POST /drain", http.NewCrossOriginProtection().Handler(http.HandlerFunc(n.serveDrain)))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics(), promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /edge/seconds", n.seconds)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -192,6 +206,10 @@ func (n *Node) privateHandler() http.Handler {
 func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
 	if !n.bus.Connected() {
 		problem.Write(w, problem.Problem{Status: http.StatusServiceUnavailable, Code: problem.Internal, Detail: "The bus is not connected."})
+		return
+	}
+	if n.draining() {
+		problem.Write(w, problem.New(problem.Draining, "This node sends its listeners elsewhere."))
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))

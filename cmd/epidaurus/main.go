@@ -31,11 +31,12 @@ type cli struct {
 	LogLevel slog.Level      `help:"debug, info, warn or error." default:"info" placeholder:"LEVEL"`
 
 	Demo     demoCommand     `cmd:"" help:"Hear it at once: a room where two voices talk, and a stage to walk on."`
-	Serve    serveCommand    `cmd:"" help:"Serve rooms: stage, mix and listeners in one process."`
+	Serve    serveCommand    `cmd:"" help:"Serve rooms: stage, mix and listeners, in one process or on several machines."`
 	Speak    speakCommand    `cmd:"" help:"Put a sound file on stage, as any WHIP client would."`
 	Listen   listenCommand   `cmd:"" help:"Take a seat, check every fragment, exit 1 when there was a gap."`
 	Doctor   doctorCommand   `cmd:"" help:"Look at this machine: how many seats it can hold, and what to change."`
 	Plan     planCommand     `cmd:"" help:"Say what an audience needs: machines, cores, lines, traffic, from the last drill."`
+	Drain    drainCommand    `cmd:"" help:"Send a node's listeners to other edges, so that it can be stopped."`
 	HostLink hostLinkCommand `cmd:"" help:"Make a one-time link for a host, beside a running server."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`
 }

@@ -18,11 +18,15 @@ type serveCommand struct {
 
 // Help is shown by serve --help.
 func (serveCommand) Help() string {
-	return `Everything in one process: the stage, the mix, the listeners' port, the database, all under one data folder.
+	return `Everything in one process: the stage, the mix, the listeners' port, the database, all under one data folder. Or a part of it, with the rest on
+other machines: docs/OPERATE.md has it step by step.
 
 Examples:
   epidaurus serve
   epidaurus serve --data /var/lib/epidaurus --public-url https://live.example.org --stage-url https://stage.example.org:8081
+  epidaurus serve --bus-listen :4222 --public-url https://e1.example.org
+  epidaurus serve --roles edge --nats tls://stage.example.org:4222 --nats-ca cluster-ca.pem --cluster-secret-file cluster.secret \
+    --public-url https://e2.example.org
   EPIDAURUS_ADVERTISE=203.0.113.7 epidaurus serve --config /etc/epidaurus.toml`
 }
 
@@ -40,15 +44,36 @@ func (c *serveCommand) Run(p *program) error {
 		select {
 		case <-p.ctx.Done():
 			p.log.Info("stopping")
+			c.drain(p, n)
 		case err = <-n.Failed():
 		}
 	}
 	return errors.Join(err, closeNode(n))
 }
 
+// drain sends the listeners elsewhere before the end, where that is asked for. A second signal ends the process at once.
+func (c *serveCommand) drain(p *program, n *node.Node) {
+	if c.DrainOver <= 0 {
+		return
+	}
+	p.log.Info("sending the listeners elsewhere first", "over", c.DrainOver)
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainOver+closeTimeout)
+	defer cancel()
+	err := n.Drain(ctx, c.DrainOver)
+	if err != nil {
+		p.log.Warn("listeners are left, and will be cut", "error", err)
+	}
+}
+
 func (c *serveCommand) greet(p *program, n *node.Node) error {
-	_, err := fmt.Fprintf(p.stdout, "Epidaurus\n  listeners  %s\n  stage      %s/desk/\n  private    %s/metrics\n",
-		n.ListenersURL(), n.StageURL(), n.PrivateURL())
+	text := "Epidaurus\n  listeners  " + n.ListenersURL() + "\n"
+	if n.StageURL() != "" {
+		text += "  stage      " + n.StageURL() + "/desk/\n"
+	}
+	if addr := n.BusAddr(); addr != nil {
+		text += "  bus        tls://" + addr.String() + "\n"
+	}
+	_, err := fmt.Fprintf(p.stdout, "%s  private    %s/metrics\n", text, n.PrivateURL())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,50 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/clock"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/stage"
+	"github.com/epidaurus-live/epidaurus/store"
+)
+
+// openStore opens what the host's side keeps.
+func (n *Node) openStore(ctx context.Context) (err error) {
+	n.store, err = store.Open(ctx, n.data.path)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	return nil
+}
+
+// openStage makes what hears speakers and makes the sound.
+func (n *Node) openStage(p *ports) (err error) {
+	hold, err := n.cfg.holdSound()
+	if err != nil {
+		return err
+	}
+	key, err := n.data.clusterKey()
+	if err != nil {
+		return err
+	}
+	n.lister = newLister(key, time.Now())
+	n.stageURL = n.cfg.StageURL
+	if n.stageURL == "" {
+		n.stageURL = localURL(p.stage)
+	}
+	n.rooms = &rooms{
+		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
+		open: map[room.ID]*runningRoom{},
+	}
+	n.stage, err = stage.New(stage.Config{
+		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
+		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
+		ListenURL: n.RoomURL,
+		Media:     p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
+	})
+	n.rooms.stage = n.stage
+	return err
+}
