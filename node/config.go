@@ -99,10 +99,13 @@ func (c *Config) Validate() error {
 	if c.Data == "" {
 		check("data", errors.New("name a folder"))
 	}
-	for _, a := range []struct{ name, addr string }{
-		{"listen", c.Listen}, {"stage", c.Stage}, {"private", c.Private}, {"media", c.Media},
+	for _, a := range []struct {
+		name, addr string
+		needed     bool
+	}{
+		{"listen", c.Listen, c.has(roleEdge)}, {"stage", c.Stage, c.has(roleStage)}, {"private", c.Private, true}, {"media", c.Media, false},
 	} {
-		if a.addr != "" || a.name != "media" {
+		if a.addr != "" || a.needed {
 			check(a.name, checkAddress(a.addr))
 		}
 	}

@@ -1,0 +1,528 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/drill/listener"
+	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// freeAddress is one of this machine that nobody uses.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close() //nolint:errcheck // nothing came in
+	return ln.Addr().String()
+}
+
+// withOrigin gives a node an address that it can name before it is open.
+func withOrigin(t testing.TB, cfg Config) Config {
+	t.Helper()
+	cfg.Listen = freeAddress(t)
+	cfg.PublicURL = "http://" + cfg.Listen
+	return cfg
+}
+
+// openFirst opens a node with all parts, whose bus others reach.
+func openFirst(t testing.TB) *house {
+	t.Helper()
+	cfg := withOrigin(t, usual(t))
+	cfg.BusListen = "127.0.0.1:0"
+	return openHouse(t, cfg)
+}
+
+// edgeOf is the configuration of an edge beside a first node, with the files that its operator copies.
+func (h *house) edgeOf() Config {
+	cfg := withOrigin(h.t, usual(h.t))
+	cfg.Roles, cfg.Stage = []string{"edge"}, ""
+	cfg.NATS = "tls://" + h.BusAddr().String()
+	cfg.NATSCA, cfg.ClusterSecretFile = h.data.file(caFile), h.data.file(secretFile)
+	return cfg
+}
+
+// listen hears a room until stop is called, which returns what was heard.
+func listen(t testing.TB, cfg listener.Config) (heard func() int64, stop func() listener.Report) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var frames atomic.Int64
+	done := make(chan struct{})
+	var report listener.Report
+	var err error
+	go func() {
+		defer close(done)
+		report, err = listener.Listen(ctx, cfg, func(e listener.Event) { frames.Store(e.Report.Frames) })
+	}()
+	stop = sync.OnceValue(func() listener.Report {
+		cancel()
+		<-done
+		if err != nil {
+			t.Errorf("a listener gave up: %v", err)
+		}
+		return report
+	})
+	t.Cleanup(func() { stop() })
+	return frames.Load, stop
+}
+
+// Two nodes with nothing between them but an encrypted connection: an edge has no database and no stage, and what it serves is the same.
+func TestTwoNodes(t *testing.T) {
+	h := openFirst(t)
+	r := h.room()
+	cfg := h.edgeOf()
+	e := open(t, cfg)
+	until(t, "the edge knows the room", func() bool { _, ok := e.bus.Facts(r.ID); return ok })
+	report := hear(t, e, r.ID, 100)
+	if !report.Faultless() {
+		t.Errorf("heard %+v", report)
+	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(h.StageURL(), "http://"))
+	for path, want := range map[string]string{"/r/" + string(r.ID): "<!doctype html>", "/r/none/live.mp4": "room_unknown", "/desk/": "not_found"} {
+		if _, body := e.ask(t, "GET", e.ListenersURL()+path, ""); !strings.Contains(strings.ToLower(body), want) || strings.Contains(body, port) {
+			t.Errorf("the edge answers %s with %.200s", path, body)
+		}
+	}
+	if status, _ := e.ask(t, "GET", e.PrivateURL()+"/metrics", ""); status != http.StatusOK || e.StageURL() != "" {
+		t.Errorf("metrics: %d; its stage is %q", status, e.StageURL())
+	}
+	kept, err := filepath.Glob(filepath.Join(cfg.Data, "*"))
+	if err != nil || len(kept) != 2 { // lock and node
+		t.Errorf("an edge keeps %q (%v)", kept, err)
+	}
+	until(t, "the seats of both are counted", func() bool {
+		seat(t, e.RoomURL(r.ID))
+		seat(t, h.RoomURL(r.ID))
+		return h.bus.Seats(r.ID) >= 2 && e.bus.Seats(r.ID) == h.bus.Seats(r.ID)
+	})
+	until(t, "enough was heard to compare", func() bool { return h.rooms.frame(r.ID) > report.First+5*tape.SegmentFrames })
+	from := (report.First/tape.SegmentFrames + 1) * tape.SegmentFrames
+	ours, theirs := firstBytes(t, h.RoomURL(r.ID), from), firstBytes(t, e.RoomURL(r.ID), from)
+	if n := min(len(ours), len(theirs)); n < 15_000 || !bytes.Equal(ours[:n], theirs[:n]) {
+		t.Errorf("of %d and %d bytes the first %d are the same", len(ours), len(theirs), commonPrefix(ours, theirs))
+	}
+	err = h.host.End(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the edge knows that the room has ended", func() bool {
+		status, _ := e.ask(t, "GET", e.RoomURL(r.ID)+"/live.mp4", "")
+		return status == http.StatusGone
+	})
+}
+
+func commonPrefix(a, b []byte) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// seat takes one and leaves it when the test ends.
+func seat(t testing.TB, room string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, room+"/live.mp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+}
+
+// firstBytes are those of the answer that begins at a frame, for more than three seconds of sound.
+func firstBytes(t testing.TB, room string, from tape.Number) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/live.mp4?from=%d", room, from), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	var seen bytes.Buffer
+	fragments := fmp4.NewReader(io.TeeReader(resp.Body, &seen))
+	for to := from; to < from+150; {
+		f, err := fragments.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		to = f.From + tape.Number(len(f.Packets))
+	}
+	return seen.Bytes()[:min(seen.Len(), 20_000)] // it reads ahead, to where the answers' fragments may be cut differently
+}
+
+func TestStrangersOnTheBus(t *testing.T) {
+	h := openFirst(t)
+	for _, row := range []struct {
+		name string
+		set  func(*Config)
+		want string
+	}{
+		{"WrongSecret", func(c *Config) {
+			c.ClusterSecretFile = write(t, filepath.Join(t.TempDir(), "secret"), strings.Repeat("guess", 10))
+		}, "refuses this node: its secret"},
+		{"NoSecret", func(c *Config) { c.ClusterSecretFile = "" }, "refuses this node"},
+		{"ShortSecret", func(c *Config) { c.ClusterSecretFile = write(t, filepath.Join(t.TempDir(), "secret"), "short") }, "one line of at least 16 characters"},
+		{"NoCA", func(c *Config) { c.NATSCA = "" }, "is not known by its certificate"},
+		{"Plain", func(c *Config) { c.NATS = "nats://192.0.2.7:4222" }, "nats: nats://192.0.2.7:4222 is not encrypted"},
+		{"NobodyThere", func(c *Config) { c.NATS = "tls://" + freeAddress(t) }, "there is no bus at tls://"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := h.edgeOf()
+			row.set(&cfg)
+			n, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+			fails(t, err, row.want)
+			if n != nil {
+				t.Error("there is a node")
+			}
+		})
+	}
+	for _, name := range []string{secretFile, keyFile, caKeyFile} {
+		info, err := os.Stat(h.data.file(name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v (%v)", name, info, err)
+		}
+	}
+}
+
+// While the bus is away, who sits goes on, who comes is seated, and rooms are known; when it is back, sound goes on without a cut.
+func TestBusRestart(t *testing.T) {
+	place := busPlace(t)
+	cfg := usual(t)
+	cfg.Roles, cfg.PublicURL, cfg.Listen = []string{"stage"}, "https://live.example.org", ""
+	cfg.NATS, cfg.NATSCA, cfg.ClusterSecretFile = place.url, place.ca, place.secret
+	h := openHouse(t, cfg)
+	if h.BusAddr() != nil {
+		t.Error("a node whose bus is elsewhere has one")
+	}
+	r := h.room()
+	cfg = withOrigin(t, usual(t))
+	cfg.Roles, cfg.Stage = []string{"edge"}, ""
+	cfg.NATS, cfg.NATSCA, cfg.ClusterSecretFile = place.url, place.ca, place.secret
+	e := open(t, cfg)
+	until(t, "the edge knows the room", func() bool { _, ok := e.bus.Facts(r.ID); return ok })
+	heard, stop := listen(t, listener.Config{URL: e.RoomURL(r.ID)})
+	until(t, "there is sound", func() bool { return heard() > 50 })
+	place.server.Close()
+	until(t, "both miss the bus", func() bool { return !e.bus.Connected() && !h.bus.Connected() })
+	seat(t, e.RoomURL(r.ID))
+	if status, _ := e.ask(t, "GET", e.PrivateURL()+"/readyz", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("without a bus it is ready: %d", status)
+	}
+	place.start()
+	before := heard()
+	until(t, "there is sound again", func() bool { return heard() > before+100 })
+	report := stop()
+	if !report.Faultless() || report.Answers != 1 {
+		t.Errorf("heard %+v", report)
+	}
+	t.Logf("%d frames, of them %d silent", report.Frames, report.Silent)
+	err := h.host.End(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the edge knows that the room has ended", func() bool { f, _ := e.bus.Facts(r.ID); return f.State == room.Ended })
+}
+
+// aBus is a bus that belongs to no node.
+type aBus struct {
+	t               testing.TB
+	config          bus.ServerConfig
+	server          *bus.Server
+	url, ca, secret string
+}
+
+func busPlace(t testing.TB) *aBus {
+	t.Helper()
+	dir, err := openDataDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.close() })
+	cfg := Config{BusListen: freeAddress(t)}
+	cert, err := cfg.busTLS(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := dir.clusterSecret("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &aBus{t: t, url: "tls://" + cfg.BusListen, ca: dir.file(caFile), secret: dir.file(secretFile), config: bus.ServerConfig{
+		Name: "bus", Dir: dir.file("bus"), Log: slog.New(slog.DiscardHandler), Listen: cfg.BusListen, TLS: cert, Token: secret,
+	}}
+	b.start()
+	t.Cleanup(func() { b.server.Close() })
+	return b
+}
+
+func (b *aBus) start() {
+	b.t.Helper()
+	var err error
+	b.server, err = bus.StartServer(b.config)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// lists follows what edges are told of each other.
+func lists(t testing.TB, n *Node) func() []string {
+	t.Helper()
+	var latest atomic.Pointer[[]string]
+	none := []string{}
+	latest.Store(&none)
+	key, err := n.data.clusterKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := n.bus.WatchEdges(func(data []byte) {
+		event, err := room.ParseEdges(data)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		l, err := room.VerifyEdges(event, key.Public().(ed25519.PublicKey), time.Now())
+		if err != nil {
+			t.Error(err)
+		}
+		latest.Store(&l.Edges)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return func() []string { return *latest.Load() }
+}
+
+// The list names the edges that live; one that has died is on it no more.
+func TestListOfEdges(t *testing.T) {
+	h := openFirst(t)
+	listed := lists(t, h.Node)
+	cfg := h.edgeOf()
+	e := open(t, cfg)
+	nameless := h.edgeOf()
+	nameless.PublicURL = ""
+	open(t, nameless) // nobody could be sent there
+	both := []string{h.cfg.PublicURL, cfg.PublicURL}
+	slices.Sort(both)
+	until(t, "both are listed", func() bool { return slices.Equal(listed(), both) })
+	shut(t, e)
+	until(t, "the one that is left is listed", func() bool { return slices.Equal(listed(), []string{h.cfg.PublicURL}) })
+}
+
+// elsewhere is a player that goes to another edge when the first one has no seat for him.
+type elsewhere struct{ first, other string }
+
+func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		return resp, err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	u, err := url.Parse(e.other)
+	if err != nil {
+		return nil, err
+	}
+	again := r.Clone(r.Context())
+	again.URL.Host, again.Host = u.Host, u.Host
+	return http.DefaultTransport.RoundTrip(again)
+}
+
+// An edge that is drained is listed no more, then hands its listeners over to another, and none of them misses a frame.
+func TestDrain(t *testing.T) {
+	h := openFirst(t)
+	r := h.room()
+	listed := lists(t, h.Node)
+	cfg := h.edgeOf()
+	e := open(t, cfg)
+	until(t, "the edge knows the room", func() bool { _, ok := e.bus.Facts(r.ID); return ok })
+	const listeners = 50
+	client := &http.Client{Transport: elsewhere{e.ListenersURL(), h.ListenersURL()}}
+	var heard []func() int64
+	var stops []func() listener.Report
+	for range listeners {
+		frames, stop := listen(t, listener.Config{URL: e.RoomURL(r.ID), Client: client})
+		heard, stops = append(heard, frames), append(stops, stop)
+	}
+	until(t, "all hear", func() bool { return !slices.ContainsFunc(heard, func(f func() int64) bool { return f() == 0 }) })
+	until(t, "both are listed", func() bool { return len(listed()) == 2 })
+	status, body := e.ask(t, "POST", e.PrivateURL()+"/drain?over=2s", "")
+	var said DrainStatus
+	if err := json.Unmarshal([]byte(body), &said); err != nil || status != http.StatusAccepted || !said.Draining || said.Seats != listeners {
+		t.Fatalf("it answers %d %s", status, body)
+	}
+	began := time.Now()
+	for len(listed()) != 1 {
+		if s := e.edge.Stats(); s.Cut > 0 || time.Since(began) > patience {
+			t.Fatalf("after %v it is still listed, and %d are cut", time.Since(began), s.Cut)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Logf("listed no more after %v", time.Since(began))
+	if status, body := e.ask(t, "GET", e.PrivateURL()+"/readyz", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, `"code":"draining"`) {
+		t.Errorf("it is ready: %d %s", status, body)
+	}
+	until(t, "nobody is left", func() bool {
+		status, body := e.ask(t, "GET", e.PrivateURL()+"/drain", "")
+		return status == http.StatusOK && strings.Contains(body, `"seats":0`)
+	})
+	until(t, "all sit elsewhere", func() bool { return h.edge.Stats().Seats == listeners })
+	moved := make([]int64, listeners)
+	for i := range moved {
+		moved[i] = heard[i]()
+	}
+	until(t, "all hear there", func() bool {
+		for i, f := range heard {
+			if f() < moved[i]+25 {
+				return false
+			}
+		}
+		return true
+	})
+	for _, stop := range stops {
+		if report := stop(); !report.Faultless() || report.Answers != 2 {
+			t.Errorf("heard %+v", report)
+		}
+	}
+	if s := e.edge.Stats(); s.Cut != listeners || s.Left > 0 {
+		t.Errorf("the edge counts %+v", s)
+	}
+}
+
+func TestDrainIsAskedWrongly(t *testing.T) {
+	n := open(t, usual(t))
+	for _, over := range []string{"soon", "-1s", "61m"} {
+		if status, body := n.ask(t, "POST", n.PrivateURL()+"/drain?over="+over, ""); status != http.StatusBadRequest || n.draining() {
+			t.Errorf("over=%s: %d %s", over, status, body)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.PrivateURL()+"/drain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "https://evil.example")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusForbidden || n.draining() {
+		t.Errorf("another site's page drains: %d", resp.StatusCode)
+	}
+	cfg := usual(t)
+	cfg.Roles, cfg.PublicURL = []string{"stage"}, "https://live.example.org"
+	stage := open(t, cfg)
+	if status, body := stage.ask(t, "POST", stage.PrivateURL()+"/drain", ""); status != http.StatusConflict {
+		t.Errorf("a stage alone answers %d %s", status, body)
+	}
+	if err := stage.Drain(t.Context(), time.Hour); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLister(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	key, err := room.NewClusterKey(bytes.NewReader(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLister(key, now)
+	step := func(what string, want bool, edges ...bus.Presence) {
+		t.Helper()
+		list, err := l.next(edges, now)
+		if err != nil || (list != nil) != want {
+			t.Errorf("%s: %s (%v)", what, list, err)
+		}
+	}
+	e1, e2 := bus.Presence{Edge: "1", Origin: "https://e1.example"}, bus.Presence{Edge: "2", Origin: "https://e2.example"}
+	gone, hidden := e2, bus.Presence{Edge: "3"}
+	gone.Draining = true
+	step("who has just come listens first", false, e1)
+	now = now.Add(listenTime)
+	step("the first list", true, e1)
+	step("the same", false, e1, hidden)
+	now = now.Add(listAgain)
+	step("the same again", true, e1)
+	step("one more", true, e1, e2)
+	step("one drains", true, e1, gone)
+	step("all are gone: the old list is better than none", false, gone)
+	l.listenFirst(now)
+	step("after silence", false, e1, e2)
+	now = now.Add(listenTime)
+	step("and then", true, e1, e2)
+}
+
+func TestEdgeNews(t *testing.T) {
+	now := time.Now()
+	sign := func(seed byte, origins ...string) []byte {
+		key, err := room.NewClusterKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := room.SignEdges(key.PrivateKey, room.NewEdgeList(origins, now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	var e edgeNews
+	step := func(what string, list []byte, announced bool, want error) {
+		t.Helper()
+		event, err := e.hear(list, now)
+		if (event != nil) != announced || !errors.Is(err, want) {
+			t.Errorf("%s: %s (%v)", what, event, err)
+		}
+	}
+	step("junk", []byte("junk"), false, room.ErrEdgesMalformed)
+	step("the first", sign(1, "https://e1.example", "https://e2.example"), true, nil)
+	step("the same", sign(1, "https://e2.example", "https://e1.example"), false, nil)
+	step("another key", sign(2, "https://evil.example"), false, errOtherKey)
+	omitted := make(chan struct{})
+	go func() { e.omits(context.Background(), "https://e2.example"); close(omitted) }()
+	step("one less", sign(1, "https://e1.example"), true, nil)
+	<-omitted
+	now = now.Add(announceAgain)
+	step("the same, long after", sign(1, "https://e1.example"), true, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	e.omits(ctx, "https://e1.example") // returns
+	if !e.complain(now) || e.complain(now.Add(time.Second)) || !e.complain(now.Add(2*time.Minute)) {
+		t.Error("it complains too often, or too seldom")
+	}
+}
