@@ -144,14 +144,14 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}
 	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
-		if n.rooms != nil {
-			n.rooms.follow(f.ID)
-		}
 		if f.State != room.Ended {
-			err := n.edge.Open(f.ID)
+			err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
 			if err != nil {
 				n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
 			}
+		}
+		if n.rooms != nil {
+			n.rooms.follow(f.ID)
 		}
 	}))
 	err := n.watchEdges()

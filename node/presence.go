@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/bus"
 	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // count says once a second how this edge is, tells the rooms how many seats all edges have, and all edges which ones there are.
@@ -37,12 +39,18 @@ func (n *Node) present() {
 	if !n.cfg.has(roleEdge) {
 		return
 	}
+	stats := n.edge.Stats()
 	err := n.bus.PublishPresence(bus.Presence{
-		Origin: n.cfg.PublicURL, Rooms: n.edge.Seats(), Capacity: n.edge.Stats().MaxSeats, Draining: n.draining(), Version: version(),
+		Origin: n.cfg.PublicURL, Rooms: n.edge.Seats(), Capacity: stats.MaxSeats, Step: step(stats.Cadence), Draining: n.draining(), Version: version(),
 	})
 	if err != nil {
 		n.log.Warn("this edge could not say how it is", "error", err)
 	}
+}
+
+// step is the number of a cadence: 0.24 s, doubled so many times.
+func step(cadence time.Duration) int {
+	return max(bits.Len(uint(cadence/(tape.PageFrames*tape.FrameDuration)))-1, 0)
 }
 
 // version is of this build.
@@ -116,11 +124,6 @@ func (l *lister) next(edges []bus.Presence, now time.Time) ([]byte, error) {
 
 // announceAgain is how often seats are told a list that has not changed, so that the one they have does not expire.
 const announceAgain = 5 * time.Minute
-
-// announcer tells the seats of an edge what concerns them all.
-type announcer interface {
-	Announce(kind string, data []byte)
-}
 
 // edgeNews is what an edge knows of the others.
 type edgeNews struct {
@@ -209,8 +212,8 @@ func (n *Node) watchEdges() error {
 		if err != nil && n.news.complain(now) {
 			n.log.Warn("a list of edges is not passed on", "error", err)
 		}
-		if seats, ok := any(n.edge).(announcer); ok && event != nil {
-			seats.Announce(room.KindEdges, event)
+		if event != nil {
+			n.edge.Announce(room.KindEdges, event)
 		}
 	})
 	if err == nil {
