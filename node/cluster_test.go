@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -356,6 +357,23 @@ func TestListOfEdges(t *testing.T) {
 	both := []string{h.cfg.PublicURL, cfg.PublicURL}
 	slices.Sort(both)
 	until(t, "both are listed", func() bool { return slices.Equal(listed(), both) })
+	r := h.room()
+	until(t, "a listener of the other one is told", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.RoomURL(r.ID)+"/live.mp4", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close() //nolint:errcheck // nothing was written
+		head := make([]byte, 2000)
+		_, _ = io.ReadFull(resp.Body, head)
+		return bytes.Contains(head, []byte(`{"t":"edges","edges":["`+both[0]+`","`+both[1]+`"],"signed":"`))
+	})
 	shut(t, e)
 	until(t, "the one that is left is listed", func() bool { return slices.Equal(listed(), []string{h.cfg.PublicURL}) })
 }
@@ -544,4 +562,54 @@ func TestEdgeNews(t *testing.T) {
 	if !e.complain(now) || e.complain(now.Add(time.Second)) || !e.complain(now.Add(2*time.Minute)) {
 		t.Error("it complains too often, or too seldom")
 	}
+}
+
+// What nodes know each other by is made once, and what cannot be right is refused.
+func TestClusterFiles(t *testing.T) {
+	d, err := openDataDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close() //nolint:errcheck // it is the test's own
+	for range 2 {
+		key, err := d.clusterKey()
+		again, err2 := d.clusterKey()
+		if err != nil || err2 != nil || !key.Equal(again.PrivateKey) {
+			t.Errorf("the key changes: %v, %v", err, err2)
+		}
+		cfg := Config{BusListen: "bus.example.org:4222", Advertise: []string{"203.0.113.7"}}
+		bus, err := cfg.busTLS(d, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(d.file(caFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(text)
+		leaf, err := x509.ParseCertificate(bus.Certificates[0].Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"bus.example.org", "203.0.113.7", "localhost", "127.0.0.1"} {
+			for _, now := range []time.Time{time.Now(), time.Now().AddDate(9, 0, 0)} {
+				_, err = leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots, CurrentTime: now})
+				if err != nil {
+					t.Errorf("%s at %v: %v", name, now, err)
+				}
+			}
+		}
+	}
+	write(t, d.file(keyFile), "junk")
+	_, err = d.clusterKey()
+	fails(t, err, "this is no key of a cluster")
+	write(t, d.file(caFile), "junk")
+	_, err = (&Config{BusListen: ":4222"}).busTLS(d, time.Now())
+	fails(t, err, "the certificate of the bus")
+	write(t, d.file(secretFile), "two words of a secret")
+	_, err = d.clusterSecret("")
+	fails(t, err, "there is no secret of a cluster in")
+	_, err = d.clusterSecret("/nowhere")
+	fails(t, err, "read the cluster's secret")
 }
