@@ -28,7 +28,7 @@ type Stats struct {
 	Ended     uint64 // seats closed properly at the end of their room
 	Stuck     uint64 // seats closed because they took nothing for Config.MaxStuck
 	Talkative uint64 // seats closed because they sent more than a request
-	Cut       uint64 // seats cut because they missed more than is kept, or because the edge closed
+	Cut       uint64 // seats cut because they missed more than is kept, or because the edge was drained or closed
 
 	BytesOut uint64 // handed to the kernel
 	BytesIn  uint64 // sent by seats and thrown away

@@ -91,7 +91,9 @@ func ValidOrigin(s string) bool {
 	if !ok || len(s) > maxEdgesOrigin {
 		return false
 	}
-	allowed := func(c rune) bool { return c < 0x80 && (isLetterOrDigit(byte(c)) || c >= 'A' && c <= 'Z' || c == '-' || c == '.') }
+	allowed := func(c rune) bool {
+		return c < 0x80 && (isLetterOrDigit(byte(c)) || c >= 'A' && c <= 'Z' || c == '-' || c == '.')
+	}
 	port := ""
 	if inside, isIP := strings.CutPrefix(host, "["); isIP {
 		host, port, ok = strings.Cut(inside, "]")
