@@ -216,8 +216,8 @@ func explain(err error, servers string) error {
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("the bus at %s does not encrypt: open it with TLS (%w)", at, err)
 	case strings.Contains(said, "x509:"):
-		return fmt.Errorf("the bus at %s is not known by its certificate: give the file that vouches for it, and call it by a name that stands in it (%w)",
-			at, err)
+		return fmt.Errorf("the bus at %s is not known by its certificate: give the file that vouches for it, "+
+			"and call it by a name that stands in it (%w)", at, err)
 	case errors.Is(err, nats.ErrNoServers) || strings.Contains(said, "connection refused"):
 		return fmt.Errorf("there is no bus at %s: see whether it runs and whether the port is open (%w)", at, err)
 	}

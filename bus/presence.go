@@ -17,7 +17,7 @@ import (
 // does not know is passed over.
 type Presence struct {
 	Edge     string          `json:"edge"`               // the node's name; PublishPresence fills it in
-	Origin   string          `json:"origin,omitempty"`   // where listeners reach it, such as https://e1.example.org; empty: nowhere that others could be sent to
+	Origin   string          `json:"origin,omitempty"`   // where listeners reach it, such as https://e1.example.org; empty: it did not say
 	Rooms    map[room.ID]int `json:"rooms"`              // seats
 	Capacity int             `json:"capacity,omitempty"` // seats that it gives at most; 0: it did not say
 	Step     int             `json:"step,omitempty"`     // of its cadence: how loaded it is
