@@ -295,7 +295,9 @@ func TestCorruptPeerIsRefused(t *testing.T) {
 	if s := lossy.edge.Stats(); s.SealMismatch != 3 || s.Refetched != 6 || !lossy.edge.Sealed(harbour, tape.Floor, tape.Opus48, 0) {
 		t.Errorf("%d mismatches, %d frames fetched", s.SealMismatch, s.Refetched)
 	}
-	checkSound(t, tape.Opus48, 40, lossy.get("/r/harbour/live.mp4?from=40").hear(40, 100))
+	l := lossy.get("/r/harbour/live.mp4?from=40")
+	lossy.step()
+	checkSound(t, tape.Opus48, 40, l.hear(40, 100))
 }
 
 // A lost tail shows at the seal only, and is fetched then, once more with each later seal.
