@@ -1,0 +1,182 @@
+//go:build linux
+
+package crowd
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/drill/plan"
+)
+
+// connect begins a try.
+func (l *loop) connect(x *listener) {
+	source, target := x.place.route(int(x.number))
+	fd, err := dial(source, target)
+	x.began = l.now
+	if err != nil {
+		switch {
+		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+			l.tally.reason("ran out of file descriptors: more agents have more (ulimit -n)")
+			l.fail(x, "no_descriptor")
+		case errors.Is(err, unix.EADDRNOTAVAIL):
+			l.tally.reason("ran out of ports or has not these addresses: more sources have more")
+			l.fail(x, "no_port")
+		default:
+			l.fail(x, "connect")
+		}
+		return
+	}
+	x.fd, x.state = int32(fd), connecting
+	err = l.poller.control(unix.EPOLL_CTL_ADD, fd, x.slot, x.generation, wantOutput)
+	if err != nil {
+		l.fail(x, "connect")
+	}
+}
+
+// connected goes on when a connection is there, or will not be.
+func (l *loop) connected(x *listener) {
+	err := connected(int(x.fd))
+	if err == nil {
+		err = l.poller.control(unix.EPOLL_CTL_MOD, int(x.fd), x.slot, x.generation, wantInput)
+	}
+	if err != nil {
+		l.fail(x, "connect")
+		return
+	}
+	x.began = l.now
+	if l.crowd.tls == nil {
+		l.ask(x)
+		return
+	}
+	x.state = queued
+	l.waiting = append(l.waiting, seat{x.slot, x.number})
+	l.greet()
+}
+
+// ask sends the request. It fits into the buffer of a new connection.
+func (l *loop) ask(x *listener) {
+	l.scratch = x.request(l.scratch[:0], &l.crowd.config.Plan)
+	var n int
+	var err error
+	if x.wire != nil {
+		n, err = x.wire.tls.Write(l.scratch)
+	} else {
+		n, err = unix.Write(int(x.fd), l.scratch)
+	}
+	if err != nil || n < len(l.scratch) {
+		l.broken(x)
+		return
+	}
+	l.asked(x)
+}
+
+// asked waits for the head.
+func (l *loop) asked(x *listener) {
+	x.state, x.began, x.last = asking, l.now, l.now
+	x.chunks, x.chunked, x.fresh, x.left, x.raw = chunker{}, false, true, -1, false
+}
+
+// query appends what our own protocol asks for beyond the address: where to go on, and what there is to live on.
+func (x *listener) query(dst []byte, p *plan.Plan) []byte {
+	separator := byte('?')
+	for _, b := range []byte(x.place.path) {
+		if b == '?' {
+			separator = '&'
+		}
+	}
+	add := func(name string, value int64) {
+		dst = append(append(dst, separator), name...)
+		dst = strconv.AppendInt(append(dst, '='), value, 10)
+		separator = '&'
+	}
+	if x.next >= 0 {
+		add("from", x.next)
+		if x.depth > 0 {
+			const most = 17 * time.Second
+			add("depth", min(x.depth, most).Milliseconds())
+		}
+	}
+	if p.Pace {
+		add("pace", 1)
+	}
+	return dst
+}
+
+// fail ends a try that got no answer.
+func (l *loop) fail(x *listener, why string) {
+	l.tally.fail(l.now, why)
+	l.hangUp(x, false)
+	l.again(x, 0)
+}
+
+// again lets those come back who may, and forgets the others.
+func (l *loop) again(x *listener, after time.Duration) {
+	p := &l.crowd.config.Plan
+	if x.ever && p.Resume || !x.ever && p.Retry {
+		l.comeBack(x, after)
+		return
+	}
+	l.forget(x)
+}
+
+// broken ends a connection that broke off, in whatever state it is.
+func (l *loop) broken(x *listener) {
+	switch x.state {
+	case hearing:
+		l.lose(x)
+	case refusing:
+		l.refused(x)
+	default:
+		l.fail(x, "cut")
+	}
+}
+
+// lose ends an answer that was cut off.
+func (l *loop) lose(x *listener) {
+	l.tally.row(l.now).Cuts++
+	l.hangUp(x, false)
+	l.again(x, 0)
+}
+
+// refused ends a try that was refused.
+func (l *loop) refused(x *listener) {
+	code, after := refusal(*x.head, x.stash)
+	l.tally.refuse(l.now, code)
+	final := x.head.status == 404 || x.head.status == 410 || x.head.status == 400
+	l.hangUp(x, false)
+	if final {
+		l.forget(x)
+		return
+	}
+	l.again(x, after)
+}
+
+// ended takes an answer that was closed properly: there is no more.
+func (l *loop) ended(x *listener) {
+	l.tally.note("answers ended properly: there was no more to hear")
+	l.hangUp(x, false)
+	l.forget(x)
+}
+
+// elsewhere chooses another edge of those that the listener heard of. Who heard of none goes where it was.
+func (l *loop) elsewhere(x *listener) {
+	if x.edges == nil || l.crowd.wall(l.now).After(x.edges.expires) {
+		return
+	}
+	n := len(x.edges.origins)
+	if n == 0 {
+		return
+	}
+	start := l.random.IntN(n)
+	for i := range n {
+		origin := x.edges.origins[(start+i)%n]
+		if to := l.places[origin]; to != nil && to.origin != x.place.origin {
+			x.place = to
+			return
+		}
+	}
+}
