@@ -1,0 +1,5 @@
+package main
+
+type drillAgentCommand struct{}
+
+func (drillAgentCommand) Run(*program) error { return nil }
