@@ -1,0 +1,142 @@
+//go:build linux
+
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/drill/result"
+)
+
+// clockTick is the unit of CPU time in /proc: USER_HZ, which is 100 on Linux.
+const clockTick = 10 * time.Millisecond
+
+// Watch notes what processes of this machine use, second by second, until ctx is done. A process that ends is known until then.
+func Watch(ctx context.Context, pids []int) []result.Server {
+	host, _ := os.Hostname() // a machine without a name has an empty one
+	servers := make([]result.Server, len(pids))
+	before := make([]time.Duration, len(pids))
+	for i, pid := range pids {
+		servers[i] = result.Server{Host: host, PID: pid, Name: processName(pid)}
+		before[i], _, _ = usage(pid) // the next look says whether it is there
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return servers
+		case now := <-tick.C:
+			for i, pid := range pids {
+				used, resident, err := usage(pid)
+				if err != nil {
+					continue
+				}
+				servers[i].Seconds = append(servers[i].Seconds, result.Usage{
+					At: now.Unix(), CPU: max(used-before[i], 0).Microseconds(), RSS: resident,
+				})
+				before[i] = used
+			}
+		}
+	}
+}
+
+// Alive says which of these is no process of this machine that can be watched.
+func Alive(pids []int) error {
+	var err error
+	for _, pid := range pids {
+		_, _, gone := usage(pid)
+		if gone != nil {
+			err = errors.Join(err, fmt.Errorf("watch: there is no process %d on this machine", pid))
+		}
+	}
+	return err
+}
+
+func processName(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// usage reads what a process has used, and holds.
+func usage(pid int) (cpu time.Duration, resident int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	return parseStat(text)
+}
+
+// parseStat reads /proc/<pid>/stat (proc_pid_stat(5)). The second field is a name, which may hold anything.
+func parseStat(text []byte) (cpu time.Duration, resident int64, err error) {
+	end := bytes.LastIndexByte(text, ')')
+	fields := strings.Fields(string(text[end+1:]))
+	const state, user, system, rss = 3, 14, 15, 24
+	if len(fields) <= rss-state {
+		return 0, 0, errors.New("/proc/<pid>/stat cannot be read")
+	}
+	u, err1 := strconv.ParseInt(fields[user-state], 10, 64)
+	s, err2 := strconv.ParseInt(fields[system-state], 10, 64)
+	pages, err3 := strconv.ParseInt(fields[rss-state], 10, 64)
+	err = errors.Join(err1, err2, err3)
+	if err != nil {
+		return 0, 0, fmt.Errorf("/proc/<pid>/stat: %w", err)
+	}
+	return time.Duration(u+s) * clockTick, pages * int64(os.Getpagesize()), nil
+}
+
+// Behind returns the process that listens at an address of this machine, such as a server's private port.
+func Behind(address string) (pid int, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return 0, fmt.Errorf("private: %w", err)
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("private: %q names no port: say one such as http://127.0.0.1:8082", address)
+	}
+	inodes := map[string]bool{}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(table)
+		if err == nil { // without IPv6 there is no second one
+			listening(text, uint16(port), inodes)
+		}
+	}
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return 0, err
+	}
+	for _, link := range links {
+		to, err := os.Readlink(link)
+		if err != nil || !strings.HasPrefix(to, "socket:[") || !inodes[strings.Trim(to[len("socket:"):], "[]")] {
+			continue
+		}
+		return strconv.Atoi(strings.Split(link, "/")[2])
+	}
+	return 0, fmt.Errorf("private: no process that we may see listens at port %d of this machine", port)
+}
+
+// listening adds the inodes of the sockets in /proc/net/tcp that listen at a port.
+func listening(text []byte, port uint16, inodes map[string]bool) {
+	const local, state, inode, listen = 1, 3, 9, "0A"
+	want := strings.ToUpper(hex.EncodeToString([]byte{byte(port >> 8), byte(port)}))
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) > inode && fields[state] == listen && strings.HasSuffix(fields[local], ":"+want) {
+			inodes[fields[inode]] = true
+		}
+	}
+}
