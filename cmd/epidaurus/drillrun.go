@@ -1,18 +1,21 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/drill/crowd"
+	"github.com/epidaurus-live/epidaurus/drill/fleet"
+	"github.com/epidaurus-live/epidaurus/drill/goal"
 	"github.com/epidaurus-live/epidaurus/drill/plan"
 	"github.com/epidaurus-live/epidaurus/drill/plans"
+	"github.com/epidaurus-live/epidaurus/drill/report"
 	"github.com/epidaurus-live/epidaurus/drill/result"
 	"github.com/epidaurus-live/epidaurus/internal/liveline"
 )
@@ -66,6 +69,10 @@ func (c *drillRunCommand) Run(p *program) error {
 	if err == nil {
 		err = todo.Validate()
 	}
+	goals, bad := goal.Parse(strings.Join(c.Goal, ","))
+	if bad != nil {
+		err = errors.Join(err, fmt.Errorf("goal: %w", bad))
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "epidaurus:", err)
 		return exitError(exitUsage)
@@ -78,7 +85,7 @@ func (c *drillRunCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.finish(p, r)
+	return c.finish(p, r, goals)
 }
 
 // plan makes one plan of file and flags; flags are stronger.
@@ -157,15 +164,44 @@ func (c *drillRunCommand) permit(p *program, todo *plan.Plan) error {
 	return nil
 }
 
-// drill plays the plan.
-func (c *drillRunCommand) drill(p *program, todo plan.Plan) (result.Result, error) {
-	alone, err := crowd.New(p.ctx, crowd.Config{Plan: todo, Name: "agent-1", Abroad: c.IOwnThisServer})
+// drill plays the plan, and watches the server meanwhile.
+func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, err error) {
+	pids := c.Watch
+	if todo.Private != "" {
+		pid, err := fleet.Behind(todo.Private)
+		if err != nil {
+			return r, err
+		}
+		pids = append(pids, pid)
+	}
+	err = fleet.Alive(pids)
+	if err != nil {
+		return r, err
+	}
+	watching, stop := context.WithCancel(context.Background())
+	watched := make(chan []result.Server, 1)
+	go func() { watched <- fleet.Watch(watching, pids) }()
+	line := liveline.New(os.Stderr)
+	show := func(at fleet.Progress) { line.Show(progress(at)) }
+	if c.Agents > 1 || c.NATS != "" {
+		r, err = c.together(p, todo, show)
+	} else {
+		r, err = c.alone(p, todo, show)
+	}
+	line.Close()
+	stop()
+	r.Servers = append(r.Servers, <-watched...)
+	r.Commands = []string{strings.Join(os.Args, " ")}
+	return r, err
+}
+
+// alone plays in this process.
+func (c *drillRunCommand) alone(p *program, todo plan.Plan, show func(fleet.Progress)) (result.Result, error) {
+	played, err := crowd.New(p.ctx, crowd.Config{Plan: todo, Name: "agent-1", Abroad: c.IOwnThisServer})
 	if err != nil {
 		return result.Result{}, err
 	}
-	line := liveline.New(os.Stderr)
-	defer line.Close()
-	ctx, cancel := context.WithCancel(p.ctx)
+	ctx, stop := context.WithCancel(context.Background())
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
@@ -174,44 +210,77 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (result.Result, erro
 		for {
 			select {
 			case <-tick.C:
-				line.Show(progress(alone.Snapshot()))
+				show(fleet.NewProgress(played.Snapshot()))
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	r, err := alone.Run(p.ctx)
-	cancel()
+	r, err := played.Run(p.ctx)
+	stop()
 	<-shown
 	return r, err
 }
 
-// progress is a running drill in one line.
-func progress(r result.Result) string {
-	t := r.Total()
-	var now result.Second
-	if n := len(r.Seconds); n > 1 {
-		now = r.Seconds[n-2]
+// together lets agents play.
+func (c *drillRunCommand) together(p *program, todo plan.Plan, show func(fleet.Progress)) (result.Result, error) {
+	cfg := fleet.RunConfig{URL: c.NATS, Plan: todo, Agents: max(c.Agents, 1), Show: show}
+	if c.NATS != "" {
+		return fleet.Run(p.ctx, cfg)
 	}
+	home, err := fleet.OpenHome()
+	if err != nil {
+		return result.Result{}, err
+	}
+	defer home.Close()
+	arguments := []string{"drill", "agent", "--once"}
+	if c.IOwnThisServer {
+		arguments = append(arguments, "--i-own-this-server")
+	}
+	// They are not of p.ctx: whoever stops early still wants what was found, and the run tells them.
+	started, err := fleet.Start(context.WithoutCancel(p.ctx), home.URL(), cfg.Agents, arguments...)
+	if err != nil {
+		return result.Result{}, err
+	}
+	cfg.URL = home.URL()
+	r, err := fleet.Run(p.ctx, cfg)
+	if err != nil {
+		started.Kill()
+	}
+	ended := started.Wait()
+	if err == nil && ended != nil {
+		fmt.Fprintln(os.Stderr, "epidaurus:", ended)
+	}
+	return r, err
+}
+
+// progress is a running drill in one line.
+func progress(p fleet.Progress) string {
+	all := result.Result{Seconds: []result.Second{p.All}}.Total()
 	text := fmt.Sprintf("%s  %d listening  %d/s joined  first sound p50 %.0f ms p99 %.0f ms  %d gaps  %d stalls  %d refused  %d failed  %d cut  %.1f Mbit/s",
-		time.Duration(r.Took).Round(time.Second), now.Seats, now.Seated, result.Millis(r.FirstSound.Quantile(0.5)), result.Millis(r.FirstSound.Quantile(0.99)),
-		t.Gaps, t.Stalls, t.AllRefused, t.AllFailed, t.Cuts, float64(now.Bytes)*8/1e6)
-	if len(r.Agents) > 0 && r.Agents[0].Saturated {
+		time.Duration(p.Took).Round(time.Second), p.Now.Seats, p.Now.Seated,
+		result.Millis(p.FirstSound.Quantile(0.5)), result.Millis(p.FirstSound.Quantile(0.99)),
+		all.Gaps, all.Stalls, all.AllRefused, all.AllFailed, all.Cuts, float64(p.Now.Bytes)*8/1e6)
+	if p.Saturated {
 		text += "  SATURATED"
 	}
 	return text
 }
 
-// finish writes what was found.
-func (c *drillRunCommand) finish(p *program, r result.Result) error {
-	var text bytes.Buffer
-	err := r.Write(&text)
-	if err != nil {
-		return err
+// finish judges, and writes what was found.
+func (c *drillRunCommand) finish(p *program, r result.Result, goals []goal.Goal) error {
+	r.Goals = goal.Judge(r, goals)
+	var err error
+	if c.Out == "" {
+		err = r.Write(p.stdout)
+	} else {
+		err = errors.Join(writeFile(c.Out, r.Write), report.Text(p.stdout, r))
 	}
-	_, err = p.stdout.Write(text.Bytes())
+	if err == nil && c.HTML != "" {
+		err = writeFile(c.HTML, func(w io.Writer) error { return report.Write(w, r) })
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("write the result: %w", err)
 	}
 	if !r.Valid {
 		for _, why := range r.Invalid {
@@ -219,5 +288,21 @@ func (c *drillRunCommand) finish(p *program, r result.Result) error {
 		}
 		return exitError(exitInvalid)
 	}
+	if goal.Missed(r.Goals) {
+		for _, v := range r.Goals {
+			if !v.Met {
+				fmt.Fprintln(os.Stderr, "missed:", v.Goal, v.Why)
+			}
+		}
+		return exitError(exitFailure)
+	}
 	return nil
+}
+
+func writeFile(name string, write func(io.Writer) error) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
 }
