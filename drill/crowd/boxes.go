@@ -463,9 +463,9 @@ func (s *boxes) packet(p []byte) (rest []byte) {
 			c.skipEmpty()
 		}
 	}
-	if len(p) > 0 { // a packet of more than 64 KB: its size did not fit
+	if left := int(s.left[s.depth-1]); len(p) > 0 && left > 0 { // a packet of more than 64 KB: its size did not fit
 		c.bad++
-		p = p[s.consume(min(len(p), int(s.left[s.depth-1]))):]
+		p = p[s.consume(min(len(p), left)):]
 	}
 	return p
 }

@@ -263,6 +263,9 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 func (c *Crowd) remarks() []string {
 	var notes []string
 	p := &c.config.Plan
+	if p.Sample < 1 && p.Rest == plan.Frames {
+		notes = append(notes, fmt.Sprintf("%.3g %% of the listeners looked at every packet; the others at chunks, boxes and frame numbers", p.Sample*100))
+	}
 	if p.Sample < 1 && (p.Rest == plan.Bytes || p.Rest == plan.Chunks) {
 		notes = append(notes, fmt.Sprintf("%.3g %% of the listeners parsed all they got; the others counted %s, and say nothing about gaps and stalls", p.Sample*100, p.Rest))
 	}

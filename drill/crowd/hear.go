@@ -44,7 +44,7 @@ func (l *loop) readable(x *listener) {
 			l.stop(x, err)
 			return
 		}
-		if x.generation != generation || x.state == away || n < len(l.buffer) && x.wire == nil {
+		if x.generation != generation || x.state == away || x.fd < 0 || n < len(l.buffer) && x.wire == nil {
 			return
 		}
 	}
@@ -70,9 +70,14 @@ func (l *loop) receive(x *listener) (n int, err error) {
 // atEnd is called when the other side has closed, or the connection is broken.
 func (l *loop) atEnd(x *listener) {
 	if x.hls != nil && x.state == away { // kept alive for the next request, and not long enough
-		x.wire = nil
-		unix.Close(int(x.fd))
-		x.fd = -1
+		l.drop(x)
+		// The timer knows the connection by its generation.
+		l.sleep(x, max(x.hls.looked+x.hls.target-l.now, 0))
+		return
+	}
+	if x.hls != nil && x.state == hearing && !x.chunked && x.left < 0 { // a body that ends with its connection
+		x.hls.keep = false
+		l.fetchedAll(x)
 		return
 	}
 	l.broken(x)
@@ -81,6 +86,8 @@ func (l *loop) atEnd(x *listener) {
 // stop ends an answer as its bytes say.
 func (l *loop) stop(x *listener, err error) {
 	switch {
+	case errors.Is(err, errOver) && x.hls != nil:
+		l.fetchedAll(x)
 	case errors.Is(err, errOver):
 		l.ended(x)
 	case errors.Is(err, errRefused):
@@ -225,6 +232,9 @@ func (l *loop) body(x *listener, p []byte) error {
 func (l *loop) data(x *listener, p []byte) error {
 	if len(p) == 0 {
 		return nil
+	}
+	if x.hls != nil {
+		return l.fetching(x, p)
 	}
 	l.firstByte(x)
 	l.at = x

@@ -146,6 +146,10 @@ func (l *loop) lose(x *listener) {
 func (l *loop) refused(x *listener) {
 	code, after := refusal(*x.head, x.stash)
 	l.tally.refuse(l.now, code)
+	if x.hls != nil && x.hls.now.uri != "" && x.head.status == 404 {
+		l.segmentRefused(x)
+		return
+	}
 	final := x.head.status == 404 || x.head.status == 410 || x.head.status == 400
 	l.hangUp(x, false)
 	if final {

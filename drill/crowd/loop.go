@@ -301,7 +301,7 @@ func (l *loop) hangUp(x *listener, abruptly bool) {
 func (l *loop) comeBack(x *listener, after time.Duration) {
 	l.elsewhere(x)
 	if x.hls != nil {
-		x.hls.restart(x.place)
+		x.hls.restart()
 	}
 	wait := x.backoff(l.random.Float64())
 	if after > 0 {

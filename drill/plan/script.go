@@ -120,8 +120,9 @@ func (p *Plan) Script() Script {
 	slices.SortStableFunc(s.Parts, func(a, b Part) int { return cmp.Compare(a.From, b.From) })
 	s.Arrivals = count[Arrive]
 	for i := range s.Parts {
-		end := s.Parts[i].From + s.Parts[i].Over
-		s.Peak = max(s.Peak, s.Present(s.Parts[i].From), s.Present(min(end, s.Duration)))
+		for _, at := range []time.Duration{s.Parts[i].From, min(s.Parts[i].From+s.Parts[i].Over, s.Duration)} {
+			s.Peak = max(s.Peak, s.Due(Arrive, at)-s.Due(Depart, at-1))
+		}
 	}
 	return s
 }
