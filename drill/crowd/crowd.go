@@ -138,6 +138,13 @@ func (c *Crowd) Run(ctx context.Context) (result.Result, error) {
 	return r, nil
 }
 
+// running reports whether Run has begun.
+func (c *Crowd) running() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loops != nil
+}
+
 // measure notes what this process uses, second by second.
 func (c *Crowd) measure(finished <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
