@@ -35,17 +35,17 @@ type Config struct {
 	Abroad bool
 }
 
-// Crowd is a share of the listeners of a drill. Run is called once; Snapshot may be called from any goroutine once Run has begun.
+// Crowd is a share of the listeners of a drill. Run is called once; Snapshot may be called from any goroutine, and before Run too.
 type Crowd struct {
-	// immutable once Run has begun
+	// immutable
 	config Config
 	script plan.Script
 	home   *place
 	tls    *tls.Config
-	begun  time.Time
-	loops  []*loop
 
 	mu    sync.Mutex
+	begun time.Time      // written under mu, before there are loops; loops read it freely
+	loops []*loop        // guarded by mu
 	usage []result.Usage // guarded by mu
 	cpu   []cpuSample    // guarded by mu; of the process
 	ended time.Duration  // guarded by mu
@@ -98,7 +98,9 @@ func raiseDescriptors() {
 
 // Run plays the plan from now on, to its end or until ctx is done, and returns what was found.
 func (c *Crowd) Run(ctx context.Context) (result.Result, error) {
+	c.mu.Lock()
 	c.begun = time.Now()
+	c.mu.Unlock()
 	var made []*loop
 	for i := range c.config.Loops {
 		l, err := newLoop(c, c.config.Share*c.config.Loops+i)
@@ -136,13 +138,6 @@ func (c *Crowd) Run(ctx context.Context) (result.Result, error) {
 		r.Stopped = []string{"the plan was played to its end"}
 	}
 	return r, nil
-}
-
-// running reports whether Run has begun.
-func (c *Crowd) running() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.loops != nil
 }
 
 // measure notes what this process uses, second by second.
@@ -192,7 +187,6 @@ func (c *Crowd) Snapshot() result.Result {
 	p := &c.config.Plan
 	r := result.Result{
 		Name: cmp.Or(p.Name, string(p.Kind)), Target: result.Target{Kind: string(p.Kind), URL: p.Target, Network: result.Loopback, TLS: string(p.TLS.Mode)},
-		Started: c.begun, Took: result.Duration(time.Since(c.begun)),
 		Machines: []result.Machine{machine(host)},
 	}
 	if !c.home.loopback() {
@@ -201,9 +195,10 @@ func (c *Crowd) Snapshot() result.Result {
 	r.Plan, _ = json.Marshal(p) // it came from text
 	a := result.Agent{Name: c.config.Name, Host: host, PID: os.Getpid(), Build: build()}
 	c.mu.Lock()
-	loops := c.loops
-	if c.ended > 0 {
-		r.Took = result.Duration(c.ended)
+	loops, begun := c.loops, c.begun
+	r.Started, r.Took = begun, result.Duration(c.ended)
+	if c.ended == 0 && !begun.IsZero() {
+		r.Took = result.Duration(time.Since(begun))
 	}
 	a.Seconds = slices.Clone(c.usage)
 	a.Share = busiest(c.cpu) / float64(runtime.GOMAXPROCS(0))
@@ -218,7 +213,7 @@ func (c *Crowd) Snapshot() result.Result {
 	r.Notes = append(r.Notes, c.remarks()...)
 	slices.Sort(r.Notes)
 	for _, span := range c.script.Phases {
-		if at := c.wall(span.From); span.From <= time.Duration(r.Took) {
+		if at := begun.Add(span.From); len(loops) > 0 && span.From <= time.Duration(r.Took) {
 			r.Events = append(r.Events, result.Event{At: at.Unix(), What: string(span.Shape)})
 		}
 	}

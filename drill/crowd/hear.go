@@ -269,14 +269,11 @@ func (l *loop) opaque(x *listener, n int) error {
 	l.firstByte(x)
 	l.heard(x)
 	if x.bitrate > 0 {
-		from := x.play.have
-		if !x.play.on {
-			from = 0
+		from := time.Duration(0)
+		if x.play.on {
+			from = x.play.have
 		}
-		stalled := x.play.arrive(l.now, from, from+time.Duration(float64(n*8)/float64(x.bitrate)*float64(time.Second)))
-		if stalled > 0 {
-			l.stalled(x)
-		}
+		l.playOn(x, from, from+time.Duration(float64(n*8)/float64(x.bitrate)*float64(time.Second)))
 	}
 	return nil
 }
@@ -370,11 +367,23 @@ func (l *loop) page(p page) {
 		if x.play.on {
 			from = x.play.have
 		}
-		if x.play.arrive(l.now, from, next) > 0 {
-			l.stalled(x)
-		}
+		l.playOn(x, from, next)
 	}
 	l.heard(x)
+}
+
+// foreignBuffer is what a player keeps before it begins, where a server does not say how large its burst is.
+const foreignBuffer = time.Second
+
+// playOn gives the player of an answer of another server's sound.
+func (l *loop) playOn(x *listener, from, to time.Duration) {
+	first := !x.play.on
+	if x.play.arrive(l.now, from, to) > 0 {
+		l.stalled(x)
+	}
+	if first {
+		x.play.base += foreignBuffer
+	}
 }
 
 // event takes an emsg of the listener whose bytes are scanned.

@@ -3,6 +3,7 @@
 package crowd
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -140,14 +141,30 @@ func hold(over time.Duration) plan.Phase {
 	return plan.Phase{Shape: plan.Hold, Over: plan.Duration(over)}
 }
 
-// play plays a plan.
-func play(t *testing.T, p plan.Plan) (result.Result, result.Total) {
+// play plays a plan until enough was found, or to its end.
+func play(t *testing.T, p plan.Plan, enough func(result.Result, result.Total) bool) (result.Result, result.Total) {
 	t.Helper()
 	c, err := New(t.Context(), Config{Plan: p, Name: "test", Loops: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Run(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			<-tick.C
+			if r := c.Snapshot(); enough(r, r.Total()) {
+				cancel()
+			}
+		}
+	}()
+	r, err := c.Run(ctx)
+	cancel()
+	<-watched
 	if err != nil {
 		t.Fatal(err)
 	}
