@@ -8,9 +8,9 @@ import (
 
 type drillAgentCommand struct {
 	NATS           string `name:"nats" help:"Where work comes from: nats://user:password@host:4222." placeholder:"URL"`
-	Name           string `help:"How the result calls this agent. Default: host and process." placeholder:"NAME"`
-	Once           bool   `help:"End after one drill, or when NATS is gone."`
-	IOwnThisServer bool   `name:"i-own-this-server" help:"Load servers that are not on this machine. Whoever can write to NATS then decides which."`
+	Name           string `env:"-" help:"How the result calls this agent. Default: host and process." placeholder:"NAME"`
+	Once           bool   `env:"-" help:"End after one drill, or when NATS is gone."`
+	IOwnThisServer bool   `name:"i-own-this-server" env:"-" help:"Load servers that are not on this machine. Whoever can write to NATS then decides which."`
 }
 
 // Help is shown by drill agent --help.

@@ -43,11 +43,11 @@ type drillRunCommand struct {
 	Watch   []int  `help:"Processes of the server on this machine, whose CPU and memory are kept." placeholder:"PID"`
 	Private string `help:"The server's private port on this machine: its process is watched." placeholder:"URL"`
 
-	Goal []string `sep:"," help:"What must be: gaps=0,first_sound_p99<1s. Exit 1 when it is not." placeholder:"GOALS"`
-	Out  string   `help:"Write the result (JSON) here, and a summary to stdout. Default: the result goes to stdout." placeholder:"FILE"`
-	HTML string   `name:"html" help:"Write the report, one page with plots, here." placeholder:"FILE"`
+	Goal []string `sep:"," env:"-" help:"What must be: gaps=0,first_sound_p99<1s. Exit 1 when it is not." placeholder:"GOALS"`
+	Out  string   `env:"-" help:"Write the result (JSON) here, and a summary to stdout. Default: the result goes to stdout." placeholder:"FILE"`
+	HTML string   `name:"html" env:"-" help:"Write the report, one page with plots, here." placeholder:"FILE"`
 
-	IOwnThisServer bool `name:"i-own-this-server" help:"Load a server that is not on this machine. A drill is an attack where that is not true."`
+	IOwnThisServer bool `name:"i-own-this-server" env:"-" help:"Load a server that is not on this machine. A drill is an attack where that is not true."`
 }
 
 // Help is shown by drill --help.

@@ -265,7 +265,7 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 func (c *Crowd) remarks() []string {
 	var notes []string
 	p := &c.config.Plan
-	if p.Sample < 1 && p.Rest == plan.Frames {
+	if p.Kind == plan.Epidaurus && p.Sample < 1 && p.Rest == plan.Frames {
 		notes = append(notes, fmt.Sprintf("%.3g %% of the listeners looked at every packet; the others at chunks, boxes and frame numbers", p.Sample*100))
 	}
 	if p.Sample < 1 && (p.Rest == plan.Bytes || p.Rest == plan.Chunks) {
@@ -276,6 +276,9 @@ func (c *Crowd) remarks() []string {
 		if p.TLS.Mode != plan.TLSNone {
 			notes = append(notes, "those who count bytes do not decrypt them: what they count is TLS records")
 		}
+	}
+	if p.Kind == plan.HTTP {
+		notes = append(notes, "of sound that is not Ogg only bytes and cuts are known, and stalls where the server states a bit rate")
 	}
 	if p.TLS.Insecure {
 		notes = append(notes, "certificates were not verified")

@@ -291,6 +291,11 @@ func (l *loop) heard(x *listener) {
 		x.ever = true
 		l.tally.row(l.now).Seated++
 		l.tally.firstSound.Record(l.now - x.due)
+		if x.boxes != nil || x.pages != nil || x.hls != nil {
+			l.tally.parsed++
+		} else {
+			l.tally.counted++
+		}
 	case x.resuming:
 		x.resuming = false
 		l.tally.row(l.now).Resumed++

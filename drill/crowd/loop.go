@@ -240,11 +240,6 @@ func (l *loop) arrive(m plan.Moment) {
 	if p.Kind == plan.HLS {
 		x.hls = newHLS(l.home)
 	}
-	if x.check == plan.Packets || x.check == plan.Frames {
-		l.tally.parsed++
-	} else {
-		l.tally.counted++
-	}
 	if n := len(l.free); n > 0 {
 		x.slot, l.free = l.free[n-1], l.free[:n-1]
 		l.listeners[x.slot] = x
