@@ -4,6 +4,7 @@
 //	epidaurus serve             the real thing, empty; prints a one-time link for the first host
 //	epidaurus speak LINK FILE   put a sound file on stage
 //	epidaurus listen LINK       take a seat and check every fragment
+//	epidaurus drill LINK        take very many seats by a plan, and tell how it went
 //	epidaurus doctor            what this machine can hold, and what to change
 //	epidaurus plan              what an audience needs
 //	epidaurus drain             send a node's listeners to other edges
@@ -11,5 +12,6 @@
 //
 // Ports: 8080 listeners, 8081 the stage (TCP: pages, WHIP, media; UDP: media), 8082 on localhost health, metrics and profiles.
 // Signals: SIGINT and SIGTERM end in order, a second one at once. Exit codes: 0 done, 1 failed (listen: there was a gap; doctor:
-// something must be changed), 2 the command line or the configuration is wrong. The help of every command is in docs/cli.md.
+// something must be changed), 2 the command line or the configuration is wrong, 3 a drill is invalid. The help of every command is in
+// docs/cli.md.
 package main

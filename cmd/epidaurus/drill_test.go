@@ -36,7 +36,8 @@ func TestDrillPlan(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	p, err = drillPlan(t, "https://localhost:1/r/x", "--plan", "storm", "--variant", "opus-24", "--rest", "bytes", "--insecure")
-	if s := p.Script(); err != nil || p.Name != "storm" || s.Arrivals != 11_000 || p.Rest != plan.Bytes || p.TLS.Mode != plan.TLSFull || p.Variant != "opus-24" {
+	if err != nil || p.Name != "storm" || p.Script().Arrivals != 11_000 || p.Rest != plan.Bytes || p.TLS.Mode != plan.TLSFull ||
+		p.Variant != "opus-24" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	file := t.TempDir() + "/mine.toml"
@@ -75,7 +76,8 @@ func TestDrillJudges(t *testing.T) {
 	defer server.Close()
 	drill := func(args ...string) (string, error) {
 		var c cli
-		parsed, err := parserFor(t, &c).Parse(append([]string{"drill", server.URL + "/stream", "--kind=http", "--listeners=5", "--ramp=100ms", "--hold=500ms"}, args...))
+		quick := []string{"drill", server.URL + "/stream", "--kind=http", "--listeners=5", "--ramp=100ms", "--hold=500ms"}
+		parsed, err := parserFor(t, &c).Parse(append(quick, args...))
 		if err != nil {
 			t.Fatal(err)
 		}

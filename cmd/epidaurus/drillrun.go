@@ -178,6 +178,11 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 	if err != nil {
 		return r, err
 	}
+	var build result.Build
+	var config string
+	if len(pids) > 0 { // while it lives
+		build, config = fleet.Identify(pids[0])
+	}
 	watching, stop := context.WithCancel(context.Background())
 	watched := make(chan []result.Server, 1)
 	go func() { watched <- fleet.Watch(watching, pids) }()
@@ -191,6 +196,14 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 	line.Close()
 	stop()
 	r.Servers = append(r.Servers, <-watched...)
+	if len(pids) > 0 && r.Started.Unix() > 0 {
+		r.Server, r.Config = build, config
+		for i := range r.Machines {
+			if r.Machines[i].Host == r.Servers[0].Host {
+				r.Machines[i].Roles = append(r.Machines[i].Roles, "server")
+			}
+		}
+	}
 	r.Commands = []string{strings.Join(os.Args, " ")}
 	return r, err
 }

@@ -94,7 +94,8 @@ func newParser(c *cli, stdout io.Writer) (*kong.Kong, error) {
 One live conversation for an audience of any size.
 
 Every flag of serve can stand in the configuration file under its own name, or in the environment as EPIDAURUS_ and its name in
-capitals with underscores. Exit codes: 0 done, 1 failed (listen: there was a gap), 2 the command line or configuration is wrong.`)),
+capitals with underscores. Exit codes: 0 done, 1 failed (listen: there was a gap), 2 the command line or configuration is wrong,
+3 a drill is invalid.`)),
 		kong.Configuration(tomlFile),
 		kong.DefaultEnvars("EPIDAURUS"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 120}),

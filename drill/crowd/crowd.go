@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -186,7 +185,8 @@ func (c *Crowd) Snapshot() result.Result {
 	host, _ := os.Hostname() // a machine without a name has an empty one
 	p := &c.config.Plan
 	r := result.Result{
-		Name: cmp.Or(p.Name, string(p.Kind)), Target: result.Target{Kind: string(p.Kind), URL: p.Target, Network: result.Loopback, TLS: string(p.TLS.Mode)},
+		Name:     cmp.Or(p.Name, string(p.Kind)),
+		Target:   result.Target{Kind: string(p.Kind), URL: p.Target, Network: result.Loopback, TLS: string(p.TLS.Mode)},
 		Machines: []result.Machine{machine(host)},
 	}
 	if !c.home.loopback() {
@@ -257,7 +257,7 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 		notes[what] += n
 	}
 	if t.broken > 0 {
-		notes["connections were broken by the plan"] += t.broken
+		notes["connections were broken by the plan, and are among the cuts"] += t.broken
 	}
 }
 
@@ -266,10 +266,12 @@ func (c *Crowd) remarks() []string {
 	var notes []string
 	p := &c.config.Plan
 	if p.Kind == plan.Epidaurus && p.Sample < 1 && p.Rest == plan.Frames {
-		notes = append(notes, fmt.Sprintf("%.3g %% of the listeners looked at every packet; the others at chunks, boxes and frame numbers", p.Sample*100))
+		notes = append(notes,
+			fmt.Sprintf("%.3g %% of the listeners looked at every packet; the others at chunks, boxes and frame numbers", p.Sample*100))
 	}
 	if p.Sample < 1 && (p.Rest == plan.Bytes || p.Rest == plan.Chunks) {
-		notes = append(notes, fmt.Sprintf("%.3g %% of the listeners parsed all they got; the others counted %s, and say nothing about gaps and stalls", p.Sample*100, p.Rest))
+		notes = append(notes, fmt.Sprintf(
+			"%.3g %% of the listeners parsed all they got; the others counted %s, and say nothing about gaps and stalls", p.Sample*100, p.Rest))
 	}
 	if p.Rest == plan.Bytes {
 		notes = append(notes, "those who count bytes let the kernel throw them away (MSG_TRUNC); a room's end looks like a cut to them")
@@ -318,44 +320,4 @@ func machine(host string) result.Machine {
 		m.CPU = strings.Trim(line, "\t :")
 	}
 	return m
-}
-
-// learn makes places of the origins that a listener heard of.
-func (l *loop) learn(list *edgeList) {
-	for _, origin := range list.origins {
-		if _, known := l.places[origin]; known || len(l.places) >= 4*maxEdges {
-			continue
-		}
-		l.places[origin] = nil
-		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" {
-			l.tally.note("origins of edges cannot be read")
-			continue
-		}
-		home, err := url.Parse(l.home.path)
-		if err != nil || (u.Scheme == "https") != (l.crowd.tls != nil) {
-			l.tally.note("edges of another scheme than the target's are not visited")
-			continue
-		}
-		u = u.ResolveReference(home)
-		l.lookups.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			to, err := findPlace(ctx, &l.crowd.config.Plan, u)
-			l.post(func() { l.learnt(origin, to, err) })
-		})
-	}
-}
-
-// learnt keeps the place of an origin, unless it is somewhere that this agent may not go.
-func (l *loop) learnt(origin string, to *place, err error) {
-	switch {
-	case err != nil:
-		l.tally.note("edges cannot be found: " + err.Error())
-	case !l.crowd.config.Abroad && !to.loopback():
-		l.tally.note("edges on other machines are not visited without leave")
-	default:
-		to.origin = origin
-		l.places[origin] = to
-	}
 }

@@ -210,6 +210,7 @@ func (l *loop) act(m plan.Moment) {
 			l.cutter++
 			if x != nil && x.state == hearing {
 				l.tally.broken++
+				l.tally.row(l.now).Cuts++
 				l.hangUp(x, true)
 				l.comeBack(x, 0)
 				return

@@ -26,7 +26,8 @@ const (
 
 const pageHeadSize = 27
 
-// pages takes an Ogg stream of one logical stream, or of several one behind the other, apart as it comes. The zero value is at the beginning.
+// pages takes an Ogg stream of one logical stream, or of several one behind the other, apart as it comes. The zero value is at the
+// beginning.
 type pages struct {
 	rate     int64
 	granule  int64

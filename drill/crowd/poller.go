@@ -134,7 +134,8 @@ func connected(fd int) error {
 func discard(fd int, scratch []byte) (n int, err error) {
 	const all = 1 << 24
 	// With MSG_TRUNC the kernel writes nothing to the memory that is named (tcp(7)).
-	r, _, code := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&scratch[0])), all, unix.MSG_TRUNC|unix.MSG_DONTWAIT, 0, 0)
+	const flags = unix.MSG_TRUNC | unix.MSG_DONTWAIT
+	r, _, code := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&scratch[0])), all, flags, 0, 0)
 	if code != 0 {
 		return 0, code
 	}

@@ -171,7 +171,8 @@ func TestChunks(t *testing.T) {
 }
 
 func TestHead(t *testing.T) {
-	text := "HTTP/1.1 200 OK\r\nContent-Type: Audio/MP4; codecs=\"opus\"\r\ntransfer-encoding: chunked\r\nEpidaurus-Frame: 512\r\nServer: x\r\n\r\n"
+	text := "HTTP/1.1 200 OK\r\nContent-Type: Audio/MP4; codecs=\"opus\"\r\n" +
+		"transfer-encoding: chunked\r\nEpidaurus-Frame: 512\r\nServer: x\r\n\r\n"
 	h, n, err := parseHead([]byte(text + "body"))
 	want := head{status: 200, chunked: true, keep: true, length: -1, frame: 512, kind: "audio/mp4", server: "x"}
 	if err != nil || n != len(text) || h != want {
@@ -183,7 +184,10 @@ func TestHead(t *testing.T) {
 			t.Fatalf("%d bytes of a head are %d, %v", n, size, err)
 		}
 	}
-	for _, bad := range []string{"SSH-2.0-x\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 x\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 200 OK\r\n" + strings.Repeat("a: b\r\n", 4000)} {
+	for _, bad := range []string{
+		"SSH-2.0-x\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 x\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n" + strings.Repeat("a: b\r\n", 4000),
+	} {
 		_, _, err := parseHead([]byte(bad))
 		if err == nil {
 			t.Errorf("%.30q was read", bad)
@@ -297,15 +301,20 @@ func TestEdges(t *testing.T) {
 }
 
 func TestPlaylist(t *testing.T) {
-	p, err := parsePlaylist([]byte("#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n#EXT-X-MEDIA-SEQUENCE:7\r\n#EXTINF:1.92,x\r\na.ts\r\n#EXTINF:2,\r\nb.ts\r\n"))
-	if err != nil || p.sequence != 7 || p.target != 2*time.Second || len(p.segments) != 2 || p.segments[0] != (segment{"a.ts", 1920 * time.Millisecond}) {
+	p, err := parsePlaylist([]byte("#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n#EXT-X-MEDIA-SEQUENCE:7\r\n" +
+		"#EXTINF:1.92,x\r\na.ts\r\n#EXTINF:2,\r\nb.ts\r\n"))
+	first := segment{"a.ts", 1920 * time.Millisecond}
+	if err != nil || p.sequence != 7 || p.target != 2*time.Second || len(p.segments) != 2 || p.segments[0] != first {
 		t.Errorf("%+v, %v", p, err)
 	}
 	p, err = parsePlaylist([]byte("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow/x.m3u8\n"))
 	if err != nil || p.variant != "low/x.m3u8" {
 		t.Errorf("%+v, %v", p, err)
 	}
-	for _, bad := range []string{"", "hello", "#EXTM3U\na.ts\n", "#EXTM3U\n#EXT-X-TARGETDURATION:NaN\n", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:-1\n"} {
+	for _, bad := range []string{
+		"", "hello", "#EXTM3U\na.ts\n", "#EXTM3U\n#EXT-X-TARGETDURATION:NaN\n",
+		"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:-1\n",
+	} {
 		_, err = parsePlaylist([]byte(bad))
 		if err == nil {
 			t.Errorf("%q was read", bad)

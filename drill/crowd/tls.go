@@ -169,7 +169,8 @@ func (c *Crowd) prime(ctx context.Context) error {
 	config := c.tls.Clone()
 	config.ServerName = c.home.name
 	conn := tls.Client(raw, config)
-	_, err = fmt.Fprintf(conn, "HEAD %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: epidaurus-drill\r\nConnection: close\r\n\r\n", c.home.path, c.home.host)
+	const request = "HEAD %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: epidaurus-drill\r\nConnection: close\r\n\r\n"
+	_, err = fmt.Fprintf(conn, request, c.home.path, c.home.host)
 	if err == nil {
 		_, err = conn.Read(make([]byte, 1<<10)) // the session's ticket comes before the answer
 	}

@@ -5,6 +5,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -81,7 +82,8 @@ func TestTwoAgents(t *testing.T) {
 	serve(t, AgentConfig{URL: h.URL(), Name: "one"})
 	serve(t, AgentConfig{URL: h.URL(), Name: "two"})
 	var shown []Progress
-	r, err := Run(t.Context(), RunConfig{URL: h.URL(), Agents: 2, Plan: endless(t, 41, 3*time.Second), Show: func(p Progress) { shown = append(shown, p) }})
+	show := func(p Progress) { shown = append(shown, p) }
+	r, err := Run(t.Context(), RunConfig{URL: h.URL(), Agents: 2, Plan: endless(t, 41, 3*time.Second), Show: show})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +163,8 @@ func TestLostAgent(t *testing.T) {
 	one := result.Result{Name: "x", Seconds: []result.Second{{At: 1, Seated: 3}}}
 	r := &run{agents: []hello{{Name: "a"}, {Name: "b"}}, results: []*result.Result{&one, nil}, lost: []string{"", "it said nothing"}}
 	got, err := r.merge()
-	if err != nil || got.Valid || len(got.Invalid) != 1 || !strings.Contains(got.Invalid[0], "agent-2 (b) was lost: it said nothing") || got.Total().Seated != 3 {
+	const why = "agent-2 (b) was lost: it said nothing"
+	if err != nil || got.Valid || len(got.Invalid) != 1 || !strings.Contains(got.Invalid[0], why) || got.Total().Seated != 3 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	r.results[0] = nil
@@ -173,11 +176,15 @@ func TestLostAgent(t *testing.T) {
 
 func TestProgressAddsUp(t *testing.T) {
 	a := Progress{Now: result.Second{At: 7, Seats: 5, Refused: map[string]int64{"full": 1}}, All: result.Second{At: 3, Seats: 9, Seated: 9}}
-	b := Progress{Now: result.Second{At: 8, Seats: 6, Refused: map[string]int64{"full": 2}}, All: result.Second{At: 3, Seats: 1, Seated: 1}, Saturated: true}
+	b := Progress{
+		Now: result.Second{At: 8, Seats: 6, Refused: map[string]int64{"full": 2}},
+		All: result.Second{At: 3, Seats: 1, Seated: 1}, Saturated: true,
+	}
 	a.FirstSound.Record(time.Second)
 	b.FirstSound.Record(time.Second)
 	got := a.add(b)
-	if got.Now.Seats != 11 || got.Now.Refused["full"] != 3 || got.All.Seated != 10 || got.FirstSound.Count() != 2 || !got.Saturated || a.FirstSound.Count() != 1 {
+	if got.Now.Seats != 11 || got.Now.Refused["full"] != 3 || got.All.Seated != 10 || got.FirstSound.Count() != 2 || !got.Saturated ||
+		a.FirstSound.Count() != 1 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -185,8 +192,9 @@ func TestProgressAddsUp(t *testing.T) {
 // A long result travels in parts.
 func TestParts(t *testing.T) {
 	var r result.Result
-	for i := range 200_000 {
-		r.Seconds = append(r.Seconds, result.Second{At: int64(i), Bytes: int64(i) * 7919 % 1_000_003, Frames: int64(i) * 104729 % 999_983})
+	chance := rand.New(rand.NewPCG(1, 2))
+	for i := range 20_000 {
+		r.Seconds = append(r.Seconds, result.Second{At: int64(i), Bytes: chance.Int64(), Frames: chance.Int64(), Seated: chance.Int64()})
 	}
 	r.Settle()
 	parts, err := pack(r)
@@ -241,6 +249,11 @@ func TestWatch(t *testing.T) {
 	}
 	if Alive([]int{pid}) != nil || Alive([]int{1 << 30}) == nil {
 		t.Error("who lives is not told from who does not")
+	}
+	build, config := Identify(pid)
+	again, same := Identify(pid)
+	if build.Program == "" || build != again || len(config) != 16 || config != same {
+		t.Errorf("%+v, %q", build, config)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()

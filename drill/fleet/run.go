@@ -38,7 +38,8 @@ type run struct {
 	heard    []time.Time
 }
 
-// Run finds agents, lets them play, and returns what they found together. When ctx is done they stop, and what they found so far is returned.
+// Run finds agents, lets them play, and returns what they found together. When ctx is done they stop, and what they found so far is
+// returned.
 func Run(ctx context.Context, cfg RunConfig) (result.Result, error) {
 	if cfg.Show == nil {
 		cfg.Show = func(Progress) {}
@@ -104,7 +105,8 @@ func (r *run) gather(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if msg == nil {
-			return fmt.Errorf("only %d of %d agents came within %s: start others with epidaurus drill agent --nats URL", len(r.agents), r.config.Agents, patience)
+			return fmt.Errorf("only %d of %d agents came within %s: start others with epidaurus drill agent --nats URL",
+				len(r.agents), r.config.Agents, patience)
 		}
 		var h hello
 		if json.Unmarshal(msg.Data, &h) == nil && h.ID != "" && !known[h.ID] {

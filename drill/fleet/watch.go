@@ -5,12 +5,15 @@ package fleet
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +52,37 @@ func Watch(ctx context.Context, pids []int) []result.Server {
 			}
 		}
 	}
+}
+
+// Identify says which build and configuration a process of this machine is: what the Go toolchain wrote into its program, and a
+// fingerprint of its command line and of its settings in the environment. A configuration file counts by its name only.
+func Identify(pid int) (b result.Build, config string) {
+	b.Program = processName(pid)
+	info, err := buildinfo.ReadFile(fmt.Sprintf("/proc/%d/exe", pid))
+	if err == nil {
+		b.Version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Revision = s.Value
+			}
+		}
+	}
+	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return b, ""
+	}
+	var settings []string
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err == nil { // it is readable for the process's own user
+		for setting := range strings.SplitSeq(string(environment), "\x00") {
+			if strings.HasPrefix(setting, "EPIDAURUS_") {
+				settings = append(settings, setting)
+			}
+		}
+	}
+	slices.Sort(settings)
+	sum := sha256.Sum256([]byte(string(command) + strings.Join(settings, "\x00")))
+	return b, hex.EncodeToString(sum[:8])
 }
 
 // Alive says which of these is no process of this machine that can be watched.
