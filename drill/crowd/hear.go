@@ -4,6 +4,7 @@ package crowd
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,11 @@ var (
 // readable reads what a socket has.
 func (l *loop) readable(x *listener) {
 	generation := x.generation
-	for range readsATime {
+	reads := readsATime
+	if x.wire != nil {
+		reads = math.MaxInt // what TLS holds back no event tells of
+	}
+	for range reads {
 		n, err := l.receive(x)
 		switch {
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, errAgain):

@@ -19,6 +19,7 @@ const (
 	bufferSize    = 64 << 10
 	arrivalsATime = 64               // between two looks at the sockets
 	readsATime    = 8                // of one socket
+	looksForCut   = 4096             // where nearly all are gone, a cut must not cost a look at each
 	joinPatience  = 20 * time.Second // for connection, handshake and head, each
 	silence       = 20 * time.Second // the longest cadence is 15.36 s
 	longestWait   = 100 * time.Millisecond
@@ -202,7 +203,7 @@ func (l *loop) act(m plan.Moment) {
 			}
 		}
 	case plan.Cut:
-		for range len(l.order) - l.oldest {
+		for range min(len(l.order)-l.oldest, looksForCut) {
 			if l.cutter < l.oldest || l.cutter >= len(l.order) {
 				l.cutter = l.oldest
 			}
