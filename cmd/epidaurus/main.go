@@ -33,8 +33,8 @@ type cli struct {
 	Demo     demoCommand     `cmd:"" help:"Hear it at once: a room where two voices talk, and a stage to walk on."`
 	Serve    serveCommand    `cmd:"" help:"Serve rooms: stage, mix and listeners, in one process or on several machines."`
 	Speak    speakCommand    `cmd:"" help:"Put a sound file on stage, as any WHIP client would."`
-	Drill    drillCommand    `cmd:"" help:"Take very many seats by a plan, and tell how it went."`
 	Listen   listenCommand   `cmd:"" help:"Take a seat, check every fragment, exit 1 when there was a gap."`
+	Drill    drillCommand    `cmd:"" help:"Take very many seats by a plan, and tell how it went."`
 	Doctor   doctorCommand   `cmd:"" help:"Look at this machine: how many seats it can hold, and what to change."`
 	Plan     planCommand     `cmd:"" help:"Say what an audience needs: machines, cores, lines, traffic, from the last drill."`
 	Drain    drainCommand    `cmd:"" help:"Send a node's listeners to other edges, so that it can be stopped."`
