@@ -13,9 +13,15 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-func TestNoAllocationPerSeatAndWrite(t *testing.T) {
+func TestNoAllocationPerSeatAndWrite(t *testing.T) { noAllocationPerSeatAndWrite(t, pairs) }
+
+func TestNoAllocationPerSeatAndWriteUnderTLS(t *testing.T) {
+	noAllocationPerSeatAndWrite(t, loopbackTLS(listen(t)))
+}
+
+func noAllocationPerSeatAndWrite(t *testing.T, by connect) {
 	perCadence := func(seats int) float64 {
-		b := newBench(t, seats, pairs)
+		b := newBench(t, seats, by)
 		b.cadence()
 		b.drain()
 		return testing.AllocsPerRun(20, func() {
@@ -41,15 +47,20 @@ func TestSeatIsSmall(t *testing.T) {
 }
 
 // What a listener costs on the heap: the seat, and what package net keeps for the connection.
-func TestHeapPerSeat(t *testing.T) {
-	const seats, most = 1000, 700
+func TestHeapPerSeat(t *testing.T) { heapPerSeat(t, open, 700) }
+
+// Most of it is crypto/tls's own: two ciphers, and the buffers that the client's hello was read into.
+func TestHeapPerSeatUnderTLS(t *testing.T) { heapPerSeat(t, openTLS, 8500) }
+
+func heapPerSeat(t *testing.T, open opener, most int64) {
+	const seats = 1000
 	h := open(t, nil)
 	h.record(300)
 	var fds [seats]int
 	fill := func() {
 		before := h.edge.Stats().Seated
 		for i := range fds {
-			fds[i] = joinBare(t, h.server.Listener.Addr().(*net.TCPAddr))
+			fds[i] = h.joinBare()
 		}
 		h.until("a full house", func(s Stats) bool { return s.Seated == before+seats })
 	}
@@ -73,12 +84,14 @@ func TestHeapPerSeat(t *testing.T) {
 }
 
 // joinBare takes a seat with a bare socket, which is not on the heap, and returns its descriptor.
-func joinBare(t testing.TB, addr *net.TCPAddr) int {
-	t.Helper()
-	fd := dialBare(t, addr)
-	_, err := unix.Write(fd, []byte(joinMP4+"\r\nHost: test\r\n\r\n"))
+func (h *house) joinBare() int {
+	h.t.Helper()
+	fd := dialBare(h.t, h.server.Listener.Addr().(*net.TCPAddr))
+	conn := second(h.t, fd)
+	defer conn.Close()
+	_, err := h.secured(conn).Write([]byte(joinMP4 + "\r\nHost: test\r\n\r\n"))
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return fd
 }

@@ -3,7 +3,10 @@
 package edge
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
+	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -29,6 +32,12 @@ type bench struct {
 // connect makes the sockets of one seat: the section's end, its descriptor, and the listener's descriptor.
 type connect func(testing.TB) (near seat, far int)
 
+// sectionEnd is the end of a socket pair that a section writes to.
+type sectionEnd int32
+
+// Close implements io.Closer.
+func (s sectionEnd) Close() error { return unix.Close(int(s)) }
+
 // pairs connects by socket pairs, which need no network.
 func pairs(t testing.TB) (seat, int) {
 	t.Helper()
@@ -52,12 +61,55 @@ func loopback(l *net.TCPListener) connect {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fd, err := prepare(conn, time.Minute)
+		var st seat
+		err = st.connect(conn, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return seat{conn: conn, fd: fd}, far
+		return st, far
 	}
+}
+
+// loopbackTLS connects by TCP and TLS. The listeners' ends are bare sockets too: what they get is never decrypted.
+func loopbackTLS(l *net.TCPListener) connect {
+	return func(t testing.TB) (seat, int) {
+		t.Helper()
+		far := dialBare(t, l.Addr().(*net.TCPAddr))
+		accepted, err := l.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := second(t, far)
+		defer client.Close()
+		config := serverTLS(t)
+		config.SessionTicketsDisabled = true // nothing is left in the socket behind the handshake
+		conn := TLSServer(accepted, config)
+		listener := clientTLS(t)
+		listener.CurvePreferences = []tls.CurveID{tls.X25519} // thousands have to join
+		shaken := make(chan error)
+		go func() { shaken <- tls.Client(client, listener).Handshake() }()
+		err = errors.Join(conn.Handshake(), <-shaken, conn.SetDeadline(time.Time{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var st seat
+		err = st.connect(conn, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st, far
+	}
+}
+
+// listen opens a port for loopback and loopbackTLS.
+func listen(t testing.TB) *net.TCPListener {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // dialBare connects a bare socket, which is not on the heap, and returns its descriptor.
@@ -74,6 +126,22 @@ func dialBare(t testing.TB, addr *net.TCPAddr) int {
 	return fd
 }
 
+// second gives a bare socket a second descriptor, which package net looks after.
+func second(t testing.TB, fd int) net.Conn {
+	t.Helper()
+	other, err := unix.Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(other), "socket")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 func newBench(t testing.TB, seats int, by connect) *bench {
 	t.Helper()
 	h := open(t, func(c *Config) { c.Sections = 1 })
@@ -86,7 +154,7 @@ func newBench(t testing.TB, seats int, by connect) *bench {
 	}
 	b.section = &section{
 		poll: poll, now: h.edge.now, policies: &h.edge.policies, policy: h.edge.policies.now.Load(), refill: 1 << 20, maxBehind: 400,
-		maxStuck: h.edge.config.MaxStuck, taken: &h.edge.taken, done: make(chan struct{}),
+		maxStuck: h.edge.config.MaxStuck, taken: &h.edge.taken, write: send, done: make(chan struct{}),
 	}
 	t.Cleanup(func() {
 		b.section.cutAll()
@@ -143,15 +211,18 @@ var voice = append([]byte{0xf8}, make([]byte, 119)...)
 
 // BenchmarkSeatWrite measures the CPU time of one write to one seat against a bare loop that writes the same bytes to the same
 // sockets, in turns. Both are the time of this thread, in which loopback's receiving side is included.
-func BenchmarkSeatWrite(b *testing.B) {
+func BenchmarkSeatWrite(b *testing.B) { benchmarkSeatWrite(b, loopback(listen(b))) }
+
+// BenchmarkSeatWriteTLS measures the same with encryption, against the same bare loop that writes the bytes of the fragment in the open.
+func BenchmarkSeatWriteTLS(b *testing.B) { benchmarkSeatWrite(b, loopbackTLS(listen(b))) }
+
+func benchmarkSeatWrite(b *testing.B, by connect) {
 	const seats = 4000
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		b.Fatal(err)
+	bench := newBench(b, seats, by)
+	for range 100 {
+		bench.cadence() // beyond where crypto/tls begins to write records of full size
+		bench.drain()
 	}
-	defer l.Close()
-	bench := newBench(b, seats, loopback(l))
-	bench.cadence()
 	fragment := bench.section.blocks[0].rows[0].press.sound(bench.head-tape.PageFrames, bench.head).framed
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -50,10 +50,9 @@ type Config struct {
 	Expect func(room.Facts) int // listeners that a room expects on this edge: their depth is granted for the crowd; default: unknown
 	Line   int64                // bits per second that seats may be sent together; default: unknown
 
-	Cores       int // that this process may use; default: GOMAXPROCS
-	Sections    int // goroutines that write; default: GOMAXPROCS
-	MaxSeats    int // default: the limit of open files less a reserve for stage, desk and metrics
-	MaxMonitors int // seats on connections that are not plain TCP, each with two goroutines; default: 32
+	Cores    int // that this process may use; default: GOMAXPROCS
+	Sections int // goroutines that write; default: GOMAXPROCS
+	MaxSeats int // default: the limit of open files less a reserve for stage, desk and metrics
 
 	MaxWaiting  int               // connections of ConnState without a seat; default: 4096, fewer where few files may be open
 	PerAddress  int               // seats of one IPv4 address or IPv6 /56, with those on their way to one; default: no limit
@@ -106,7 +105,6 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Cores, runtime.GOMAXPROCS(0))
 	orDefault(&c.JoinRate, joinsPerCore*c.Cores)
 	orDefault(&c.Sections, runtime.GOMAXPROCS(0))
-	orDefault(&c.MaxMonitors, 32)
 	orDefault(&c.PreSkip, 312)
 	orDefault(&c.Cadence, step(0).cadence().Duration())
 	orDefault(&c.Longest, max(c.Cadence, step(steps-1).cadence().Duration()))
@@ -118,7 +116,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	orDefault(&c.LossWait, lonelyWait)
 	orDefault(&c.FirstWait, 5*time.Second)
-	if c.Sections < 0 || c.Cores < 0 || c.Line < 0 || c.MaxSeats < 0 || c.MaxMonitors < 0 || c.MaxWaiting < 0 || c.PerAddress < 0 ||
+	if c.Sections < 0 || c.Cores < 0 || c.Line < 0 || c.MaxSeats < 0 || c.MaxWaiting < 0 || c.PerAddress < 0 ||
 		min(c.MaxBehind, c.MaxStuck, c.Linger, c.LossWait, c.FirstWait) < 0 {
 		return c, errors.New("edge: a count or a duration of Config is negative: leave it out for the default")
 	}

@@ -28,7 +28,6 @@ type Edge struct {
 	shut     context.CancelCauseFunc
 
 	taken    atomic.Int64 // seats, and requests on their way to one
-	monitors atomic.Int64 // of these, the relayed ones
 	offered  atomic.Uint64
 	refused  [len(refusals)]atomic.Uint64
 	turn     atomic.Uint64 // the section of the next newcomer
@@ -50,7 +49,6 @@ type Edge struct {
 	closed bool            // guarded by mu
 
 	joining  sync.WaitGroup // handlers between take and post; raised under mu while not closed
-	relays   sync.WaitGroup // raised while joining
 	keeping  sync.WaitGroup
 	finished chan struct{} // closed when Close has nothing more to wait for
 }
@@ -94,7 +92,7 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 		}
 		e.sections = append(e.sections, &section{
 			poll: poll, now: e.now, paced: paced, policies: &e.policies, maxBehind: frames(c.MaxBehind), maxStuck: c.MaxStuck,
-			refill: c.burstsPerTick(), taken: &e.taken, crowd: e.crowd, drain: &e.drain, done: make(chan struct{}),
+			refill: c.burstsPerTick(), taken: &e.taken, write: send, crowd: e.crowd, drain: &e.drain, done: make(chan struct{}),
 		})
 	}
 	for _, s := range e.sections {
@@ -191,7 +189,6 @@ func (e *Edge) finish() {
 	for _, s := range e.sections {
 		<-s.done
 	}
-	e.relays.Wait()
 	e.keeping.Wait()
 	e.mu.Lock()
 	hubs := slices.Collect(maps.Values(e.hubs))

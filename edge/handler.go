@@ -5,7 +5,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -138,7 +137,7 @@ func (e *Edge) find(ask *request) error {
 
 // join gives a seat. Once the connection is taken over it returns nil whatever happens.
 func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
-	h, ticket, err := e.take(ask, r.TLS != nil)
+	h, ticket, err := e.take(ask)
 	if err != nil {
 		return err
 	}
@@ -159,7 +158,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered()), wish: uint8(ask.variant), ticket: ticket}
 	st.pace = ask.pace && ask.container == mp4
 	st.depth = uint16(frames(e.depthOf(ask)))
-	err = e.connect(st, conn)
+	err = st.connect(conn, e.config.MaxStuck)
 	if err != nil {
 		e.config.Log.Debug("cannot seat a listener", "error", err)
 		_ = conn.Close()
@@ -185,12 +184,11 @@ func (e *Edge) depthOf(ask request) time.Duration {
 
 // take keeps a place for a request, so that the limit holds however many come at once. Who gets one gives it back or makes it a seat,
 // and then is done with joining.
-func (e *Edge) take(ask request, monitor bool) (*hub, ticket, error) {
+func (e *Edge) take(ask request) (*hub, ticket, error) {
 	if e.Draining() {
 		return nil, 0, e.later(problem.Draining, drainingDetail)
 	}
-	full := e.taken.Add(1) > int64(e.config.MaxSeats)
-	if full || monitor && e.monitors.Load() >= int64(e.config.MaxMonitors) {
+	if e.taken.Add(1) > int64(e.config.MaxSeats) {
 		e.taken.Add(-1)
 		return nil, 0, e.later(problem.Full, "Every seat is taken. Try again in a moment.")
 	}
@@ -261,30 +259,6 @@ func (e *Edge) ready(ctx context.Context, r *reel, from tape.Number, depth time.
 		return e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
 	}
 	return e.later(problem.RoomNotOpen, "There is nothing to hear in this room yet. Try again in a moment.")
-}
-
-// connect makes the connection the seat's. One that is not plain TCP gets a relay.
-func (e *Edge) connect(st *seat, conn net.Conn) (err error) {
-	if tcp, ok := plainConn(conn).(*net.TCPConn); ok {
-		st.conn = tcp
-		st.fd, err = prepare(tcp, e.config.MaxStuck)
-		return err
-	}
-	if e.monitors.Add(1) > int64(e.config.MaxMonitors) {
-		e.monitors.Add(-1)
-		return errors.New("every relay is taken")
-	}
-	relay, end, err := newRelay(conn, e.config.MaxStuck)
-	if err != nil {
-		e.monitors.Add(-1)
-		return err
-	}
-	st.conn, st.fd = end, int32(end)
-	e.relays.Go(func() {
-		defer e.monitors.Add(-1)
-		relay.run()
-	})
-	return nil
 }
 
 // retryAfter says when a listener who is refused for now should come back. A full edge empties slowly; one that starts, stops or is hurried

@@ -5,6 +5,7 @@ package edge
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,6 +125,7 @@ type house struct {
 	feed   *feed
 	rooms  *rooms
 	clock  *clock
+	client *tls.Config // of listeners; nil: they speak plain HTTP
 	term   tape.Term
 	head   tape.Number // the next frame to play
 }
@@ -245,7 +247,7 @@ func (h *house) dial() net.Conn {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { conn.Close() })
-	return conn
+	return h.secured(conn)
 }
 
 func ask(t testing.TB, conn net.Conn, line string, more ...string) *listener {

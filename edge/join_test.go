@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -276,37 +277,44 @@ func TestRefusesWhatCannotBeTakenOver(t *testing.T) {
 	}
 }
 
-// Connections that are not plain TCP and do not say so before they are taken over get a relay as long as there is one.
-func TestRelaysAreBounded(t *testing.T) {
-	h := open(t, func(c *Config) { c.MaxMonitors = 1 })
+// A connection without a socket of its own is closed, and leaves no seat taken.
+func TestConnectionWithoutSocketIsClosed(t *testing.T) {
+	h := open(t, nil)
 	h.record(300)
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"Unknown":  func(c net.Conn) net.Conn { return struct{ net.Conn }{c} },
+		"OtherTLS": func(c net.Conn) net.Conn { return tls.Server(c, serverTLS(t)) },
+		"TLSInTLS": func(c net.Conn) net.Conn { return TLSServer(tls.Server(c, serverTLS(t)), serverTLS(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer near.Close()
+			defer far.Close()
+			err := new(seat).connect(wrap(near), time.Minute)
+			if err == nil {
+				t.Error("it was taken")
+			}
+		})
+	}
 	server := httptest.NewUnstartedServer(h.edge.Handler())
 	server.Listener = wrapped{server.Listener}
 	server.Start()
 	defer server.Close()
-	dial := func() net.Conn {
-		conn, err := net.Dial("tcp", server.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		return conn
-	}
-	one := ask(t, dial(), joinMP4)
-	two := dial()
-	_, err := io.WriteString(two, joinMP4+"\r\nHost: test\r\n\r\n")
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := io.Copy(io.Discard, two)
+	defer conn.Close()
+	_, err = io.WriteString(conn, joinMP4+"\r\nHost: test\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, conn)
 	if n != 0 || err != nil {
 		t.Errorf("%d bytes and %v, want a closed connection", n, err)
 	}
-	first := one.frame()
-	h.play(50)
-	checkSound(t, tape.Opus48, first, one.hear(first, 330))
-	if n := h.edge.Seats()[harbour]; n != 1 {
-		t.Errorf("%d seats, want 1", n)
+	if s := h.edge.Stats(); s.Seats != 0 || h.edge.Seats()[harbour] != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -316,37 +324,6 @@ type wrapped struct{ net.Listener }
 func (w wrapped) Accept() (net.Conn, error) {
 	conn, err := w.Listener.Accept()
 	return struct{ net.Conn }{conn}, err
-}
-
-func TestMonitorUnderTLS(t *testing.T) {
-	h := open(t, func(c *Config) { c.MaxMonitors = 1 })
-	h.record(300)
-	server := httptest.NewTLSServer(h.edge.Handler())
-	defer server.Close()
-	dial := func() *tls.Conn {
-		conn, err := tls.Dial("tcp", server.Listener.Addr().String(), server.Client().Transport.(*http.Transport).TLSClientConfig)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
-	one := ask(t, dial(), "GET /r/harbour/live.mp4 HTTP/1.1")
-	first := one.frame()
-	h.play(50)
-	checkSound(t, tape.Opus48, first, one.hear(first, 330))
-
-	full := dial()
-	checkProblem(t, ask(t, full, "GET /r/harbour/live.mp4 HTTP/1.1").resp, 503, problem.Full)
-	full.Close()
-
-	one.conn.Close()
-	h.until("the monitor's leave", func(s Stats) bool { return s.Left == 1 && h.edge.monitors.Load() == 0 })
-	two := ask(t, dial(), "GET /r/harbour/live.ogg HTTP/1.1")
-	first = two.frame()
-	h.play(50)
-	h.endRoom()
-	checkSound(t, tape.Opus48, first, two.hearOgg(first, h.head))
-	two.conn.Close()
 }
 
 func TestOggAnswer(t *testing.T) {

@@ -14,7 +14,9 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-func TestEndOfARoom(t *testing.T) {
+func TestEndOfARoom(t *testing.T) { endOfARoom(t, open) }
+
+func endOfARoom(t *testing.T, open opener) {
 	t.Run("ByItsEvent", func(t *testing.T) {
 		h := open(t, nil)
 		h.record(300)
@@ -165,7 +167,9 @@ func TestHubLingersAfterItsLastSeat(t *testing.T) {
 }
 
 // A closing edge cuts: a player that sees no last chunk resumes elsewhere.
-func TestCloseCutsSeats(t *testing.T) {
+func TestCloseCutsSeats(t *testing.T) { closeCutsSeats(t, open) }
+
+func closeCutsSeats(t *testing.T, open opener) {
 	h := open(t, nil)
 	h.record(300)
 	var listeners []*listener

@@ -3,7 +3,10 @@
 package edge
 
 import (
+	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -13,12 +16,13 @@ import (
 // It belongs to its section's goroutine from its admission on.
 type seat struct {
 	conn  io.Closer     // the owner of fd
+	wire  *wire         // under TLS: what its tls.Conn writes to; else nil
 	row   *row          // whose bytes it gets
 	cur   *piece        // what the socket has not taken; nil when it took everything
 	next  tape.Number   // the first frame that is in no piece begun so far
-	since time.Duration // while cur is not nil: when the socket last took a byte
+	since time.Duration // while cur is not nil: when the socket last took a byte, or cur was begun
 	fd    int32
-	off   int32 // how much of cur the socket took
+	off   int32 // how much of cur the socket took, or was encrypted for it
 	slot  int32 // in section.slots
 	place int32 // in row.seats
 	input int32 // bytes received and thrown away
@@ -37,6 +41,28 @@ type seat struct {
 	bare     bool // without chunks: the request was HTTP/1.0
 	catching bool // it resumed at an older frame and has not reached the row yet
 	armed    bool // the poller tells when the socket takes bytes again
+}
+
+// connect makes the connection the seat's. TLS must be of NewTLSListener or TLSServer.
+func (st *seat) connect(conn net.Conn, stuck time.Duration) error {
+	under := conn
+	if secured, ok := conn.(*tls.Conn); ok {
+		w, ok := secured.NetConn().(*wire)
+		if !ok {
+			return errors.New("the connection speaks TLS, and is none of NewTLSListener")
+		}
+		w.tls, st.wire, under = secured, w, w.conn
+	}
+	tcp, err := bareTCP(under)
+	if err != nil {
+		return err
+	}
+	st.conn = tcp
+	st.fd, err = prepare(tcp, stuck)
+	if st.wire != nil {
+		st.wire.fd = st.fd
+	}
+	return err
 }
 
 // following returns what comes after what the seat has got: nil, true when nothing does for now, and false when it missed more than
@@ -81,13 +107,13 @@ func (s *section) offer(st *seat, p *piece) {
 		return
 	}
 	all := p.view(st.bare)
-	n, err := s.send(st, all)
+	n, done, err := s.send(st, all)
 	if err != nil {
 		s.close(st, &s.tally.left)
 		return
 	}
 	st.next = p.to
-	if n < len(all) {
+	if !done {
 		st.cur, st.off, st.since = p, int32(n), s.clock
 		s.arm(st, true)
 	}
@@ -98,6 +124,9 @@ const turnPieces = 4
 
 // serve writes what a seat lacks, until its socket is full, or it lacks nothing, or its turn is over.
 func (s *section) serve(st *seat) {
+	if st.wire != nil && st.cur == nil && !s.drained(st) {
+		return
+	}
 	for range turnPieces {
 		if st.cur == nil {
 			if st.queued || !s.take(st) {
@@ -131,22 +160,20 @@ func (s *section) take(st *seat) bool {
 // flush writes what is left of a seat's piece, and reports whether the seat is there for the next one.
 func (s *section) flush(st *seat) bool {
 	rest := st.cur.view(st.bare)[st.off:]
-	n, err := s.send(st, rest)
+	n, done, err := s.send(st, rest)
 	if err != nil {
 		s.close(st, &s.tally.left)
 		return false
 	}
-	if n > 0 {
-		st.off += int32(n)
-		st.since = s.clock
-	}
-	if n < len(rest) {
+	st.off += int32(n)
+	if !done {
 		s.arm(st, true)
 		return false
 	}
 	last := st.cur.last
 	st.cur, st.off = nil, 0
 	if last {
+		s.farewell(st)
 		s.close(st, &s.tally.ended)
 		return false
 	}
@@ -168,6 +195,10 @@ func (s *section) suspect(st *seat) {
 
 // hear throws away what a seat sent, and closes it when it hung up or does not stop.
 func (s *section) hear(st *seat) {
+	if st.wire != nil {
+		s.hearSealed(st)
+		return
+	}
 	n, open := receive(st.fd, s.input[:])
 	if !open {
 		s.close(st, &s.tally.left)
@@ -181,11 +212,23 @@ func (s *section) hear(st *seat) {
 	}
 }
 
-// send hands bytes to the seat's socket.
-func (s *section) send(st *seat, p []byte) (n int, err error) {
-	n, err = send(st.fd, p)
+// send gives bytes to a seat, and returns how many it has no more need of, and whether its socket has taken all there was for it.
+func (s *section) send(st *seat, p []byte) (n int, done bool, err error) {
+	if st.wire != nil {
+		return s.sendSealed(st, p)
+	}
+	n, err = s.push(st, p)
+	return n, n == len(p), err
+}
+
+// push hands bytes to the seat's socket.
+func (s *section) push(st *seat, p []byte) (n int, err error) {
+	n, err = s.write(st.fd, p)
 	s.tally.writes.Add(1)
 	s.tally.bytesOut.Add(uint64(n))
+	if n > 0 {
+		st.since = s.clock
+	}
 	if n < len(p) {
 		s.tally.full.Add(1)
 	}

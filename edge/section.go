@@ -23,10 +23,11 @@ type section struct {
 	refill    int // bytes of bursts in a tick
 	maxBehind tape.Number
 	maxStuck  time.Duration
-	taken     *atomic.Int64          // the edge's count of seats
-	crowd     *crowd                 // the edge's count of seats by origin
-	drain     *atomic.Pointer[drain] // the edge's; nil inside: it is not emptied
-	done      chan struct{}          // closed when run has returned
+	taken     *atomic.Int64                         // the edge's count of seats
+	crowd     *crowd                                // the edge's count of seats by origin
+	drain     *atomic.Pointer[drain]                // the edge's; nil inside: it is not emptied
+	write     func(fd int32, p []byte) (int, error) // send; a test's own says how much a socket takes
+	done      chan struct{}                         // closed when run has returned
 
 	tally tally
 
@@ -42,6 +43,7 @@ type section struct {
 	blocks   []*block
 	emptied  bool // a row may have lost its last seat
 	input    [4096]byte
+	records  []byte // what crypto/tls writes for one seat, until it is sent
 	second   worst
 	thinned  thinned // see drain.go
 
@@ -210,6 +212,13 @@ func (s *section) admit(a arrival) {
 	if err != nil {
 		s.close(st, &s.tally.left)
 		return
+	}
+	if st.wire != nil {
+		st.wire.records = &s.records
+		s.hear(st) // the handshake's reader may hold what makes no socket readable
+		if s.slots[st.slot] != st {
+			return
+		}
 	}
 	if st.next < r.next {
 		st.queued = true

@@ -29,12 +29,14 @@ func (h *house) dialNarrow() net.Conn {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { conn.Close() })
-	return conn
+	return h.secured(conn)
 }
 
 const joinMP4 = "GET /r/harbour/live.mp4 HTTP/1.1"
 
-func TestStuckListenerDelaysNobody(t *testing.T) {
+func TestStuckListenerDelaysNobody(t *testing.T) { stuckListenerDelaysNobody(t, open) }
+
+func stuckListenerDelaysNobody(t *testing.T, open opener) {
 	h := open(t, func(c *Config) { c.MaxBehind, c.MaxStuck = 2*time.Second, time.Hour })
 	h.record(300)
 	stuck := ask(t, h.dialNarrow(), joinMP4)
@@ -73,7 +75,9 @@ func TestStuckListenerDelaysNobody(t *testing.T) {
 }
 
 // A listener who stays behind skips to live: the timeline goes on, with silence for what was missed.
-func TestSlowListenerSkipsToLive(t *testing.T) {
+func TestSlowListenerSkipsToLive(t *testing.T) { slowListenerSkipsToLive(t, open) }
+
+func slowListenerSkipsToLive(t *testing.T, open opener) {
 	for _, file := range []string{"live.mp4", "live.ogg"} {
 		t.Run(file, func(t *testing.T) {
 			h := open(t, func(c *Config) { c.MaxBehind, c.MaxStuck = 2*time.Second, time.Hour })
@@ -158,7 +162,9 @@ func TestStoppedProcessClosesNobody(t *testing.T) {
 }
 
 // A listener who was away for less than the limit gets everything.
-func TestShortStallLosesNothing(t *testing.T) {
+func TestShortStallLosesNothing(t *testing.T) { shortStallLosesNothing(t, open) }
+
+func shortStallLosesNothing(t *testing.T, open opener) {
 	h := open(t, func(c *Config) { c.MaxStuck = time.Hour })
 	h.record(300)
 	l := ask(t, h.dialNarrow(), joinMP4)
@@ -265,7 +271,9 @@ func TestWhatFollowsTheRequestIsIgnored(t *testing.T) {
 }
 
 // A mass join and leave leaves no descriptor behind.
-func TestNoDescriptorIsLeaked(t *testing.T) {
+func TestNoDescriptorIsLeaked(t *testing.T) { noDescriptorIsLeaked(t, open) }
+
+func noDescriptorIsLeaked(t *testing.T, open opener) {
 	h := open(t, nil)
 	h.record(300)
 	h.get("/r/harbour/live.mp4").conn.Close()

@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +23,23 @@ const (
 	// seconds instead of a minute, and costs 32 KiB instead of up to some MiB.
 	unsentLimit = 32 << 10
 )
+
+// bareTCP finds the socket of a connection. What wraps it has a NetConn, as tls.Conn does, and holds nothing back by the time that a
+// request was read from it.
+func bareTCP(conn net.Conn) (*net.TCPConn, error) {
+	for {
+		switch c := conn.(type) {
+		case *net.TCPConn:
+			return c, nil
+		case *tls.Conn:
+			return nil, errors.New("there is TLS within TLS")
+		case interface{ NetConn() net.Conn }:
+			conn = c.NetConn()
+		default:
+			return nil, fmt.Errorf("a %T has no socket of its own", conn)
+		}
+	}
+}
 
 // prepare sets the options of a seat's connection and returns its descriptor. The connection stays the descriptor's owner: it must be
 // kept while the descriptor is used, and only its Close closes it.

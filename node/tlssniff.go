@@ -3,6 +3,8 @@ package node
 import (
 	"crypto/tls"
 	"net"
+
+	"github.com/epidaurus-live/epidaurus/edge"
 )
 
 // tlsRecord is the first byte of a TLS handshake (RFC 8446, section 5.1); HTTP begins with a letter.
@@ -25,7 +27,7 @@ func (l tlsOrPlain) Accept() (net.Conn, error) {
 		return p, nil
 	}
 	if p.first[0] == tlsRecord {
-		return tls.Server(p, l.config), nil
+		return edge.TLSServer(p, l.config), nil
 	}
 	return p, nil
 }
@@ -45,3 +47,6 @@ func (c *firstByte) Read(b []byte) (int, error) {
 	b[0] = c.first[0]
 	return 1, nil
 }
+
+// NetConn is the connection below, for the edge to find the socket.
+func (c *firstByte) NetConn() net.Conn { return c.Conn }

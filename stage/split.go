@@ -221,6 +221,9 @@ func (c *peekedConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// NetConn is the connection below. Once a request was read, nothing of what was peeked at is left.
+func (c *peekedConn) NetConn() net.Conn { return c.Conn }
+
 // connQueue is a listener that is handed its connections, and bounds how many are open.
 type connQueue struct {
 	conns chan net.Conn
