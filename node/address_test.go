@@ -36,7 +36,7 @@ func TestLocalURL(t *testing.T) {
 		"0.0.0.0": "http://localhost:9000", "::": "http://localhost:9000", "127.0.0.1": "http://localhost:9000", "::1": "http://localhost:9000",
 		"192.0.2.7": "http://192.0.2.7:9000", "2001:db8::7": "http://[2001:db8::7]:9000",
 	} {
-		if got := localURL(at{addr: &net.TCPAddr{IP: net.ParseIP(ip), Port: 9000}}); got != want {
+		if got := localURL("http", at{addr: &net.TCPAddr{IP: net.ParseIP(ip), Port: 9000}}); got != want {
 			t.Errorf("%s: %s, want %s", ip, got, want)
 		}
 	}

@@ -32,13 +32,18 @@ func (c *Config) certificate(d *dataDir, now time.Time) (tls.Certificate, error)
 		}
 		return cert, nil
 	}
-	certFile, keyFile := d.file("stage-cert.pem"), d.file("stage-key.pem")
 	names, addrs := c.certificateNames()
+	return d.selfSigned("stage", "Epidaurus stage (self-signed)", names, addrs, now)
+}
+
+// selfSigned returns the self-signed certificate of a port that is kept in the folder, or makes one.
+func (d *dataDir) selfSigned(port, title string, names []string, addrs []net.IP, now time.Time) (tls.Certificate, error) {
+	certFile, keyFile := d.file(port+"-cert.pem"), d.file(port+"-key.pem")
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err == nil && stillGood(cert.Leaf, names, addrs, now) {
 		return cert, nil
 	}
-	certPEM, keyPEM, err := selfSigned(names, addrs, now)
+	certPEM, keyPEM, err := selfSigned(title, names, addrs, now)
 	if err != nil {
 		return cert, fmt.Errorf("make a self-signed certificate: %w", err)
 	}
@@ -94,7 +99,7 @@ func stillGood(leaf *x509.Certificate, names []string, addrs []net.IP, now time.
 	return true
 }
 
-func selfSigned(names []string, addrs []net.IP, now time.Time) (certPEM, keyPEM []byte, err error) {
+func selfSigned(title string, names []string, addrs []net.IP, now time.Time) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -105,7 +110,7 @@ func selfSigned(names []string, addrs []net.IP, now time.Time) (certPEM, keyPEM 
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: "Epidaurus stage (self-signed)"},
+		Subject:               pkix.Name{CommonName: title},
 		NotBefore:             now.Add(-time.Hour),
 		NotAfter:              now.Add(certificateLife),
 		KeyUsage:              x509.KeyUsageDigitalSignature,

@@ -82,7 +82,7 @@ func TestSelfSignedCertificateDamaged(t *testing.T) {
 func TestOwnCertificate(t *testing.T) {
 	d := folder(t)
 	cfg := usual(t)
-	certPEM, keyPEM, err := selfSigned([]string{"stage.example.org"}, nil, evening)
+	certPEM, keyPEM, err := selfSigned("test", []string{"stage.example.org"}, nil, evening)
 	if err != nil {
 		t.Fatal(err)
 	}

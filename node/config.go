@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -30,8 +31,8 @@ type Config struct {
 	// Private serves health, metrics and profiles. It must not be reachable from outside. Default "127.0.0.1:8082".
 	Private string `help:"Address of health, metrics and profiles; keep it private. Default: ${default}." default:"127.0.0.1:8082" placeholder:"ADDR"`
 
-	// PublicURL is how listeners reach Listen: it stands in links and, on several machines, in the list of edges. Default:
-	// http://localhost, or the one address of Listen, and its port; in no list then.
+	// PublicURL is how listeners reach Listen: it stands in links and, on several machines, in the list of edges. Default: the name of
+	// ACME, else localhost, or the one address of Listen, with its port; https where Listen speaks TLS; in no list then.
 	PublicURL string `name:"public-url" help:"How listeners reach us, as it stands in links and in the list of edges." placeholder:"URL"`
 	// StageURL is how speakers reach Stage, as it stands in links. Default: http://localhost, or the one address of Stage, and its port.
 	StageURL string `name:"stage-url" help:"How speakers reach the stage, as it stands in links." placeholder:"URL"`
@@ -44,6 +45,20 @@ type Config struct {
 	// TLSCert and TLSKey are PEM files. Default: a self-signed certificate in Data.
 	TLSCert string `name:"tls-cert" help:"Certificate of the stage's port (PEM). Default: self-signed." placeholder:"FILE"`
 	TLSKey  string `name:"tls-key" help:"Key of the certificate (PEM)." placeholder:"FILE"`
+
+	// ListenTLS is "auto" (TLS on Listen with a certificate or by ACME, else plain HTTP), "self-signed" (TLS for trying it out) or "off".
+	// Default "auto".
+	ListenTLS string `name:"listen-tls" help:"auto: TLS on the listeners' port with a certificate or by ACME, else plain; self-signed; off." default:"auto" enum:"auto,self-signed,off"`
+	// ListenTLSCert and ListenTLSKey are PEM files for the listeners' port. They are read again within a minute when they change. Default: none.
+	ListenTLSCert string `name:"listen-tls-cert" help:"Certificate of the listeners' port (PEM), read again when it changes." placeholder:"FILE"`
+	ListenTLSKey  string `name:"listen-tls-key" help:"Key of that certificate (PEM)." placeholder:"FILE"`
+	// ACMEDomain is the name for which the listeners' port gets a certificate by ACME (RFC 8555), by the challenge tls-alpn-01: port 443 of
+	// that name must lead to Listen. Default: none.
+	ACMEDomain string `name:"acme-domain" help:"Get the listeners' certificate for this name by ACME; its port 443 must lead to the listeners' port." placeholder:"NAME"`
+	// ACMEEmail is where the authority writes to when something is wrong. Default: none.
+	ACMEEmail string `name:"acme-email" help:"Where the authority may write to." placeholder:"ADDR"`
+	// ACMECA is the directory of the authority. Default: Let's Encrypt.
+	ACMECA string `name:"acme-ca" help:"Directory of the authority. Default: Let's Encrypt." placeholder:"URL"`
 
 	// HoldSound is what listeners hear before the first word: a WAV or Ogg Opus file. Default: one that comes with the program.
 	HoldSound string `help:"What is heard before the first word: WAV or Ogg Opus." placeholder:"FILE"`
@@ -86,6 +101,8 @@ type Config struct {
 	NATSKey  string `name:"nats-key" help:"Key of that certificate (PEM)." placeholder:"FILE"`
 	// NATSCreds is a NATS credentials file. Default: none.
 	NATSCreds string `name:"nats-creds" help:"NATS credentials file for it." placeholder:"FILE"`
+
+	acmeRoots *x509.CertPool // whom to believe that he is the authority; a test's own, else the system's
 }
 
 // Validate says what is wrong, before anything is opened.
@@ -127,8 +144,10 @@ func (c *Config) Validate() error {
 	case c.StageTLS == "off" && c.TLSCert != "":
 		check("stage-tls", errors.New("it is off, and a certificate is given: leave out one of them"))
 	}
+	c.validateListenTLS(check)
 	for _, f := range []struct{ name, file string }{
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound},
+		{"listen-tls-cert", c.ListenTLSCert}, {"listen-tls-key", c.ListenTLSKey},
 		{"bus-cert", c.BusCert}, {"bus-key", c.BusKey}, {"cluster-secret-file", c.ClusterSecretFile},
 		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds},
 	} {

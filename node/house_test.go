@@ -18,7 +18,13 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// certmagic keeps one for each account for as long as the process lives, and so does the authority of a test.
+		goleak.IgnoreTopFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).permit"),
+		goleak.IgnoreTopFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
+	)
+}
 
 // patience is how long anything may take on a machine that does other work beside.
 const patience = 20 * time.Second

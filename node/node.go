@@ -50,6 +50,7 @@ type Node struct {
 	news edgeNews // what this edge knows of the others
 
 	servers   []*http.Server
+	acme      *authority        // gets the listeners' certificate; nil: nobody does
 	unwatch   []func()
 	open      context.Context // done when the node begins to close
 	counting  context.CancelFunc
@@ -122,9 +123,12 @@ func (n *Node) openState(ctx context.Context) (err error) {
 
 // openParts makes the parts that run here, and connects them.
 func (n *Node) openParts(p *ports) error {
+	if p.listen != nil {
+		n.cfg.PublicURL = cmp.Or(n.cfg.PublicURL, n.cfg.acmeURL(p.listen.Addr()))
+	}
 	n.listenersURL = n.cfg.PublicURL
 	if n.listenersURL == "" {
-		n.listenersURL = localURL(p.listen)
+		n.listenersURL = localURL(n.cfg.listenScheme(), p.listen)
 	}
 	if n.cfg.has(roleStage) {
 		err := n.openStage(p)
@@ -209,6 +213,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	add(shut())
 	n.running.Wait()
+	if n.acme != nil {
+		n.acme.close()
+	}
 	if n.bus != nil {
 		add(n.bus.Close())
 	}
@@ -237,16 +244,16 @@ func (n *Node) shutServers(ctx context.Context) (wait func() error) {
 }
 
 // localURL is how this machine reaches a port of its own: by localhost, unless the port is open at another address only.
-func localURL(ln net.Listener) string {
+func localURL(scheme string, ln net.Listener) string {
 	addr, err := netip.ParseAddrPort(ln.Addr().String())
 	if err != nil {
-		return "http://" + ln.Addr().String()
+		return scheme + "://" + ln.Addr().String()
 	}
 	ip, host := addr.Addr().Unmap(), "localhost"
 	if !ip.IsUnspecified() && !ip.IsLoopback() {
 		host = ip.String()
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
 }
 
 // RoomStats is what a room looks like from this node.

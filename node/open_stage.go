@@ -33,7 +33,7 @@ func (n *Node) openStage(p *ports) (err error) {
 	n.lister = newLister(key, time.Now())
 	n.stageURL = n.cfg.StageURL
 	if n.stageURL == "" {
-		n.stageURL = localURL(p.stage)
+		n.stageURL = localURL("http", p.stage)
 	}
 	n.rooms = &rooms{
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,

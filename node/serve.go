@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/epidaurus-live/epidaurus/api"
+	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -45,13 +46,30 @@ func (n *Node) serve(p *ports) error {
 		}
 	}
 	if p.listen != nil {
-		n.start("listeners", n.behindBalancers(take(&p.listen)), n.listenersHandler(), func(s *http.Server) {
+		listen, err := n.openToListeners(p)
+		if err != nil {
+			return err
+		}
+		n.start("listeners", listen, n.listenersHandler(), func(s *http.Server) {
 			s.ConnState = n.edge.ConnState
 			s.ReadTimeout, s.WriteTimeout = strangerTimeout, strangerTimeout
 		})
 	}
 	n.start("private", take(&p.private), n.privateHandler())
 	return nil
+}
+
+// openToListeners is the listeners' port as the server accepts from it: behind balancers, below TLS.
+func (n *Node) openToListeners(p *ports) (net.Listener, error) {
+	secure, err := n.listenersTLS(p.listen.Addr())
+	if err != nil {
+		return nil, err
+	}
+	listen := n.behindBalancers(take(&p.listen))
+	if secure != nil {
+		listen = edge.NewTLSListener(listen, secure, 0)
+	}
+	return listen, nil
 }
 
 func (n *Node) serveStage(p *ports) error {
@@ -118,9 +136,11 @@ func (n *Node) listenersHandler() http.Handler {
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
 		Sessions: n.store, Records: n.store, Rooms: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
-		Log:       n.log.With("part", "api"),
-		ListenURL: func(r *http.Request) string { return sameHost(n.cfg.PublicURL, n.listenersURL, "http", r.Host) },
-		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
+		Log: n.log.With("part", "api"),
+		ListenURL: func(r *http.Request) string {
+			return sameHost(n.cfg.PublicURL, n.listenersURL, n.cfg.listenScheme(), r.Host)
+		},
+		StageURL: func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.stage.Handler())
