@@ -11,7 +11,7 @@
 // container, cadence and phase, and so the very same bytes. When a frame completes a stretch of the row's cadence, the section
 // writes that stretch to each seat; what a socket does not take is remembered as a reference and an offset, and goes out when the
 // socket is writable again. A seat that stays too far behind is given silence for what it missed; one that takes nothing for
-// long is closed.
+// long is closed. Under TLS what a socket does not take is kept encrypted, and nothing more is encrypted for that seat until it is gone.
 //
 // An edge knows rooms, frames and bytes, not people. What it writes is a function of the frames alone, so a listener who loses one
 // edge goes on at another from the frame where he stopped.

@@ -17,7 +17,8 @@ import (
 )
 
 // Handler serves the live streams of all rooms: /r/{room}/live.mp4, /r/{room}/live.ogg, and the same below /r/{room}/{channel}/. It takes
-// connections over, so it must be reached by HTTP/1: a TLS listener in front of it must not offer h2.
+// connections over, so it must be reached by HTTP/1: a TLS listener in front of it must not offer h2,
+// and must be NewTLSListener's or use TLSServer.
 func (e *Edge) Handler() http.Handler { return e.handler }
 
 func (e *Edge) routes() http.Handler {

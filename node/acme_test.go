@@ -125,4 +125,3 @@ func freePort(t *testing.T) string {
 	defer ln.Close() //nolint:errcheck // nothing is lost
 	return ln.Addr().String()
 }
-
