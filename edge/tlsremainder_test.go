@@ -81,7 +81,7 @@ func newSingle(t *testing.T) *single {
 	}
 	s.hub.seats.Add(1)
 	s.section.taken.Add(1)
-	s.section.admit(arrival{seat: st, reel: s.hub.reels[0], from: 300})
+	s.section.admit(arrival{seat: st, hub: s.hub, from: 300})
 	return s
 }
 
