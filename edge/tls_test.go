@@ -289,12 +289,6 @@ func (k *keyLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (k *keyLog) text() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.lines
-}
-
 // secret is the first one of a label.
 func (k *keyLog) secret(label string) ([]byte, error) {
 	k.mu.Lock()
