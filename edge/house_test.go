@@ -213,6 +213,23 @@ func (s *section) step() {
 	<-stepped
 }
 
+// while steps until do has returned: what is queued goes out with ticks.
+func (h *house) while(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+			h.step()
+		}
+	}
+}
+
 // until steps until a condition holds that depends on the other end of a socket.
 func (h *house) until(what string, cond func(Stats) bool) {
 	h.t.Helper()

@@ -10,7 +10,7 @@ const sealMost = 32 << 10
 
 // sendSealed is send for a seat under TLS. Nothing new is encrypted while the socket has not taken what was.
 func (s *section) sendSealed(st *seat, p []byte) (n int, done bool, err error) {
-	done, err = s.drain(st)
+	done, err = s.drainRecords(st)
 	for err == nil && done && n < len(p) {
 		part := p[n:min(n+sealMost, len(p))]
 		_, err = st.wire.tls.Write(part)
@@ -19,14 +19,14 @@ func (s *section) sendSealed(st *seat, p []byte) (n int, done bool, err error) {
 			return n, false, err
 		}
 		n += len(part)
-		done, err = s.drain(st)
+		done, err = s.drainRecords(st)
 	}
 	return n, done && err == nil, err
 }
 
-// drain sends the records that crypto/tls wrote for a seat, behind those that its socket has not taken before, and keeps what it does
+// drainRecords sends the records that crypto/tls wrote for a seat, behind those that its socket has not taken before, and keeps what it does
 // not take now. It reports whether the socket took all.
-func (s *section) drain(st *seat) (done bool, err error) {
+func (s *section) drainRecords(st *seat) (done bool, err error) {
 	w, fresh := st.wire, s.records
 	s.records = s.records[:0]
 	if len(w.rest) > 0 {
@@ -50,7 +50,7 @@ func (s *section) drain(st *seat) (done bool, err error) {
 
 // drained sends what a seat's socket did not take of an answer to its listener, and reports whether the seat can have more.
 func (s *section) drained(st *seat) bool {
-	done, err := s.drain(st)
+	done, err := s.drainRecords(st)
 	switch {
 	case err != nil:
 		s.close(st, &s.tally.left)
@@ -98,5 +98,5 @@ func (s *section) farewell(st *seat) {
 	}
 	// A lost farewell is one more connection that breaks off behind the last chunk.
 	_ = st.wire.tls.CloseWrite()
-	_, _ = s.drain(st)
+	_, _ = s.drainRecords(st)
 }

@@ -23,12 +23,12 @@ import (
 
 // What the nodes of a cluster know each other by. These files are in the data folder of the node where they were made.
 const (
-	secretFile  = "cluster.secret"     // every node shows it to the bus
-	keyFile     = "cluster.key"        // signs the list of edges; who has it can send listeners anywhere
-	caFile      = "cluster-ca.pem"     // other nodes know the bus by it; it is no secret
-	caKeyFile   = "cluster-ca-key.pem" // vouches for the bus
-	minSecret   = 16                   // characters: it is never typed, so it may be long
-	authorityOf = 10 * 365 * 24 * time.Hour
+	secretFile    = "cluster.secret"     // every node shows it to the bus
+	keyFile       = "cluster.key"        // signs the list of edges; who has it can send listeners anywhere
+	caFile        = "cluster-ca.pem"     // other nodes know the bus by it; it is no secret
+	caKeyFile     = "cluster-ca-key.pem" // vouches for the bus
+	minSecret     = 16                   // characters: it is never typed, so it may be long
+	authorityLife = 10 * 365 * 24 * time.Hour
 )
 
 // busConfig is where the bus is, and how this node shows who it is.
@@ -38,7 +38,7 @@ func (n *Node) busConfig(name string) (cfg bus.Config, err error) {
 		Node: name, Log: n.log.With("part", "bus"), Dir: n.data.file("bus"),
 		URL: c.NATS, CA: c.NATSCA, Cert: c.NATSCert, Key: c.NATSKey, Creds: c.NATSCreds,
 	}
-	if c.ClusterSecretFile != "" || c.BusListen != "" {
+	if c.sharesSecret() {
 		cfg.Token, err = n.data.clusterSecret(c.ClusterSecretFile)
 	}
 	if err == nil && c.BusListen != "" {
@@ -47,6 +47,9 @@ func (n *Node) busConfig(name string) (cfg bus.Config, err error) {
 	}
 	return cfg, err
 }
+
+// sharesSecret reports whether this node has a secret in common with others.
+func (c *Config) sharesSecret() bool { return c.ClusterSecretFile != "" || c.BusListen != "" }
 
 // clusterSecret reads the secret from a file, or the one of this folder, which is made if need be.
 func (d *dataDir) clusterSecret(file string) (string, error) {
@@ -160,7 +163,7 @@ func (d *dataDir) authority(now time.Time) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	template, err := certificateOf("Epidaurus cluster", now, now.Add(authorityOf))
+	template, err := certificateOf("Epidaurus cluster", now, now.Add(authorityLife))
 	if err != nil {
 		return tls.Certificate{}, err
 	}

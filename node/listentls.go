@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -94,8 +95,24 @@ func (n *Node) listenersTLS(listen net.Addr) (*tls.Config, error) {
 		}
 		config.Certificates = []tls.Certificate{cert}
 	}
-	edge.ShareSessions(config, n.store.Key()[:], time.Now)
+	secret, err := n.sessionSecret()
+	if err != nil {
+		return nil, err
+	}
+	edge.ShareSessions(config, secret, time.Now)
 	return config, nil
+}
+
+// sessionSecret is what all nodes of a cluster have and nobody else; of a node alone, what outlives its restart.
+func (n *Node) sessionSecret() ([]byte, error) {
+	switch {
+	case n.cfg.sharesSecret():
+		secret, err := n.data.clusterSecret(n.cfg.ClusterSecretFile)
+		return []byte(secret), err
+	case n.store != nil:
+		return n.store.Key()[:], nil
+	}
+	return []byte(rand.Text()), nil
 }
 
 // listenNames is all that a self-signed certificate tells listeners of this machine: where they connect, and nothing that names the stage.

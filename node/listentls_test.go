@@ -27,7 +27,7 @@ func trusting(t testing.TB, cert *x509.Certificate) *http.Client {
 }
 
 // listen hears some frames at an address, by a client of its own.
-func listen(t testing.TB, c *http.Client, url string, frames int64) {
+func listenSecurely(t testing.TB, c *http.Client, url string, frames int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -65,7 +65,7 @@ func TestListenersPortSpeaksTLS(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || resp.TLS.NegotiatedProtocol != "http/1.1" {
 		t.Errorf("the page is %d by %q", resp.StatusCode, resp.TLS.NegotiatedProtocol)
 	}
-	listen(t, c, r.ListenURL, 100)
+	listenSecurely(t, c, r.ListenURL, 100)
 	if n := h.edge.Stats().Seated; n != 1 {
 		t.Errorf("%d seats were given", n)
 	}
@@ -90,8 +90,8 @@ func TestMonitorOnTheStagePortIsASeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen(t, trusting(t, cert.Leaf), strings.Replace(h.StageURL(), "http://", "https://", 1)+path, 20)
-	listen(t, nil, h.StageURL()+path, 20)
+	listenSecurely(t, trusting(t, cert.Leaf), strings.Replace(h.StageURL(), "http://", "https://", 1)+path, 20)
+	listenSecurely(t, nil, h.StageURL()+path, 20)
 	if n := h.edge.Stats().Seated; n != 2 {
 		t.Errorf("%d seats were given", n)
 	}

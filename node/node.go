@@ -50,7 +50,7 @@ type Node struct {
 	news edgeNews // what this edge knows of the others
 
 	servers   []*http.Server
-	acme      *authority        // gets the listeners' certificate; nil: nobody does
+	acme      *authority // gets the listeners' certificate; nil: nobody does
 	unwatch   []func()
 	open      context.Context // done when the node begins to close
 	counting  context.CancelFunc

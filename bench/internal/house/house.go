@@ -103,13 +103,12 @@ func open(c Config) (*house, error) {
 func edgeConfig(c Config, feed edge.Feed) edge.Config {
 	return edge.Config{
 		Rooms: frames.NewRooms(c.Rooms), Feed: feed, Cadence: c.Cadence, Longest: c.Cadence, Sections: c.Sections,
-		MaxBehind:   max(8*time.Second, 2*c.Cadence),
-		MaxMonitors: 1 << 20,
+		MaxBehind: max(8*time.Second, 2*c.Cadence),
 	}
 }
 
 // listenTLS is how the edge speaks TLS.
-func listenTLS(l net.Listener, c *tls.Config) net.Listener { return tls.NewListener(l, c) }
+func listenTLS(l net.Listener, c *tls.Config) net.Listener { return edge.NewTLSListener(l, c, 0) }
 
 func (h *house) listen() (err error) {
 	h.plain, err = listen(h.config.Congestion)
