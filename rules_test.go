@@ -41,7 +41,6 @@ func rules() []rule {
 		{"*", []string{"stage/..."}, []string{"github.com/pion/..."}, "the stage is the only user of WebRTC"},
 		{"*", []string{"codec"}, []string{"github.com/thesyncim/gopus/...", "github.com/hraban/opus/..."}, "codec is the only user of codec libraries"},
 		{"*", []string{"bus", "drill/fleet"}, []string{"github.com/nats-io/..."}, "the bus is the only user of NATS, besides the agents of a drill"},
-		{"*", []string{"bus"}, []string{"github.com/nats-io/..."}, "the bus is the only user of NATS"},
 		{"*", []string{"node"}, []string{"github.com/caddyserver/...", "go.uber.org/zap/..."}, "the node is the only one to ask for certificates"},
 		{"*", []string{"store"}, []string{"database/sql/...", "modernc.org/...", "github.com/pressly/..."}, "the store is the only user of SQL"},
 		{"*", []string{"cmd/epidaurus"}, []string{"github.com/alecthomas/kong"}, "the command line stays in the command"},

@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -51,6 +52,14 @@ func stepOf(d time.Duration) (_ step, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// CheckCadence says what is wrong with a shortest cadence.
+func CheckCadence(d time.Duration) error {
+	if _, ok := stepOf(d); !ok {
+		return fmt.Errorf("%v is no cadence: it must be 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s", d)
+	}
+	return nil
 }
 
 // depthFor is the depth granted so that step k can be used, in a room whose players get usual otherwise.

@@ -121,8 +121,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("edge: a count or a duration of Config is negative: leave it out for the default")
 	}
 	for _, d := range []time.Duration{c.Cadence, c.Longest} {
-		if _, ok := stepOf(d); !ok {
-			return c, fmt.Errorf("edge: a cadence of %v: it must be 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s", d)
+		err := CheckCadence(d)
+		if err != nil {
+			return c, fmt.Errorf("edge: %w", err)
 		}
 	}
 	if c.Longest < c.Cadence {

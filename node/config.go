@@ -9,8 +9,11 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/epidaurus-live/epidaurus/edge"
 )
 
 // Config is everything that can be set. A value comes from, in rising order of strength: its default, the configuration file (TOML,
@@ -66,6 +69,12 @@ type Config struct {
 	HoldAfter time.Duration `help:"How long the stage is empty before the hold sound returns." default:"30s"`
 	// Complexity of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many. Default 10.
 	Complexity int `help:"Of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many." default:"10"`
+	// Expect is how many listeners a room expects, where its host gave no figure: their depth is granted for the crowd. Default 0: unknown.
+	Expect int `help:"Listeners that a room expects on all edges, where its host gives no figure." default:"0" placeholder:"N"`
+	// Line is what this edge may send to seats: when it is full, listeners get a smaller variant. Default: unknown.
+	Line string `help:"What this edge may send, such as 10Gbit: when it is full, listeners get a smaller variant." placeholder:"RATE"`
+	// Cadence is the shortest time between two writes to a seat, 240ms times a power of two. Default 240ms.
+	Cadence time.Duration `help:"Shortest time between two writes to a seat: 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s." default:"240ms"`
 	// MaxSeats bounds the seats of this edge. Default 0: by the limit of open files.
 	MaxSeats int `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
 	// PerAddress bounds the seats of one IPv4 address, or of one /56 of IPv6. Default 2000, for carriers that put thousands of people
@@ -144,6 +153,14 @@ func (c *Config) Validate() error {
 	case c.StageTLS == "off" && c.TLSCert != "":
 		check("stage-tls", errors.New("it is off, and a certificate is given: leave out one of them"))
 	}
+	if c.Expect < 0 {
+		check("expect", fmt.Errorf("%d: write 0 or more", c.Expect))
+	}
+	_, lineErr := c.line()
+	check("line", lineErr)
+	if c.Cadence != 0 {
+		check("cadence", edge.CheckCadence(c.Cadence))
+	}
 	c.validateListenTLS(check)
 	for _, f := range []struct{ name, file string }{
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound},
@@ -179,6 +196,28 @@ func (c *Config) Validate() error {
 		check("proxy-protocol", errNoBalancer)
 	}
 	return errors.Join(errs...)
+}
+
+// line is Line in bits per second; 0: unknown.
+func (c *Config) line() (int64, error) {
+	text := strings.ToLower(strings.TrimSuffix(c.Line, "/s"))
+	if text == "" {
+		return 0, nil
+	}
+	for _, unit := range []struct {
+		name string
+		bits float64
+	}{{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"tbit", 1e12}} {
+		number, ok := strings.CutSuffix(text, unit.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err == nil && n > 0 && n*unit.bits >= 1 && n*unit.bits < 1e16 {
+			return int64(n * unit.bits), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no rate: write one such as 10Gbit or 500Mbit", c.Line)
 }
 
 func checkAddress(addr string) error {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -47,7 +48,8 @@ type Node struct {
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
-	news edgeNews // what this edge knows of the others
+	news  edgeNews     // what this edge knows of the others
+	edges atomic.Int32 // how many there are, as counted last
 
 	servers   []*http.Server
 	acme      *authority // gets the listeners' certificate; nil: nobody does

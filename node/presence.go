@@ -27,6 +27,7 @@ func (n *Node) count(ctx context.Context) {
 			return
 		}
 		n.present()
+		n.edges.Store(int32(len(n.bus.Edges())))
 		if n.rooms != nil {
 			n.rooms.count()
 			n.list(time.Now())
