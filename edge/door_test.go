@@ -127,7 +127,7 @@ func (h *house) guard(secure *tls.Config) (address string) {
 	var serving sync.WaitGroup
 	on := ln
 	if secure != nil {
-		on = tls.NewListener(ln, secure)
+		on = NewTLSListener(ln, secure, 0)
 	}
 	serving.Go(func() { _ = server.Serve(on) })
 	h.t.Cleanup(func() {
