@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 		{"ListenKeyMissing", func(c *Config) { c.ListenTLSCert, c.ListenTLSKey = file, "/nowhere" }, "listen-tls-key: stat /nowhere: no such file or directory"},
 		{"ListenTLSOffWithCertificate", func(c *Config) { c.ListenTLS, c.ListenTLSCert, c.ListenTLSKey = "off", file, file }, "listen-tls: it is off, and a certificate or an ACME domain is given: leave out one of them"},
 		{"ListenTLSTwice", func(c *Config) { c.ListenTLS, c.ACMEDomain = "self-signed", "live.example.org" }, "listen-tls: there is more than one certificate for the port: choose listen-tls-cert, acme-domain or self-signed"},
-		{"Crowd", func(c *Config) { c.Expect, c.Line, c.Cadence = 1e6, "2.5 Gbit/s", 3840 * time.Millisecond }, ""},
+		{"Crowd", func(c *Config) { c.Expect, c.Line, c.Cadence = 1e6, "2.5 Gbit/s", 3840*time.Millisecond }, ""},
 		{"ExpectNegative", func(c *Config) { c.Expect = -1 }, "expect: -1: write 0 or more"},
 		{"LineWithoutUnit", func(c *Config) { c.Line = "10" }, `line: "10" is no rate: write one such as 10Gbit or 500Mbit`},
 		{"LineNegative", func(c *Config) { c.Line = "-1Gbit" }, `line: "-1Gbit" is no rate`},
