@@ -44,7 +44,7 @@ func TestCommandLine(t *testing.T) {
 		{"CommandHelp", []string{"speak", "--help"}, 0, []string{"Examples:", "--ca=FILE"}},
 		{"Nothing", nil, 2, []string{"epidaurus: expected one of", "See: epidaurus --help"}},
 		{"UnknownCommand", []string{"sing"}, 2, []string{"unexpected argument sing", "See: epidaurus --help"}},
-		{"UnknownFlag", []string{"serve", "--lisen", ":1"}, 2, []string{"unknown flag --lisen", `did you mean "--listen"`, "See: epidaurus --help"}},
+		{"UnknownFlag", []string{"serve", "--privte", ":1"}, 2, []string{"unknown flag --privte", `did you mean "--private"`, "See: epidaurus --help"}},
 		{"ConfigUnknownKey", []string{"serve", "--config", file("key.toml", `lisen = ":1"`)}, 2, []string{`there is no setting "lisen"`}},
 		{"ConfigNoTOML", []string{"serve", "--config", file("no.toml", `listen = `)}, 2, []string{"no.toml: toml: line 1"}},
 		{"ConfigBadValue", []string{"serve", "--config", file("value.toml", `complexity = 11`)}, 2, []string{"complexity: 11 is outside 0 to 10"}},
