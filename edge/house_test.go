@@ -200,14 +200,20 @@ func (h *house) step() {
 }
 
 // step makes a section that is paced by hand tick, and returns when it has.
-func (s *section) step() {
+func (s *section) step() { s.after(func() {}) }
+
+// after makes a section tick, and returns when it has called do behind that.
+func (s *section) after(do func()) {
 	stepped := make(chan struct{})
 	s.mail.mu.Lock()
 	if s.mail.closing {
 		s.mail.mu.Unlock()
 		return
 	}
-	s.mail.steps = append(s.mail.steps, stepped)
+	s.mail.steps = append(s.mail.steps, func() {
+		do()
+		close(stepped)
+	})
 	s.poll.wake()
 	s.mail.mu.Unlock()
 	<-stepped

@@ -53,9 +53,9 @@ type section struct {
 // mailbox is what others put in for the section.
 type mailbox struct {
 	mu       sync.Mutex
-	arrivals []arrival         // guarded by mu
-	steps    []chan<- struct{} // guarded by mu; who paces the section by hand puts them in, each is closed after a tick
-	closing  bool              // guarded by mu
+	arrivals []arrival // guarded by mu
+	steps    []func()  // guarded by mu; who paces the section by hand puts them in, each is called after a tick
+	closing  bool      // guarded by mu
 }
 
 // arrival is a seat that comes in.
@@ -115,7 +115,7 @@ func (s *section) run() {
 		if closing {
 			s.cutAll()
 			for _, stepped := range steps {
-				close(stepped)
+				stepped()
 			}
 			return
 		}
@@ -125,7 +125,7 @@ func (s *section) run() {
 			s.thin()
 		}
 		for _, stepped := range steps {
-			close(stepped)
+			stepped()
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (s *section) patience(waiting bool) time.Duration {
 }
 
 // fetch takes from the mailbox what belongs to one turn.
-func (s *section) fetch() (arrivals []arrival, steps []chan<- struct{}, closing bool) {
+func (s *section) fetch() (arrivals []arrival, steps []func(), closing bool) {
 	s.mail.mu.Lock()
 	defer s.mail.mu.Unlock()
 	n := min(len(s.mail.arrivals), admitTurn)

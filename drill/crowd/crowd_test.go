@@ -121,7 +121,7 @@ func TestCrowdLeavesAndReconnects(t *testing.T) {
 	f := &fake{}
 	reconnect := plan.Phase{Shape: plan.Reconnect, Over: plan.Duration(100 * time.Millisecond)}
 	leave := plan.Phase{Shape: plan.Leave, Listeners: 30, Over: plan.Duration(100 * time.Millisecond)}
-	p := open(t, f, ramp(50, 100*time.Millisecond), hold(2*time.Second), reconnect, hold(time.Second), leave, hold(long))
+	p := open(t, f, ramp(50, 100*time.Millisecond), hold(2*time.Second), reconnect, hold(5*time.Second), leave, hold(long))
 	r, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Left == 30 && all.Resumed == 50 })
 	if all.Left != 30 || all.Resumed != 50 || all.Cuts != 50 || all.Gaps != 0 || all.Seated != 50 || f.requests.Load() != 100 {
 		t.Errorf("%d requests, %+v, %q", f.requests.Load(), all, r.Notes)
