@@ -115,6 +115,29 @@ func TestCrowdGoesToAnotherEdge(t *testing.T) {
 	}
 }
 
+// Whoever is refused asks the other edges of the list before he waits as he was told.
+func TestCrowdAsksAllEdges(t *testing.T) {
+	t.Parallel()
+	refuses := &fake{retryMS: 60_000, fault: func(int64, bool) fault { return full }}
+	var list []string
+	for range 3 {
+		server := httptest.NewServer(refuses)
+		t.Cleanup(server.Close)
+		list = append(list, server.URL)
+	}
+	other := &fake{begun: time.Now().Add(-time.Minute)}
+	last := httptest.NewServer(other)
+	t.Cleanup(last.Close)
+	key := ed25519.NewKeyFromSeed(make([]byte, 32))
+	first := &fake{event: edgesEvent(t, key, append(list, last.URL)...), fault: func(int64, bool) fault { return cut }}
+	p := open(t, first, ramp(30, 100*time.Millisecond), hold(5*time.Second))
+	other.begun = first.begun
+	_, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Resumed == 30 })
+	if all.Resumed != 30 || other.requests.Load() != 30 || all.Gaps != 0 || all.AllRefused == 0 || all.AllRefused > 90 {
+		t.Errorf("%d requests, %+v", other.requests.Load(), all)
+	}
+}
+
 // Leaving and reconnecting are done by the clock.
 func TestCrowdLeavesAndReconnects(t *testing.T) {
 	t.Parallel()

@@ -285,7 +285,7 @@ func (l *loop) opaque(x *listener, n int) error {
 
 // heard is called whenever there was sound.
 func (l *loop) heard(x *listener) {
-	x.tries = 0
+	x.tries, x.failed, x.waits = 0, nil, false
 	if x.seated {
 		return
 	}

@@ -4,6 +4,7 @@ package crowd
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -144,18 +145,20 @@ func (l *loop) lose(x *listener) {
 
 // refused ends a try that was refused.
 func (l *loop) refused(x *listener) {
+	status := x.head.status
 	code, after := refusal(*x.head, x.stash)
 	l.tally.refuse(l.now, code)
 	if x.hls != nil && x.hls.now.uri != "" && x.head.status == 404 {
 		l.segmentRefused(x)
 		return
 	}
-	final := x.head.status == 404 || x.head.status == 410 || x.head.status == 400
+	final := status == 404 || status == 410 || status == 400
 	l.hangUp(x, false)
 	if final {
 		l.forget(x)
 		return
 	}
+	x.told = status == 429 // it is his address that is refused, and so it would be elsewhere
 	l.again(x, after)
 }
 
@@ -166,21 +169,36 @@ func (l *loop) ended(x *listener) {
 	l.forget(x)
 }
 
-// elsewhere chooses another edge of those that the listener heard of. Who heard of none goes where it was.
-func (l *loop) elsewhere(x *listener) {
+// elsewhere chooses another edge of those that the listener heard of, and reports whether it may be asked at once: until each has failed
+// since there was sound, none is asked twice, and none is waited for. Who heard of none goes where he was.
+func (l *loop) elsewhere(x *listener) bool {
 	if x.edges == nil || l.crowd.wall(l.now).After(x.edges.expires) {
-		return
+		return false
 	}
+	x.failed = append(x.failed, x.place)
+	to := l.another(x)
+	if to == nil {
+		x.failed, x.waits = append(x.failed[:0], x.place), true
+		to = l.another(x)
+	}
+	if to != nil {
+		x.place = to
+	}
+	return to != nil && !x.waits
+}
+
+// another is a place at random of those that a listener heard of and that have not failed; nil: there is none.
+func (l *loop) another(x *listener) *place {
 	n := len(x.edges.origins)
 	if n == 0 {
-		return
+		return nil
 	}
 	start := l.random.IntN(n)
 	for i := range n {
-		origin := x.edges.origins[(start+i)%n]
-		if to := l.places[origin]; to != nil && to.origin != x.place.origin {
-			x.place = to
-			return
+		to := l.places[x.edges.origins[(start+i)%n]]
+		if to != nil && !slices.ContainsFunc(x.failed, func(f *place) bool { return f.origin == to.origin }) {
+			return to
 		}
 	}
+	return nil
 }

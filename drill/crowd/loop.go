@@ -296,11 +296,17 @@ func (l *loop) hangUp(x *listener, abruptly bool) {
 
 // comeBack lets a listener try again, after at least so long.
 func (l *loop) comeBack(x *listener, after time.Duration) {
-	l.elsewhere(x)
+	fresh := l.elsewhere(x) && !x.told
+	x.told = false
 	if x.hls != nil {
 		x.hls.restart()
 	}
-	wait := x.backoff(l.random.Float64())
+	var wait time.Duration
+	if fresh {
+		wait, after = time.Duration(l.random.Float64()*float64(firstRetry)), 0
+	} else {
+		wait = x.backoff(l.random.Float64())
+	}
 	if after > 0 {
 		wait = max(wait, after+time.Duration(l.random.Float64()*float64(after)/5))
 	}

@@ -3,6 +3,7 @@
 package crowd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -27,6 +28,8 @@ type fake struct {
 	fault func(n int64, resumes bool) fault
 	event []byte // an edges event in the head of each answer; default: none
 	odd   atomic.Int64
+	// retryMS is when to come again, for whoever is refused. Default: 50.
+	retryMS int
 }
 
 type fault int
@@ -59,7 +62,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprint(w, `{"code":"full","retry_after_ms":50}`)
+		fmt.Fprintf(w, `{"code":"full","retry_after_ms":%d}`, cmp.Or(f.retryMS, 50))
 		return
 	}
 	newest := int64(time.Since(f.begun)/tape.FrameDuration) / cadence * cadence
