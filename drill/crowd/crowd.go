@@ -242,6 +242,10 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 	}
 	r.FirstByte.Add(t.firstByte)
 	r.FirstSound.Add(t.firstSound)
+	r.Away.Add(t.away)
+	if d := result.Duration(t.depth); d > 0 && (r.Depth == 0 || d < r.Depth) {
+		r.Depth = d
+	}
 	r.Handshakes.Took.Add(t.handshakes.Took)
 	r.Handshakes.Full += t.handshakes.Full
 	r.Handshakes.Resumed += t.handshakes.Resumed

@@ -303,7 +303,7 @@ func (l *loop) heard(x *listener) {
 		}
 	case x.resuming:
 		x.resuming = false
-		l.tally.row(l.now).Resumed++
+		l.tally.resume(l.now, l.now-x.lost)
 	}
 }
 
@@ -321,6 +321,7 @@ func (l *loop) fragment(f fragment) {
 		if x.next < 0 {
 			x.next = f.from
 			x.depth = time.Duration(f.count) * tape.FrameDuration
+			l.tally.began(x.depth)
 		}
 		if f.from < x.next-int64(rewind/tape.FrameDuration) {
 			l.wrong("timelines went back")

@@ -55,11 +55,12 @@ type listener struct {
 
 	// what was heard, over answers
 	ever     bool
-	resuming bool  // it lost its connection, and comes back
-	told     bool  // it has to wait as it was told, wherever it goes
-	promised int64 // Epidaurus-Frame of this answer; -1: not said
-	next     int64 // the frame that is due; -1: any
-	expect   int64 // within this answer
+	resuming bool          // it lost its connection, and comes back
+	lost     time.Duration // when
+	told     bool          // it has to wait as it was told, wherever it goes
+	promised int64         // Epidaurus-Frame of this answer; -1: not said
+	next     int64         // the frame that is due; -1: any
+	expect   int64         // within this answer
 	play     player
 	depth    time.Duration // sound that the first answer began with
 	edges    *edgeList

@@ -310,7 +310,9 @@ func (l *loop) comeBack(x *listener, after time.Duration) {
 	if after > 0 {
 		wait = max(wait, after+time.Duration(l.random.Float64()*float64(after)/5))
 	}
-	x.resuming = x.resuming || x.ever
+	if x.ever && !x.resuming {
+		x.resuming, x.lost = true, l.now
+	}
 	l.sleep(x, wait)
 }
 

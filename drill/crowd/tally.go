@@ -24,6 +24,8 @@ type tally struct {
 	millis int64         // of seats, in µs until it is read
 
 	firstByte, firstSound result.Histogram
+	away                  result.Histogram
+	depth                 time.Duration // the least; 0: none yet
 	late, lag             result.Histogram
 	handshakes            result.Handshakes
 	parsed, counted       int64
@@ -68,6 +70,21 @@ func (t *tally) unseat(now time.Duration) { t.integrate(now); t.seats-- }
 func (t *tally) integrate(now time.Duration) {
 	t.millis += t.seats * (now - t.moved).Microseconds()
 	t.moved = now
+}
+
+// resume counts one who came back after a time without.
+func (t *tally) resume(now, away time.Duration) {
+	t.away.Record(away)
+	row := t.row(now)
+	row.Resumed++
+	row.Away = max(row.Away, away.Microseconds())
+}
+
+// began notes how much sound a first answer began with.
+func (t *tally) began(depth time.Duration) {
+	if t.depth == 0 || depth < t.depth {
+		t.depth = depth
+	}
 }
 
 func (t *tally) fail(now time.Duration, why string) {

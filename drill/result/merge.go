@@ -31,6 +31,10 @@ func Merge(a, b Result) (Result, error) {
 	for _, part := range []Result{a, b} {
 		r.FirstByte.Add(part.FirstByte)
 		r.FirstSound.Add(part.FirstSound)
+		r.Away.Add(part.Away)
+		if part.Depth > 0 && (r.Depth == 0 || part.Depth < r.Depth) {
+			r.Depth = part.Depth
+		}
 		r.Handshakes.Took.Add(part.Handshakes.Took)
 	}
 	r.Handshakes.Full = a.Handshakes.Full + b.Handshakes.Full
@@ -148,6 +152,7 @@ func (s Second) add(o Second) Second {
 		Refused: sum(s.Refused, o.Refused), Failed: sum(s.Failed, o.Failed), Left: s.Left + o.Left, Seats: s.Seats + o.Seats,
 		Bytes: s.Bytes + o.Bytes, Frames: s.Frames + o.Frames, Gaps: s.Gaps + o.Gaps, Silent: s.Silent + o.Silent,
 		Stalls: s.Stalls + o.Stalls, Wrong: s.Wrong + o.Wrong, Cuts: s.Cuts + o.Cuts, Resumed: s.Resumed + o.Resumed,
+		Away: max(s.Away, o.Away),
 	}
 }
 

@@ -43,8 +43,10 @@ type Result struct {
 
 	// What the listeners saw.
 	Seconds    []Second   `json:"seconds"`
-	FirstByte  Histogram  `json:"first_byte"`  // from due to the first byte of the answer's body
-	FirstSound Histogram  `json:"first_sound"` // from due to the first whole frame
+	FirstByte  Histogram  `json:"first_byte"`      // from due to the first byte of the answer's body
+	FirstSound Histogram  `json:"first_sound"`     // from due to the first whole frame
+	Away       Histogram  `json:"away"`            // from losing the connection to the next sound, of those who resumed
+	Depth      Duration   `json:"depth,omitempty"` // the least sound that a first answer began with; zero: nobody looked
 	Handshakes Handshakes `json:"handshakes"`
 	Listeners  Listeners  `json:"listeners"`
 	Wire       Wire       `json:"wire"`
@@ -129,6 +131,7 @@ type Second struct {
 	Wrong   int64 `json:"wrong"`  // bytes that are not what they have to be
 	Cuts    int64 `json:"cuts"`   // connections closed by the other side
 	Resumed int64 `json:"resumed"`
+	Away    int64 `json:"away_us"` // the longest that one of these had been without
 }
 
 // Handshakes of TLS.

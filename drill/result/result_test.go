@@ -44,12 +44,14 @@ func part(t *rapid.T, name string) Result {
 		Stopped:   []string{rapid.SampledFrom([]string{"plan ended", "interrupted"}).Draw(t, "stopped")},
 	}
 	r.FirstSound, _ = durations(t, "first sound")
+	r.Away, _ = durations(t, "away")
+	r.Depth = Duration(small.Draw(t, "depth"))
 	r.Handshakes = Handshakes{Full: small.Draw(t, "full"), Resumed: small.Draw(t, "resumed")}
 	for at := range rapid.Int64Range(0, 4).Draw(t, "seconds") {
 		r.Seconds = append(r.Seconds, Second{
 			At: 100 + at, Due: small.Draw(t, "due"), Begun: small.Draw(t, "begun"), Seated: small.Draw(t, "seated"), Refused: counts(t, "refused"),
 			Failed: counts(t, "failed"), Left: small.Draw(t, "left"), Seats: small.Draw(t, "seats"), Bytes: small.Draw(t,
-				"b"), Gaps: small.Draw(t, "gaps"),
+				"b"), Gaps: small.Draw(t, "gaps"), Away: small.Draw(t, "away"),
 		})
 	}
 	r.Servers = []Server{{Host: "h1", PID: 7, Name: "epidaurus",
@@ -109,6 +111,7 @@ func TestMergeAddsUp(t *testing.T) {
 			{"gaps", x.Gaps, y.Gaps, sum.Gaps},
 			{"bytes", x.Bytes, y.Bytes, sum.Bytes},
 			{"first sounds", a.FirstSound.Count(), b.FirstSound.Count(), all.FirstSound.Count()},
+			{"resumed", a.Away.Count(), b.Away.Count(), all.Away.Count()},
 			{"parsed", a.Listeners.Parsed, b.Listeners.Parsed, all.Listeners.Parsed},
 			{"wire", a.Wire.Bytes, b.Wire.Bytes, all.Wire.Bytes},
 			{"handshakes", a.Handshakes.Full, b.Handshakes.Full, all.Handshakes.Full},
