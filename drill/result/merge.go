@@ -28,6 +28,10 @@ func Merge(a, b Result) (Result, error) {
 	r.Cadence = max(a.Cadence, b.Cadence)
 	r.Machines = mergeBy(a.Machines, b.Machines, func(m Machine) string { return m.Host }, mergeMachines)
 	r.Seconds = mergeBy(a.Seconds, b.Seconds, func(s Second) int64 { return s.At }, Second.add)
+	for i := range r.Seconds { // those that only one part has are still its own
+		s := &r.Seconds[i]
+		s.Refused, s.Failed = maps.Clone(s.Refused), maps.Clone(s.Failed)
+	}
 	for _, part := range []Result{a, b} {
 		r.FirstByte.Add(part.FirstByte)
 		r.FirstSound.Add(part.FirstSound)

@@ -94,6 +94,17 @@ func TestMergeDoesNotCareForOrder(t *testing.T) {
 	})
 }
 
+// Who merges goes on counting: what is returned must not change with that.
+func TestMergeSharesNoCounts(t *testing.T) {
+	a := Result{Seconds: []Second{{At: 1, Refused: map[string]int64{"full": 1}, Failed: map[string]int64{"cut": 1}}}}
+	all := merged(t, a, Result{Seconds: []Second{{At: 2}}})
+	a.Seconds[0].Refused["full"]++
+	a.Seconds[0].Failed["cut"]++
+	if s := all.Seconds[0]; s.Refused["full"] != 1 || s.Failed["cut"] != 1 {
+		t.Errorf("the merged second counts on: %v, %v", s.Refused, s.Failed)
+	}
+}
+
 func TestMergeAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := part(t, "a"), part(t, "b")
