@@ -110,8 +110,9 @@ func TestCrowdGoesToAnotherEdge(t *testing.T) {
 	p := open(t, first, ramp(30, 100*time.Millisecond), hold(2*time.Second))
 	other.begun = first.begun
 	r, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Resumed == 30 })
-	if r.Away.Count() != 30 || r.Away.Max() < time.Duration(all.Away)*time.Microsecond || time.Duration(r.Depth) != 4*cadence*tape.FrameDuration {
-		t.Errorf("%d were away, for at most %v; the shallowest began with %v", r.Away.Count(), r.Away.Max(), time.Duration(r.Depth))
+	away, depth := time.Duration(all.Away)*time.Microsecond, time.Duration(r.Depth)
+	if r.Away.Count() != 30 || r.Away.Max() < away || depth != 4*cadence*tape.FrameDuration {
+		t.Errorf("%d were away, for at most %v; the shallowest began with %v", r.Away.Count(), r.Away.Max(), depth)
 	}
 	if first.requests.Load() != 30 || other.requests.Load() != 30 || all.Resumed != 30 || all.Gaps != 0 || all.Wrong != 0 {
 		t.Errorf("%d and %d requests, %+v", first.requests.Load(), other.requests.Load(), all)
