@@ -154,7 +154,7 @@ func run(p plan) (_ *result, err error) {
 // programs builds the program, and asks which builds there are.
 func (s *show) programs() (err error) {
 	s.after = filepath.Join(s.dir, "epidaurus")
-	build := exec.Command("go", "build", "-o", s.after, "github.com/epidaurus-live/epidaurus/cmd/epidaurus")
+	build := exec.Command("go", "build", "-buildvcs=auto", "-o", s.after, "github.com/epidaurus-live/epidaurus/cmd/epidaurus")
 	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	err = build.Run()
 	if err != nil {
