@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -139,6 +140,28 @@ func TestCrowdAsksAllEdges(t *testing.T) {
 	_, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Resumed == 30 })
 	if all.Resumed != 30 || other.requests.Load() != 30 || all.Gaps != 0 || all.AllRefused == 0 || all.AllRefused > 90 {
 		t.Errorf("%d requests, %+v", other.requests.Load(), all)
+	}
+}
+
+// The edges that are left share those of the one that is gone, whatever its place in the list.
+func TestAnotherEdgeIsFair(t *testing.T) {
+	l := &loop{random: rand.New(rand.NewPCG(1, 2)), places: map[string]*place{}}
+	origins := []string{"http://a", "http://b", "http://c", "http://d"}
+	for _, o := range origins {
+		l.places[o] = &place{origin: o}
+	}
+	for _, gone := range origins {
+		went := map[string]int{}
+		for range 3000 {
+			x := &listener{place: l.places[gone], failed: []*place{{origin: gone}}, edges: &edgeList{origins: origins}}
+			went[l.another(x).origin]++
+		}
+		for _, o := range origins {
+			if n := went[o]; o == gone && n > 0 || o != gone && (n < 900 || n > 1100) {
+				t.Errorf("%s is gone: %v", gone, went)
+				break
+			}
+		}
 	}
 }
 

@@ -187,18 +187,18 @@ func (l *loop) elsewhere(x *listener) bool {
 	return to != nil && !x.waits
 }
 
-// another is a place at random of those that a listener heard of and that have not failed; nil: there is none.
-func (l *loop) another(x *listener) *place {
-	n := len(x.edges.origins)
-	if n == 0 {
-		return nil
-	}
-	start := l.random.IntN(n)
-	for i := range n {
-		to := l.places[x.edges.origins[(start+i)%n]]
-		if to != nil && !slices.ContainsFunc(x.failed, func(f *place) bool { return f.origin == to.origin }) {
-			return to
+// another is a place at random of those that a listener heard of and that have not failed, each as likely; nil: there is none.
+func (l *loop) another(x *listener) (to *place) {
+	n := 0
+	for _, origin := range x.edges.origins {
+		p := l.places[origin]
+		if p == nil || slices.ContainsFunc(x.failed, func(f *place) bool { return f.origin == p.origin }) {
+			continue
+		}
+		n++
+		if l.random.IntN(n) == 0 {
+			to = p
 		}
 	}
-	return nil
+	return to
 }
