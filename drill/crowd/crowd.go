@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -232,10 +231,7 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 	now := l.elapsed()
 	t.tick(now)
 	t.integrate(now)
-	part := result.Result{Seconds: slices.Clone(t.rows)}
-	for i, row := range part.Seconds { // the loop goes on counting in its own
-		part.Seconds[i].Refused, part.Seconds[i].Failed = maps.Clone(row.Refused), maps.Clone(row.Failed)
-	}
+	part := result.Result{Seconds: t.rows}
 	all, err := result.Merge(result.Result{Seconds: r.Seconds}, part)
 	if err == nil { // nothing in it can differ
 		r.Seconds = all.Seconds
