@@ -10,6 +10,7 @@ import (
 // load is what one second of an edge was like.
 type load struct {
 	cpu    float64       // share of all cores that this process used
+	others float64       // share of all cores that the rest of the machine used
 	late   time.Duration // the latest tick of a section
 	line   float64       // share of the configured line that seats were sent; 0 where it is not known
 	stuck  float64       // share of the writes that found the socket full
@@ -49,7 +50,8 @@ const (
 	tightCPU          = 0.55
 	hotLate           = 100 * time.Millisecond
 	coolLate          = 30 * time.Millisecond
-	ownCPU            = 0.30 // below this it is not our work that makes ticks late
+	ownCPU            = 0.15 // below this it is not our work that makes ticks late, or the machine busy
+	hotAll, coolAll   = 0.95, 0.70
 	hotLine, coolLine = 0.92, 0.38
 	hotStuck          = 0.25
 	coolStuck         = 0.02
@@ -67,8 +69,9 @@ func newRelief() relief { return relief{patience: coolSeconds, sinceBack: math.M
 
 // observe takes in a second.
 func (g *governor) observe(l load, variants int) {
-	hot := l.cpu > hotCPU || l.late > hotLate && l.cpu > ownCPU
-	cool := l.cpu < coolCPU && l.late < coolLate
+	all := l.cpu + l.others
+	hot := l.cpu > hotCPU || (l.late > hotLate || all > hotAll) && l.cpu > ownCPU
+	cool := l.cpu < coolCPU && l.late < coolLate && all < coolAll
 	switch g.cpu.judge(hot, cool) {
 	case +1:
 		if g.step < g.longest {
@@ -82,7 +85,7 @@ func (g *governor) observe(l load, variants int) {
 		}
 	}
 	g.wish = g.step
-	if (hot || l.cpu > tightCPU) && g.step < g.longest {
+	if (hot || l.cpu > tightCPU || all > (hotAll+tightCPU)/2 && l.cpu > ownCPU) && g.step < g.longest {
 		g.wish++
 	}
 	full := l.writes > fewWrites && l.stuck > hotStuck

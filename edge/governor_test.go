@@ -35,6 +35,8 @@ func TestGovernorLengthensTheCadenceOnly(t *testing.T) {
 		{"Busy", busy, 6},
 		{"LateByOurWork", load{cpu: 0.5, late: 150 * time.Millisecond}, 6},
 		{"LateByOthersWork", load{cpu: 0.1, late: 150 * time.Millisecond}, 0},
+		{"BusyMachine", load{cpu: 0.2, others: 0.79}, 6},
+		{"MachineOfOthers", load{cpu: 0.1, others: 0.89}, 0},
 		{"FullLine", load{cpu: 0.1, line: 0.99}, 0},
 	} {
 		g := newGovernor(0, 6)
@@ -129,9 +131,10 @@ func TestGovernorStaysInItsBounds(t *testing.T) {
 		for range rapid.IntRange(1, 400).Draw(t, "seconds") {
 			before := g
 			g.observe(load{
-				cpu:  rapid.Float64Range(0, 1.2).Draw(t, "cpu"),
-				late: time.Duration(rapid.IntRange(0, 400).Draw(t, "late")) * time.Millisecond,
-				line: rapid.Float64Range(0, 1.2).Draw(t, "line"), stuck: rapid.Float64Range(0, 1).Draw(t, "stuck"), writes: 1000,
+				cpu:    rapid.Float64Range(0, 1.2).Draw(t, "cpu"),
+				others: rapid.Float64Range(0, 1).Draw(t, "others"),
+				late:   time.Duration(rapid.IntRange(0, 400).Draw(t, "late")) * time.Millisecond,
+				line:   rapid.Float64Range(0, 1.2).Draw(t, "line"), stuck: rapid.Float64Range(0, 1).Draw(t, "stuck"), writes: 1000,
 			}, len(tape.Variants))
 			if g.step < shortest || g.step > longest || g.wish < g.step || g.wish > longest || g.variant < 0 || g.variant > 2 {
 				t.Fatalf("%+v", g)
@@ -141,4 +144,23 @@ func TestGovernorStaysInItsBounds(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestMachineCPU(t *testing.T) {
+	for _, tt := range []struct {
+		stat string
+		want time.Duration
+	}{
+		{"cpu  100 20 30 9999 8888 4 5 700 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n", 1590 * time.Millisecond},
+		{"cpu  1 2 x 4 5 6 7\n", 0},
+		{"cpu0 1 2 3 4 5 6 7\n", 0},
+		{"", 0},
+	} {
+		if got := parseMachineCPU(tt.stat); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.stat, got, tt.want)
+		}
+	}
+	if machineCPU() == 0 {
+		t.Error("this machine does not tell its CPU time")
+	}
 }

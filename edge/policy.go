@@ -3,7 +3,11 @@
 package edge
 
 import (
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +75,7 @@ func (e *Edge) Announce(kind string, data []byte) {
 type sampler struct {
 	at     time.Duration
 	cpu    time.Duration
+	all    time.Duration // CPU time of the whole machine; 0: not known
 	writes uint64
 	full   uint64
 	bytes  uint64
@@ -78,7 +83,7 @@ type sampler struct {
 
 // sample reads what happened since the last call.
 func (s *sampler) sample(e *Edge) (l load, ok bool) {
-	st, now, cpu := e.Stats(), e.now(), processCPU()
+	st, now, cpu, all := e.Stats(), e.now(), processCPU(), machineCPU()
 	took := now - s.at
 	ok = s.at > 0 && took > 0
 	if ok {
@@ -87,6 +92,9 @@ func (s *sampler) sample(e *Edge) (l load, ok bool) {
 			late:   st.WorstLate,
 			writes: st.Writes - s.writes,
 		}
+		if all > 0 && s.all > 0 {
+			l.others = max(0, float64(all-s.all)/float64(took)/float64(runtime.NumCPU())-l.cpu)
+		}
 		if l.writes > 0 {
 			l.stuck = float64(st.Full-s.full) / float64(l.writes)
 		}
@@ -94,7 +102,7 @@ func (s *sampler) sample(e *Edge) (l load, ok bool) {
 			l.line = float64(st.BytesOut-s.bytes) * 8 / took.Seconds() / float64(e.config.Line)
 		}
 	}
-	*s = sampler{at: now, cpu: cpu, writes: st.Writes, full: st.Full, bytes: st.BytesOut}
+	*s = sampler{at: now, cpu: cpu, all: all, writes: st.Writes, full: st.Full, bytes: st.BytesOut}
 	return l, ok
 }
 
@@ -106,6 +114,32 @@ func processCPU() time.Duration {
 		return 0 // never for RUSAGE_SELF
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// machineCPU is the CPU time that the whole machine has used, but for what its host took; 0 where it cannot be known.
+func machineCPU() time.Duration {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	return parseMachineCPU(string(text))
+}
+
+// parseMachineCPU reads the first line of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, in hundredths of a second.
+func parseMachineCPU(stat string) (used time.Duration) {
+	line, _, _ := strings.Cut(stat, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 8 || fields[0] != "cpu" {
+		return 0
+	}
+	for _, i := range []int{1, 2, 3, 6, 7} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0
+		}
+		used += time.Duration(n) * (time.Second / 100)
+	}
+	return used
 }
 
 // govern looks at the last second and changes the policy where that helps. It is called by the keeper only.

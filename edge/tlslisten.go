@@ -14,6 +14,10 @@ import (
 // handshakeLimit is how long a handshake may take, from the accepting on.
 const handshakeLimit = 5 * time.Second
 
+// Curves are the key exchanges that a listeners' port should offer. The hybrid one with ML-KEM is left out: what everybody may hear has
+// no secret to keep for decades, and it costs both sides of a rush of handshakes a quarter more.
+var Curves = []tls.CurveID{tls.X25519, tls.CurveP256}
+
 // NewTLSListener returns a listener whose connections are *tls.Conn that the edge can seat. A net/http server that accepts from it makes
 // each handshake in that connection's goroutine. At most so many handshakes as given compute at once; 0 is GOMAXPROCS. One that waits for
 // its client counts for none of them, so half-open ones stand in nobody's way. A handshake may take 5 s. The server should have a

@@ -70,7 +70,7 @@ func (c *Config) validateListenTLS(check func(name string, err error)) {
 
 // listenersTLS is how the listeners' port speaks TLS; nil where it does not. Its sessions go on at every node with the same key.
 func (n *Node) listenersTLS(listen net.Addr) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, CurvePreferences: edge.Curves}
 	switch {
 	case !n.cfg.listensTLS():
 		return nil, nil

@@ -163,19 +163,21 @@ func (b *bench) intake() error {
 	return err
 }
 
-// compare lets edge and bare loop write in turns; who begins changes from pair to pair.
+// idleWindow is how long the process is looked at between two pairs of windows while nobody writes.
+const idleWindow = 500 * time.Millisecond
+
+// pair is what edge and bare loop spent, one right after the other.
+type pair struct{ edge, bare house.Window }
+
+// compare lets edge and bare loop write in turns; who begins changes from pair to pair. What the process does besides is looked at after
+// each pair, and its median taken off: one look may fall on the collector.
 func (b *bench) compare() error {
-	idle, err := b.windows("idle", b.plan.Window)
+	_, err := b.windows("run", b.plan.Cadence) // settles the rows after the joins
 	if err != nil {
 		return err
 	}
-	b.idle = idle.CPU.Total() / idle.Seconds
-	b.result.Idle = figure.Round(b.idle)
-	_, err = b.windows("run", b.plan.Cadence) // settles the rows after the joins
-	if err != nil {
-		return err
-	}
-	var edges, bares, without []float64
+	var pairs []pair
+	var idles []float64
 	for i := range b.plan.Windows {
 		var ours, bare house.Window
 		if i%2 == 0 {
@@ -190,17 +192,33 @@ func (b *bench) compare() error {
 		if err != nil {
 			return err
 		}
-		edge, floor := b.perWrite(ours), b.perWrite(bare)
+		idle, err := b.windows("idle", idleWindow)
+		if err != nil {
+			return err
+		}
+		pairs = append(pairs, pair{ours, bare})
+		idles = append(idles, idle.CPU.Total()/idle.Seconds)
+	}
+	b.idle = figure.Median(idles)
+	b.result.Idle = figure.Round(b.idle)
+	b.judge(pairs)
+	return nil
+}
+
+// judge takes pairs of windows apart.
+func (b *bench) judge(pairs []pair) {
+	var edges, bares, without []float64
+	for _, p := range pairs {
+		edge, floor := b.perWrite(p.edge), b.perWrite(p.bare)
 		edges, bares = append(edges, edge), append(bares, floor)
-		intake := b.result.Intake * b.plan.Window.Seconds() / float64(ours.Writes) * 1e6
+		intake := b.result.Intake * b.plan.Window.Seconds() / float64(p.edge.Writes) * 1e6
 		without = append(without, (edge-intake)/floor)
 		b.result.Ratios = append(b.result.Ratios, figure.Round(edge/floor))
-		b.result.Short += ours.Short + bare.Short
-		b.result.Writes, b.result.Bytes = ours.Writes, int(ours.Bytes/max(ours.Writes, 1))
+		b.result.Short += p.edge.Short + p.bare.Short
+		b.result.Writes, b.result.Bytes = p.edge.Writes, int(p.edge.Bytes/max(p.edge.Writes, 1))
 	}
 	b.result.Ratio, b.result.NoTake = figure.Median(b.result.Ratios), figure.Round(figure.Median(without))
 	b.result.Edge, b.result.Bare = figure.Round(figure.Median(edges)), figure.Round(figure.Median(bares))
-	return nil
 }
 
 // perWrite is microseconds of CPU.

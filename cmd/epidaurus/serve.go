@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/node"
 )
 
@@ -35,6 +38,9 @@ func (c *serveCommand) Validate() error { return c.Config.Validate() }
 
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(p *program) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(edge.CollectAt)
+	}
 	n, err := node.Open(p.ctx, c.Config, p.log)
 	if err != nil {
 		return err

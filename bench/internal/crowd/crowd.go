@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,6 +133,7 @@ type crowd struct {
 
 // New makes a crowd. Its orders are join, report and firsts.
 func New(c Config) (map[string]child.Order, error) {
+	debug.SetGCPercent(400) // the listeners live on the machine that they judge
 	if c.Sizes == (frames.Sizes{}) {
 		c.Sizes = frames.Usual
 	}

@@ -73,6 +73,7 @@ func New(c Config) (map[string]child.Order, error) {
 }
 
 func open(c Config) (*house, error) {
+	debug.SetGCPercent(edge.CollectAt)
 	if c.Procs > 0 {
 		runtime.GOMAXPROCS(c.Procs)
 	}

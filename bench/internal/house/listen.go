@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/epidaurus-live/epidaurus/bench/internal/frames"
+	"github.com/epidaurus-live/epidaurus/edge"
 )
 
 func pid() int { return os.Getpid() }
@@ -123,7 +124,7 @@ func serverTLS() (*tls.Config, error) {
 		return nil, err
 	}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"},
+		MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}, CurvePreferences: edge.Curves,
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
 	}, nil
 }
