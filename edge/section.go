@@ -188,9 +188,9 @@ func (s *section) admit(a arrival) {
 	reel := a.hub.reels[max(int(st.wish), s.policy.variant)]
 	head, over := reel.reach()
 	k := min(s.policy.step, st.most)
-	// Who comes now is written to now, and so a cadence later: arrivals spread the writes by themselves.
+	// Who comes now is written to about now, and so a cadence later: arrivals spread the writes by themselves.
 	b := s.blockOf(reel)
-	r := b.row(shape{a.container, k, floorMod(head, k.cadence())}, head, over)
+	r := b.row(shape{a.container, k, floorMod(floorTo(head, k.grain()), k.cadence())}, head, over)
 	s.advance(r, head, over)
 	first, end, resumes := r.begin(a.from, tape.Number(st.depth), head)
 	if burst := int(end-first) * burstFrame; s.budget < burst {
