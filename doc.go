@@ -14,6 +14,7 @@
 //	api/      the host's side of the wire
 //	store/    what survives a restart
 //	node/     builds and connects all of it
-//	drill/    who listens as a stranger would
+//	drill/    who listens as a stranger would, one or a crowd; what came of it
+//	bench/    the commands behind docs/BENCHMARKS.md
 //	cmd/      the program
 package epidaurus

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/epidaurus-live/epidaurus/edge"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // metrics are what Prometheus reads. Nothing is labelled by room or listener: their number is not ours to bound.
@@ -51,6 +54,13 @@ var (
 		edgeCounter("writes_full_total", "Writes that found the socket full.", func(s edge.Stats) float64 { return float64(s.Full) }),
 		edgeCounter("gaps_total", "Times that a seat stayed behind and was given silence.", func(s edge.Stats) float64 { return float64(s.Gaps) }),
 		edgeCounter("frames_lost_total", "Frames that never reached this edge.", func(s edge.Stats) float64 { return float64(s.Lost) }),
+		edgeCounter("frames_refetched_total", "Frames that were fetched from other edges.", func(s edge.Stats) float64 { return float64(s.Refetched) }),
+		edgeCounter("seal_mismatches_total", "Segments that differed from their seal.", func(s edge.Stats) float64 { return float64(s.SealMismatch) }),
+		edgeCounter("seats_moved_total", "Seats taken to another cadence or variant.", func(s edge.Stats) float64 { return float64(s.Moved) }),
+		edgeGauge("cadence_seconds", "Time between two writes to a seat that is deep enough.", func(s edge.Stats) float64 { return s.Cadence.Seconds() }),
+		edgeGauge("variant", "The best variant that the line carries: 0 is opus-48, 1 opus-24, 2 opus-12.", func(s edge.Stats) float64 {
+			return float64(slices.Index(tape.Variants, s.Variant))
+		}),
 		edgeCounter("ticks_total", "Ticks of all sections.", func(s edge.Stats) float64 { return float64(s.Ticks) }),
 		edgeCounter("ticks_late_seconds_total", "By how much ticks came late, together.", func(s edge.Stats) float64 { return s.Late.Seconds() }),
 		edgeGauge("tick_worst_late_seconds", "The latest tick of the last second.", func(s edge.Stats) float64 { return s.WorstLate.Seconds() }),
