@@ -19,13 +19,14 @@ type Feed struct {
 	done chan struct{}
 
 	mu      sync.Mutex
-	playing bool          // guarded by mu
-	since   time.Time     // guarded by mu; when it began to play
-	base    tape.Number   // guarded by mu; the next frame at since
-	until   tape.Number   // guarded by mu; where it stops by itself; 0: nowhere
-	reached chan struct{} // guarded by mu; closed when it has stopped there
-	fresh   []*ear        // guarded by mu; not called so far
-	gone    []*ear        // guarded by mu
+	playing bool              // guarded by mu
+	since   time.Time         // guarded by mu; when it began to play
+	base    tape.Number       // guarded by mu; the next frame at since
+	until   tape.Number       // guarded by mu; where it stops by itself; 0: nowhere
+	reached chan struct{}     // guarded by mu; closed when it has stopped there
+	fresh   []*ear            // guarded by mu; not called so far
+	gone    []*ear            // guarded by mu
+	asked   []chan<- struct{} // guarded by mu; closed when who is fresh by now has its past
 
 	// owned by run
 	ears []*ear
@@ -53,6 +54,15 @@ func (f *Feed) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func(), e
 		defer f.mu.Unlock()
 		f.gone = append(f.gone, e)
 	}, nil
+}
+
+// Given returns when all who have subscribed by now have the last minute: a listener who came while it arrives would fall behind by it.
+func (f *Feed) Given() {
+	given := make(chan struct{})
+	f.mu.Lock()
+	f.asked = append(f.asked, given)
+	f.mu.Unlock()
+	<-given
 }
 
 // Play lets the sound run on from where it stands, or stops it.
@@ -111,14 +121,17 @@ func (f *Feed) run() {
 
 func (f *Feed) tick() {
 	f.mu.Lock()
-	next, fresh, gone := f.nextLocked(), f.fresh, f.gone
-	f.fresh, f.gone = nil, nil
+	next, fresh, gone, asked := f.nextLocked(), f.fresh, f.gone, f.asked
+	f.fresh, f.gone, f.asked = nil, nil, nil
 	f.mu.Unlock()
 	for _, e := range fresh {
 		e.to.Takeover(tape.Takeover{Term: 1})
 		f.give(e, f.head-past, f.head)
 	}
 	f.ears = append(f.ears, fresh...)
+	for _, given := range asked {
+		close(given)
+	}
 	if len(gone) > 0 {
 		f.ears = slices.DeleteFunc(f.ears, func(e *ear) bool { return slices.Contains(gone, e) })
 	}

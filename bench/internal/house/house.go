@@ -97,6 +97,7 @@ func open(c Config) (*house, error) {
 			return nil, err
 		}
 	}
+	h.feed.Given()
 	return h, h.listen()
 }
 
