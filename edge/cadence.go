@@ -18,8 +18,8 @@ const steps = 7
 // cadence is how many frames lie between two writes to a seat.
 func (k step) cadence() tape.Number { return tape.PageFrames << k }
 
-// grain is how many frames lie between the phases of a step: every cadence has as many as the shortest has frames. Writes in clumps cost
-// the kernel less than the same writes one by one, and a twelfth of a section's seats is a few milliseconds' work.
+// grain is how many frames lie between the phases of a step: every cadence has as many phases as the shortest has frames. Seats that are
+// written to together share their bytes, and wake the section and its neighbours on the machine once.
 func (k step) grain() tape.Number { return 1 << k }
 
 // margins is what a player must hold beyond the cadence when a write is due: the time that the write may be late, by the section, by the

@@ -72,8 +72,8 @@ type Config struct {
 	FirstWait time.Duration // a listener waits for the first frame of a channel; default: 5 s
 }
 
-// CollectAt is the garbage collector's percentage (debug.SetGCPercent) for a process that seats listeners. A seat is small and a join
-// leaves some 12 kB behind, so that a rush would be spent on collecting: this many times the live heap is cheaper.
+// CollectAt is the garbage collector's percentage (debug.SetGCPercent) for a process that seats listeners. A seat is small, and a join
+// leaves many times as much behind: a rush should not be spent on collecting. What it gains was not measured on its own.
 const CollectAt = 400
 
 // Fixed sizes of an edge.

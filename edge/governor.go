@@ -149,8 +149,8 @@ func (r *relief) tookBack(seconds int) {
 	r.settling = seconds
 }
 
-// writeCost is what one write to a seat costs before it was measured here, in CPU time, loopback's receiving side included
-// (docs/BENCHMARKS.md).
+// writeCost is about what one write to a seat costs in CPU time, loopback's receiving side included: what a bare loop needs for it
+// (docs/BENCHMARKS.md). It is not measured on the machine it is used on.
 const writeCost = 12 * time.Microsecond
 
 // expectedShare is how much of the machine may go into writes when all who are expected have come.

@@ -15,7 +15,7 @@ import (
 const handshakeLimit = 5 * time.Second
 
 // Curves are the key exchanges that a listeners' port should offer. The hybrid one with ML-KEM is left out: what everybody may hear has
-// no secret to keep for decades, and it costs both sides of a rush of handshakes a quarter more.
+// no secret to keep for decades, and it is work for both sides of a rush of handshakes.
 var Curves = []tls.CurveID{tls.X25519, tls.CurveP256}
 
 // NewTLSListener returns a listener whose connections are *tls.Conn that the edge can seat. A net/http server that accepts from it makes
