@@ -45,6 +45,12 @@ func (r *row) cut(head tape.Number) tape.Number {
 	return due + r.shape.phase
 }
 
+// dueIn is how many more frames the channel has to have beyond head for the row to become due.
+func (r *row) dueIn(head tape.Number) tape.Number {
+	cadence := r.shape.step.cadence()
+	return cadence - floorMod(head-r.shape.phase, cadence)
+}
+
 // begin returns the first frame of a new seat, and the one before which its opening ends. from is the frame at which it resumes, or
 // negative; one that is no longer there, or not made yet, is answered like none.
 func (r *row) begin(from, depth, head tape.Number) (first, end tape.Number, resumes bool) {

@@ -38,6 +38,7 @@ type section struct {
 	full     []*seat       // scratch of the queue
 	budget   int           // bytes of bursts that may still begin in this tick
 	nextTick time.Duration
+	rested   time.Duration // when the last tick was
 	slots    []*seat // by seat.slot; nil: free
 	free     []int32
 	blocks   []*block
@@ -123,6 +124,7 @@ func (s *section) run() {
 		if s.due() || len(steps) > 0 {
 			s.tick()
 			s.thin()
+			s.rest()
 		}
 		for _, stepped := range steps {
 			stepped()
@@ -223,6 +225,7 @@ func (s *section) admit(a arrival) {
 	if st.next < r.next {
 		st.queued = true
 		s.queue = append(s.queue, st)
+		s.hurry()
 	}
 	s.serve(st)
 }
@@ -290,9 +293,33 @@ func (s *section) due() bool {
 	s.tally.late.Add(uint64(late))
 	raise(&s.tally.peak, int64(late))
 	s.tally.worst.Store(int64(s.second.add(s.clock, late)))
-	// Ticks that were missed altogether are not made up for.
-	s.nextTick += tick * (late/tick + 1)
 	return true
+}
+
+// restMost is how many ticks at most pass between two that the section wakes up for: fewer than the frames of the shortest cadence, so that
+// a row that is made in the meantime does not become due before the next one.
+const restMost = 8
+
+// rest sets the next tick: when the first row becomes due, since a section that wakes up for nothing costs as much as some writes.
+func (s *section) rest() {
+	ticks := tape.Number(restMost)
+	if len(s.queue) > 0 || s.drain.Load() != nil {
+		ticks = 1
+	}
+	for _, b := range s.blocks {
+		for _, r := range b.rows {
+			ticks = min(ticks, r.dueIn(b.head))
+		}
+	}
+	s.rested = s.clock
+	// Ticks that were missed altogether are not made up for.
+	missed := max(0, s.clock-s.nextTick) / tick
+	s.nextTick += tick * (missed + time.Duration(ticks))
+}
+
+// hurry brings the next tick forward to where it would be if the section had not rested.
+func (s *section) hurry() {
+	s.nextTick = min(s.nextTick, s.clock+tick)
 }
 
 // tick offers all rows what their channels have by now.
@@ -307,7 +334,8 @@ func (s *section) tick() {
 			s.advance(r, head, over)
 		}
 	}
-	s.budget = min(s.budget+s.refill, 4*s.refill)
+	passed := int((s.clock-s.rested)/tick) + 1
+	s.budget = min(s.budget+passed*s.refill, 4*s.refill)
 	s.feedQueue()
 	if s.emptied {
 		s.emptied = false
