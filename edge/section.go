@@ -39,7 +39,7 @@ type section struct {
 	budget   int           // bytes of bursts that may still begin in this tick
 	nextTick time.Duration
 	rested   time.Duration // when the last tick was
-	slots    []*seat // by seat.slot; nil: free
+	slots    []*seat       // by seat.slot; nil: free
 	free     []int32
 	blocks   []*block
 	emptied  bool // a row may have lost its last seat

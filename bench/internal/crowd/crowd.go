@@ -204,7 +204,7 @@ func (p *crowd) run() {
 		busy := p.arrive()
 		wait := 100
 		if busy {
-			wait = 1
+			wait = 0
 		}
 		n, err := unix.EpollWait(p.epoll, events, wait)
 		if err != nil && err != unix.EINTR {
@@ -216,10 +216,19 @@ func (p *crowd) run() {
 		if busy {
 			p.giveUp()
 		}
-		if !busy && n < len(events) {
-			time.Sleep(p.config.Nap) // those who throw away are in no hurry: one turn serves many
+		if n < len(events) {
+			time.Sleep(p.nap(busy))
 		}
 	}
+}
+
+// nap is how long the loop lets events gather: those who throw away are in no hurry, and one turn serves many. Who comes is looked after
+// sooner, but not for each event on its own, which would cost more than all that the listeners do.
+func (p *crowd) nap(busy bool) time.Duration {
+	if busy {
+		return p.config.Nap / 4
+	}
+	return p.config.Nap
 }
 
 // giveUp drops those who have waited too long for their first sound, so that every join settles.
