@@ -86,8 +86,22 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 			Detail: "Live streams are served by HTTP/1.1 only: connect without HTTP/2.",
 		}
 	}
-	ask = request{container: c, from: -1, bare: !r.ProtoAtLeast(1, 1)}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	ask, err = parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return ask, err
+	}
+	ask.container, ask.bare = c, !r.ProtoAtLeast(1, 1)
+	ask.key = hubKey{room.ID(r.PathValue("room")), tape.Floor}
+	if channel := r.PathValue("channel"); channel != "" {
+		ask.key.channel = tape.Channel(channel)
+	}
+	return ask, e.find(&ask)
+}
+
+// parseQuery reads what stands behind the question mark. Its errors are problems.
+func parseQuery(raw string) (ask request, err error) {
+	ask.from = -1
+	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return ask, problem.New(problem.BadRequest, "The part of the address behind the question mark cannot be read.")
 	}
@@ -112,11 +126,7 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 		ask.depth = min(time.Duration(ms)*time.Millisecond, maxDepth)
 	}
 	ask.pace = query.Get("pace") == "1"
-	ask.key = hubKey{room.ID(r.PathValue("room")), tape.Floor}
-	if channel := r.PathValue("channel"); channel != "" {
-		ask.key.channel = tape.Channel(channel)
-	}
-	return ask, e.find(&ask)
+	return ask, nil
 }
 
 // find looks the room up.
@@ -156,9 +166,7 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 		return problem.New(problem.Internal, "The server cannot stream on this connection.")
 	}
 	// The request's reader may hold bytes that followed it. They are thrown away, but they count.
-	st := &seat{bare: ask.bare, input: int32(buffered.Reader.Buffered()), wish: uint8(ask.variant), ticket: ticket}
-	st.pace = ask.pace && ask.container == mp4
-	st.depth = uint16(frames(e.depthOf(ask)))
+	st := &seat{input: int32(buffered.Reader.Buffered()), ticket: ticket}
 	err = st.connect(conn, e.config.MaxStuck)
 	if err != nil {
 		e.config.Log.Debug("cannot seat a listener", "error", err)
@@ -166,13 +174,20 @@ func (e *Edge) join(w http.ResponseWriter, r *http.Request, ask request) error {
 		e.giveBack(h, ticket)
 		return nil
 	}
+	e.place(st, h, ask)
+	return nil
+}
+
+// place hands a seat that has its connection to a section. The caller holds a place for it, and is not done with joining.
+func (e *Edge) place(st *seat, h *hub, ask request) {
+	st.bare, st.wish, st.pace = ask.bare, uint8(ask.variant), ask.pace && ask.container == mp4
+	st.depth = uint16(frames(e.depthOf(ask)))
 	h.seated.Store(true)
 	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
 	if !section.post(arrival{seat: st, hub: h, container: ask.container, from: ask.from}) {
 		_ = st.conn.Close()
-		e.giveBack(h, ticket)
+		e.giveBack(h, st.ticket)
 	}
-	return nil
 }
 
 // depthOf is what a player has to live on: what it was granted elsewhere, where it goes on, and else what it is granted here.

@@ -144,7 +144,10 @@ func open(t testing.TB, change func(*Config)) *house {
 		t.Fatal(err)
 	}
 	h.edge = edge
-	h.server = httptest.NewServer(edge.Handler())
+	h.server = httptest.NewUnstartedServer(edge.Handler())
+	_ = h.server.Listener.Close()
+	h.server.Listener = h.front()
+	h.server.Start()
 	t.Cleanup(h.close)
 	err = edge.Open(harbour)
 	if err != nil {
@@ -152,6 +155,22 @@ func open(t testing.TB, change func(*Config)) *house {
 	}
 	h.feed.to(harbour).Takeover(tape.Takeover{Term: 1})
 	return h
+}
+
+// front opens a port as listeners of a plain one meet it.
+func (h *house) front() net.Listener {
+	h.t.Helper()
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	ln, err := config.Listen(h.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	front, err := h.edge.Front(ln.(*net.TCPListener))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return front
 }
 
 func (h *house) close() {

@@ -51,18 +51,22 @@ func prepare(conn *net.TCPConn, stuck time.Duration) (fd int32, err error) {
 	}
 	var failed error
 	err = raw.Control(func(f uintptr) {
-		fd = int32(f)
-		failed = errors.Join(
-			unix.SetsockoptInt(int(f), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-			unix.SetsockoptInt(int(f), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stuck.Milliseconds())),
-			unix.SetsockoptInt(int(f), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit),
-			unix.SetsockoptInt(int(f), unix.SOL_SOCKET, unix.SO_RCVBUF, inputBuffer),
-		)
+		fd, failed = int32(f), seatOptions(int(f), stuck)
 	})
 	if err != nil || failed != nil {
 		return 0, fmt.Errorf("prepare the socket: %w", errors.Join(err, failed))
 	}
 	return fd, nil
+}
+
+// seatOptions sets the options of a seat's socket, or of the one that it is accepted from.
+func seatOptions(fd int, stuck time.Duration) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stuck.Milliseconds())),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLimit),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, inputBuffer),
+	)
 }
 
 // send hands p to a socket without waiting, and returns how much it took. A full socket is no error.

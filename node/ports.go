@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -76,7 +77,9 @@ func mediaAddress(stage string, ln net.Listener) (string, error) {
 }
 
 func openTCP(flag, addr string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // a seat's socket is plain TCP: nothing stands between it and the section that writes to it
+	ln, err := config.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, portError(flag, addr, err)
 	}

@@ -65,7 +65,11 @@ func (n *Node) openToListeners(p *ports) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen := n.behindBalancers(take(&p.listen))
+	listen := take(&p.listen)
+	if tcp, ok := listen.(*net.TCPListener); ok && secure == nil && !n.cfg.ProxyProtocol {
+		return n.edge.Front(tcp)
+	}
+	listen = n.behindBalancers(listen)
 	if secure != nil {
 		listen = edge.NewTLSListener(listen, secure, 0)
 	}

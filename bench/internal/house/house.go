@@ -36,6 +36,7 @@ type Config struct {
 	Sizes      frames.Sizes  // default: frames.Usual
 	Congestion string        // default: the system's
 	TLS        bool          // serve TLS too
+	Recorded   bool          // keep the sockets for bare loops: seats come by net/http then, also those in plain text
 }
 
 // Place is where to find it.
@@ -118,7 +119,14 @@ func (h *house) listen() (err error) {
 		return err
 	}
 	h.place = Place{PID: pid(), Plain: h.plain.Addr().String()}
-	go h.serve(h.plain) // ends with the process
+	plain := net.Listener(h.plain)
+	if !h.config.Recorded {
+		plain, err = h.edge.Front(h.plain.TCPListener)
+		if err != nil {
+			return err
+		}
+	}
+	go h.serve(plain) // ends with the process
 	if !h.config.TLS {
 		return nil
 	}

@@ -60,6 +60,7 @@ func listen(congestion string) (*recorder, error) {
 		}
 		return err
 	}}
+	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
