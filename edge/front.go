@@ -49,12 +49,12 @@ const (
 	// frontTurn is how many connections are accepted before front looks whether it was closed.
 	frontTurn = 64
 
-	// passedMost is how many connections may wait for net/http to accept them; more are turned away.
-	passedMost = 1024
-
 	// deferSeconds is how long the kernel keeps a connection to itself that has sent nothing yet.
 	deferSeconds = 1
 )
+
+// passedMost is how many connections may wait for net/http to accept them, where so many may wait for their request; more are turned away.
+func passedMost(waiting int) int { return max(1, min(1024, waiting/4)) }
 
 // Front takes over a listening socket, for a net/http server of Handler to accept from. It is for plain text, and for a socket that clients
 // reach themselves: below TLS or the PROXY protocol nobody can tell from the first bytes what is asked. The listener that it returns is
@@ -81,7 +81,7 @@ func (e *Edge) Front(l *net.TCPListener) (net.Listener, error) {
 	}
 	f := &front{
 		edge: e, file: file, raw: raw, addr: addr,
-		passed: make(chan passed, passedMost), closed: make(chan struct{}), done: make(chan struct{}),
+		passed: make(chan passed, passedMost(e.config.MaxWaiting)), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.close = sync.OnceValue(f.shut)
 	go f.greet() // Close waits for done

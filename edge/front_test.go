@@ -204,7 +204,7 @@ func TestFrontTurnsAway(t *testing.T) {
 	h.play(250)
 	port := h.front() // nobody accepts
 	t.Cleanup(func() { _ = port.Close() })
-	for range passedMost {
+	for range cap(port.(*front).passed) {
 		port.(*front).passed <- passed{fd: -1}
 	}
 	conn := dialTo(t, port.Addr().String())

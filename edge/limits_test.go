@@ -236,10 +236,11 @@ func TestJoinRate(t *testing.T) {
 }
 
 func TestShareFiles(t *testing.T) {
-	for _, row := range []struct{ open, waiting, seats int }{
-		{512, 64, 320}, {1024, 128, 640}, {20_000, 2500, 16_476}, {1 << 20, 4096, 1<<20 - 5120},
+	for _, row := range []struct{ open, wished, waiting, seats int }{
+		{512, 0, 64, 304}, {1024, 0, 128, 608}, {20_000, 0, 2500, 15_851}, {1 << 20, 0, 4096, 1<<20 - 6144},
+		{20_000, 512, 512, 18_336}, {512, 10_000, 128, 224},
 	} {
-		if waiting, seats := shareFiles(row.open); waiting != row.waiting || seats != row.seats {
+		if waiting, seats := shareFiles(row.open, row.wished); waiting != row.waiting || seats != row.seats {
 			t.Errorf("of %d files %d for those who wait and %d seats, want %d and %d", row.open, waiting, seats, row.waiting, row.seats)
 		}
 	}

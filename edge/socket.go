@@ -126,8 +126,8 @@ func (c *Config) boundByFiles() error {
 	if err != nil {
 		return fmt.Errorf("edge: read the limit of open files: %w", err)
 	}
-	waiting, seats := shareFiles(int(min(limit.Cur, 1<<30)))
-	orDefault(&c.MaxWaiting, waiting)
+	waiting, seats := shareFiles(int(min(limit.Cur, 1<<30)), c.MaxWaiting)
+	c.MaxWaiting = waiting
 	orDefault(&c.MaxSeats, seats)
 	if c.MaxSeats > seats {
 		c.Log.Warn("fewer seats than wished: raise the limit of open files (ulimit -n, LimitNOFILE=)", "wished", c.MaxSeats, "seats", seats)
@@ -136,8 +136,11 @@ func (c *Config) boundByFiles() error {
 	return nil
 }
 
-// shareFiles divides so many descriptors.
-func shareFiles(open int) (waiting, seats int) {
+// shareFiles divides so many descriptors. wished is how many may wait; 0: the usual number.
+func shareFiles(open, wished int) (waiting, seats int) {
 	waiting = min(waitingMost, open/waitingPart)
-	return waiting, open - min(reserveMost, open/reservePart) - waiting
+	if wished > 0 {
+		waiting = min(wished, open/reservePart)
+	}
+	return waiting, open - min(reserveMost, open/reservePart) - waiting - passedMost(waiting)
 }

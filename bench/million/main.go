@@ -44,7 +44,7 @@ func main() {
 	child.Main(roles)
 	p := plan{}
 	flag.IntVar(&p.seats, "seats", 300_000, "how many")
-	flag.IntVar(&p.perProcess, "per-process", min(18_500, machine.OpenFiles()-1500), "seats of one edge process, at most")
+	flag.IntVar(&p.perProcess, "per-process", min(18_300, machine.OpenFiles()-1700), "seats of one edge process, at most")
 	flag.IntVar(&p.parseEvery, "parse-every", 500, "one of so many takes everything apart")
 	flag.DurationVar(&p.cadence, "cadence", 3840*time.Millisecond, "between two writes to a seat; with -serve: what that was told")
 	flag.DurationVar(&p.long, "for", 10*time.Minute, "how long to hold them")
@@ -121,7 +121,7 @@ func run(p plan) (*result, error) {
 	defer s.stop()
 	path := p.path + "?variant=" + p.variant
 	crowds, err := crowd.Start(n, crowd.Config{
-		Paths: []string{path}, TLS: p.tls, ParseEvery: p.parseEvery, Content: p.serve == "", Mark: "mdat", Nap: 20 * time.Millisecond,
+		Paths: []string{path}, TLS: p.tls, ParseEvery: p.parseEvery, Content: p.serve == "", Mark: "mdat", Nap: 40 * time.Millisecond,
 	}, func(i int, c *crowd.Config) { c.Targets = []string{s.addresses()[i]} })
 	defer func() { crowds.Stop() }()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -129,13 +130,16 @@ type Child struct {
 }
 
 // Start starts this program again in a role and waits until it is ready.
-func Start(role string, config any) (*Child, error) {
+func Start(role string, config any) (*Child, error) { return start(role, config) }
+
+func start(role string, config any, environ ...string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Env = append(cmd.Env, environ...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -198,11 +202,16 @@ func (c *Child) Stop() {
 // Group is children in the same role.
 type Group []*Child
 
-// StartAll starts n children at once; config makes the configuration of each.
+// StartAll starts n children at once; config makes the configuration of each. Where there are more of them than cores each gets one
+// processor of Go's: with more its idle threads would look for work at the expense of the others.
 func StartAll(role string, n int, config func(i int) any) (Group, error) {
 	g := make(Group, n)
+	var environ []string
+	if n > runtime.NumCPU() {
+		environ = []string{"GOMAXPROCS=1"}
+	}
 	err := at(n, func(i int) (err error) {
-		g[i], err = Start(role, config(i))
+		g[i], err = start(role, config(i), environ...)
 		return err
 	})
 	if err != nil {

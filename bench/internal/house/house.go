@@ -106,7 +106,7 @@ func open(c Config) (*house, error) {
 func edgeConfig(c Config, feed edge.Feed) edge.Config {
 	return edge.Config{
 		Rooms: frames.NewRooms(c.Rooms), Feed: feed, Cadence: c.Cadence, Longest: c.Cadence, Sections: c.Sections,
-		MaxBehind: max(8*time.Second, 2*c.Cadence),
+		MaxBehind: max(8*time.Second, 2*c.Cadence), MaxWaiting: 512,
 	}
 }
 
