@@ -22,7 +22,10 @@ var Curves = []tls.CurveID{tls.X25519, tls.CurveP256}
 // each handshake in that connection's goroutine. At most so many handshakes as given compute at once; 0 is GOMAXPROCS. One that waits for
 // its client counts for none of them, so half-open ones stand in nobody's way. A handshake may take 5 s. The server should have a
 // ReadHeaderTimeout: only then does it tell when the handshake is over, and otherwise the request has to come within the same 5 s.
+// It changes config: a seat's fragment becomes one record, while crypto/tls would cut a connection's first 128 KiB, which are a seat's
+// first half minute, into records of a packet each.
 func NewTLSListener(inner net.Listener, config *tls.Config, handshakes int) net.Listener {
+	config.DynamicRecordSizingDisabled = true
 	if handshakes <= 0 {
 		handshakes = runtime.GOMAXPROCS(0)
 	}

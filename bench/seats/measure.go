@@ -86,7 +86,7 @@ func measure(p plan) (result, error) {
 func (b *bench) start() (err error) {
 	p := b.plan
 	b.servers, err = child.StartAll(house.Role, p.Servers, func(int) any {
-		return house.Config{Rooms: p.Rooms, Cadence: p.Cadence, TLS: p.TLS, Recorded: true}
+		return house.Config{Rooms: p.Rooms, Cadence: p.Cadence, TLS: p.TLS}
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -36,7 +37,6 @@ type Config struct {
 	Sizes      frames.Sizes  // default: frames.Usual
 	Congestion string        // default: the system's
 	TLS        bool          // serve TLS too
-	Recorded   bool          // keep the sockets for bare loops: seats come by net/http then, also those in plain text
 }
 
 // Place is where to find it.
@@ -52,8 +52,6 @@ type house struct {
 	feed   *frames.Feed
 	book   *frames.Book
 	edge   *edge.Edge
-	plain  *recorder
-	tls    *recorder
 }
 
 // New makes the process ready. Its orders are where, play, run, bare, idle, heap and stats.
@@ -113,24 +111,21 @@ func edgeConfig(c Config, feed edge.Feed) edge.Config {
 // listenTLS is how the edge speaks TLS.
 func listenTLS(l net.Listener, c *tls.Config) net.Listener { return edge.NewTLSListener(l, c, 0) }
 
-func (h *house) listen() (err error) {
-	h.plain, err = listen(h.config.Congestion)
+func (h *house) listen() error {
+	l, err := listen(h.config.Congestion)
 	if err != nil {
 		return err
 	}
-	h.place = Place{PID: pid(), Plain: h.plain.Addr().String()}
-	plain := net.Listener(h.plain)
-	if !h.config.Recorded {
-		plain, err = h.edge.Front(h.plain.TCPListener)
-		if err != nil {
-			return err
-		}
+	plain, err := h.edge.Front(l)
+	if err != nil {
+		return err
 	}
+	h.place = Place{PID: pid(), Plain: plain.Addr().String()}
 	go h.serve(plain) // ends with the process
 	if !h.config.TLS {
 		return nil
 	}
-	h.tls, err = listen(h.config.Congestion)
+	l, err = listen(h.config.Congestion)
 	if err != nil {
 		return err
 	}
@@ -138,8 +133,8 @@ func (h *house) listen() (err error) {
 	if err != nil {
 		return err
 	}
-	h.place.TLS = h.tls.Addr().String()
-	go h.serve(listenTLS(h.tls, config)) // ends with the process
+	h.place.TLS = l.Addr().String()
+	go h.serve(listenTLS(l, config)) // ends with the process
 	return nil
 }
 
@@ -217,19 +212,23 @@ type Bare struct {
 	TLS      bool // to the sockets of TLS seats, but for those whose listener decrypts
 }
 
-// bare writes the length of a fragment to the seats' sockets by bare loops, one per section, at the same pace as the edge. A socket's turn
-// is that of the tick at which it was accepted, as in the edge: what is written in a clump is cheaper than what is written one by one.
+// bare writes the length of a fragment to the seats' sockets by bare loops, one per section, at the same pace as the edge, and in as many
+// turns as that has phases: what is written in a clump is cheaper than what is written one by one.
 func (h *house) bare(b Bare) (Window, error) {
-	from := h.plain
+	at := h.place.Plain
 	if b.TLS {
-		from = h.tls
+		at = h.place.TLS
+	}
+	calls, err := sockets(int(netip.MustParseAddrPort(at).Port()), b.TLS)
+	if err != nil {
+		return Window{}, err
 	}
 	sections := h.config.Sections
 	if sections == 0 {
 		sections = runtime.GOMAXPROCS(0)
 	}
 	junk := h.junk(b)
-	parts := deal(from.sockets(b.TLS), sections, int(b.Interval/tape.FrameDuration))
+	parts := deal(calls, sections, int(b.Interval/tape.FrameDuration))
 	plan := loop.Plan{Bytes: junk, Step: tape.FrameDuration, For: b.For, Whole: true}
 	var r loop.Result
 	w := measure(func() {
@@ -253,14 +252,17 @@ func (h *house) junk(b Bare) []byte {
 	return append(append(chunk, make([]byte, size-8)...), "\r\n"...)
 }
 
-// deal gives every loop its sockets as the edge gives its sections theirs: in turn.
+// phases are those of an edge's cadence.
+const phases = 12
+
+// deal gives every loop its sockets as the edge gives its sections theirs: in turn, and to phases by the time of their coming.
 func deal(calls []call, loops, turns int) []loop.Turns {
 	parts := make([]loop.Turns, loops)
 	for i := range parts {
 		parts[i] = make(loop.Turns, turns)
 	}
 	for i, c := range calls {
-		turn := &parts[i%loops][int(c.tick)%turns]
+		turn := &parts[i%loops][i*phases/len(calls)*(turns/phases)]
 		*turn = append(*turn, c.fd)
 	}
 	return parts

@@ -13,41 +13,28 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/epidaurus-live/epidaurus/bench/internal/frames"
 	"github.com/epidaurus-live/epidaurus/edge"
 )
 
 func pid() int { return os.Getpid() }
 
-// recorder is a listener that hands out the connections themselves and remembers their descriptors.
-type recorder struct {
-	*net.TCPListener
-
-	mu    sync.Mutex
-	calls []call // guarded by mu; in the order of their coming
-}
-
-// call is small, since what is kept here counts as heap per seat.
+// call is a connection that was accepted.
 type call struct {
 	fd   int32
-	port uint16
-	tick uint16 // the frame at which it came, modulo ticks
-	ip   [4]byte
+	from netip.AddrPort
 }
-
-// ticks is a multiple of all cadences.
-const ticks = 768 * 85
 
 // Parsers is the first byte pair of the addresses from which those listeners come who take everything apart.
 var Parsers = [2]byte{127, 32}
 
-func listen(congestion string) (*recorder, error) {
+func listen(congestion string) (*net.TCPListener, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		if congestion == "" {
 			return nil
@@ -65,49 +52,35 @@ func listen(congestion string) (*recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &recorder{TCPListener: l.(*net.TCPListener)}, nil
+	return l.(*net.TCPListener), nil
 }
 
-// Accept implements net.Listener.
-func (r *recorder) Accept() (net.Conn, error) {
-	conn, err := r.AcceptTCP()
+// sockets returns the connections that this process has accepted at a port, in the order of their descriptors, which is about that of
+// their coming; without the parsers' if asked.
+func sockets(port int, noParsers bool) (there []call, err error) {
+	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return nil, err
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	from := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
-	c := call{port: from.Port(), tick: uint16(frames.Now() % ticks), ip: from.Addr().Unmap().As4()}
-	err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.calls = append(r.calls, c)
-	return conn, nil
-}
-
-// sockets returns the connections that are still those that were accepted, without the parsers' if asked.
-func (r *recorder) sockets(noParsers bool) (there []call) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.calls {
-		if noParsers && c.ip[0] == Parsers[0] && c.ip[1] == Parsers[1] {
-			continue
-		}
-		peer, err := unix.Getpeername(int(c.fd))
+	for _, f := range files {
+		fd, err := strconv.Atoi(f.Name())
 		if err != nil {
+			return nil, err
+		}
+		name, err := unix.Getsockname(fd)
+		here, ok := name.(*unix.SockaddrInet4)
+		if err != nil || !ok || here.Port != port {
 			continue
 		}
-		at, ok := peer.(*unix.SockaddrInet4)
-		if ok && at.Port == int(c.port) && netip.AddrFrom4(at.Addr) == netip.AddrFrom4(c.ip) {
-			there = append(there, c)
+		name, err = unix.Getpeername(fd)
+		peer, ok := name.(*unix.SockaddrInet4)
+		if err != nil || !ok || noParsers && peer.Addr[0] == Parsers[0] && peer.Addr[1] == Parsers[1] {
+			continue
 		}
+		there = append(there, call{int32(fd), netip.AddrPortFrom(netip.AddrFrom4(peer.Addr), uint16(peer.Port))})
 	}
-	return there
+	slices.SortFunc(there, func(a, b call) int { return int(a.fd - b.fd) })
+	return there, nil
 }
 
 // serverTLS makes a certificate of the kind that the edge serves with: ECDSA on P-256.
