@@ -106,7 +106,9 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 		}
 	}
 	if dirty {
-		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State})
+		say(room.KindRoom, room.RoomEvent{
+			Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn,
+		})
 		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, people...)})
 		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, s.speaking...)})
 	}
