@@ -131,6 +131,12 @@ func (s *events) changed(n tape.Number, term tape.Term, kind string, v any) (tap
 		s.said = append(s.said, e)
 	case bytes.Equal(s.said[i].Data, data):
 		return tape.Event{}, false
+	case s.said[i].At == n:
+		// A frame has one event of a kind: what has changed since is said with the next one.
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.dirty = true
+		return tape.Event{}, false
 	default:
 		s.said[i] = e
 	}

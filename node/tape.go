@@ -1,12 +1,16 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
 	"github.com/epidaurus-live/epidaurus/tape/disk"
 )
 
@@ -55,8 +59,8 @@ func (n *Node) openTapes() (err error) {
 	return err
 }
 
-// taped is how the taping of a room goes here, for the people on its stage.
-func (n *Node) taped(id room.ID) string {
+// tapeState is how the taping of a room goes here, for the people on its stage.
+func (n *Node) tapeState(id room.ID) string {
 	if n.tapes == nil {
 		return ""
 	}
@@ -68,3 +72,36 @@ func (n *Node) refreshStage(id room.ID) {
 		n.stage.Refresh(id)
 	}
 }
+
+// replayHandler serves tapes to listeners.
+func (n *Node) replayHandler() http.Handler {
+	return replay.New(replay.Config{
+		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "replay"),
+		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
+			if n.tapes == nil {
+				return nil, room.ErrNotFound
+			}
+			t, err := n.tapes.Tape(id, ch)
+			if errors.Is(err, disk.ErrNoTape) {
+				err = room.ErrNotFound
+			}
+			return taped{t}, err
+		},
+	})
+}
+
+// hasReplay reports whether a room is over, and can be heard again here.
+func (n *Node) hasReplay(id room.ID) bool {
+	f, ok := n.bus.Facts(id)
+	if !ok || f.State != room.Ended || n.tapes == nil {
+		return false
+	}
+	_, err := n.tapes.Tape(id, tape.Floor)
+	return err == nil
+}
+
+// taped gives a tape's files under the names of who serves them.
+type taped struct{ *disk.Tape }
+
+func (t taped) Ogg(v tape.Variant) (replay.File, error)   { return t.Tape.Ogg(v) }
+func (t taped) Movie(v tape.Variant) (replay.File, error) { return t.Tape.Movie(v) }

@@ -69,7 +69,9 @@ func (b *memoryBus) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func
 	return func() {}, nil
 }
 
-func (b *memoryBus) Epoch(context.Context, room.ID, tape.Channel) (time.Time, error) { return noon, nil }
+func (b *memoryBus) Epoch(context.Context, room.ID, tape.Channel) (time.Time, error) {
+	return noon, nil
+}
 
 func (b *memoryBus) Fetch(_ context.Context, _ room.ID, _ tape.Channel, v tape.Variant, from, to tape.Number) (p tape.Past, err error) {
 	b.mu.Lock()

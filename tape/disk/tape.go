@@ -191,6 +191,12 @@ func (t *Tape) Spans() []tape.Stretch {
 	return slices.Clone(t.spans)
 }
 
+// Closed reports whether nothing is added any more.
+func (t *Tape) Closed() bool { return t.Meta().Closed }
+
+// Epoch is when frame 0 began; zero where that is not known.
+func (t *Tape) Epoch() time.Time { return t.Meta().Epoch }
+
 // Lost is how many frames of the spans never came, and are silence.
 func (t *Tape) Lost() int {
 	t.mu.RLock()
@@ -213,17 +219,17 @@ func (t *Tape) endLocked() tape.Number {
 	return t.spans[len(t.spans)-1].To
 }
 
-// Segment is the stretch of segment k that is there. It is final: the error is ErrNoTape when there is nothing of it, or more may come.
-func (t *Tape) Segment(k tape.Number) (s tape.Stretch, err error) {
+// Segment is the stretch of segment k that is there, and will not change: it is not ok when there is nothing of it, or more may come.
+func (t *Tape) Segment(k tape.Number) (s tape.Stretch, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	from, to := k*tape.SegmentFrames, (k+1)*tape.SegmentFrames
 	if k < 0 {
-		return s, ErrNoTape
+		return s, false
 	}
 	for _, tr := range t.tracks {
 		if tr.to() < to && !t.meta.Closed {
-			return s, ErrNoTape
+			return s, false
 		}
 	}
 	for _, span := range t.spans {
@@ -236,10 +242,7 @@ func (t *Tape) Segment(k tape.Number) (s tape.Stretch, err error) {
 			s.To = part.To
 		}
 	}
-	if s.Len() == 0 {
-		return s, ErrNoTape
-	}
-	return s, nil
+	return s, s.Len() > 0
 }
 
 // Read returns the packets of frames from (inclusive) to to (exclusive) of a variant. What is not there is tape.SilencePacket.
