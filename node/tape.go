@@ -59,12 +59,18 @@ func (n *Node) openTapes() (err error) {
 	return err
 }
 
-// tapeState is how the taping of a room goes here, for the people on its stage.
+// tapeState is how the taping of a room goes here, for the people on its stage: they know that it will be taped before they speak.
 func (n *Node) tapeState(id room.ID) string {
-	if n.tapes == nil {
-		return ""
+	if n.tapes != nil {
+		if state := n.tapes.State(id); state != disk.Off {
+			return string(state)
+		}
 	}
-	return string(n.tapes.State(id))
+	f, _ := n.bus.Facts(id)
+	if f.Tape == room.TapeOn && f.State != room.Ended {
+		return "planned"
+	}
+	return ""
 }
 
 func (n *Node) refreshStage(id room.ID) {

@@ -71,6 +71,12 @@ func TestTapeFromFirstWordToDeletion(t *testing.T) {
 	if live.Closed || live.State != room.Live || live.Epoch.IsZero() || live.First%tape.SegmentFrames != 0 || len(live.Events) != 0 || len(live.Spans) != 1 {
 		t.Errorf("while live, its index is %+v", live)
 	}
+	if _, page := h.ask(t, "GET", h.RoomURL(r.ID), ""); strings.Contains(page, `id="seek"`) {
+		t.Error("at the room's address there is a replay already")
+	}
+	if status, page := h.ask(t, "GET", h.RoomURL(r.ID)+"/tape/", ""); status != http.StatusOK || !strings.Contains(page, `id="seek"`) {
+		t.Errorf("the page of the tape answers %d", status)
+	}
 	object := fmt.Sprintf("%s/tape/floor/opus-24/%d.m4s", h.RoomURL(r.ID), live.First/tape.SegmentFrames)
 	early := h.object(object)
 	h.checkObject(early, live.First)
@@ -98,6 +104,9 @@ func TestTapeFromFirstWordToDeletion(t *testing.T) {
 	}
 	if late := h.object(object); !bytes.Equal(early, late) {
 		t.Error("an object changed")
+	}
+	if _, page := h.ask(t, "GET", h.RoomURL(r.ID), ""); !strings.Contains(page, `id="seek"`) {
+		t.Error("at the room's address there is no replay")
 	}
 	h.checkDownloads(r.ID, over)
 	h.checkDeletion(r.ID)
@@ -224,4 +233,34 @@ func TestRoomWithoutTape(t *testing.T) {
 	if h.tapes.State(r.ID) != disk.Off {
 		t.Error("it is taped")
 	}
+}
+
+// A second node tapes the same, so that a lost disk loses nothing, and serves what it has; deleted is deleted there too.
+func TestSecondNodeTapes(t *testing.T) {
+	h := openFirst(t)
+	r := h.room()
+	cfg := h.edgeOf()
+	cfg.Tape = "on"
+	second := &house{open(t, cfg), t, nil}
+	until(t, "the second node knows the room", func() bool { _, ok := second.bus.Facts(r.ID); return ok })
+	hear(t, second.Node, r.ID, 50)
+	h.rooms.goLive(r.ID)
+	first, same := h.taped(r.ID, 2), second.taped(r.ID, 2)
+	if first.First != same.First || !first.Epoch.Equal(same.Epoch) {
+		t.Errorf("the tapes are %+v and %+v", first, same)
+	}
+	for k := range tape.Number(2) {
+		path := fmt.Sprintf("/tape/floor/opus-48/%d.m4s", first.First/tape.SegmentFrames+k)
+		if !bytes.Equal(h.object(h.RoomURL(r.ID)+path), second.object(second.RoomURL(r.ID)+path)) {
+			t.Errorf("%s differs", path)
+		}
+	}
+	err := h.host.DeleteTape(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the second node has deleted its tape", func() bool {
+		_, err := os.Stat(filepath.Join(cfg.Data, "tape", string(r.ID)))
+		return os.IsNotExist(err)
+	})
 }

@@ -53,7 +53,7 @@ type Config struct {
 	Remove func(room.ID, room.PersonID) error
 	// ListenURL is where a room is heard. Optional.
 	ListenURL func(room.ID) string
-	// Tape is how the taping of a room goes: "on", "failed", or nothing. It must not block. Optional.
+	// Tape is how the taping of a room goes: "planned", "on", "failed", or nothing. It must not block. Optional.
 	Tape func(room.ID) string
 	// Frame is the frame that a room's channel makes now. Optional.
 	Frame func(room.ID) tape.Number

@@ -94,7 +94,7 @@ func (r *Recorder) beginLocked(id room.ID) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.sessions, id)
-		r.over[id] = over
+		r.over[id] = r.over[id] || over // a tape that is being deleted is over, too
 	})
 }
 
