@@ -103,7 +103,7 @@ func TestTapeFromFirstWordToDeletion(t *testing.T) {
 		t.Errorf("after the end, its index is %+v", over)
 	}
 	if late := h.object(object); !bytes.Equal(early, late) {
-		t.Error("an object changed")
+		t.Errorf("an object changed:\n%.400q\n%.400q", early, late)
 	}
 	if _, page := h.ask(t, "GET", h.RoomURL(r.ID), ""); !strings.Contains(page, `id="seek"`) {
 		t.Error("at the room's address there is no replay")
@@ -243,7 +243,7 @@ func TestSecondNodeTapes(t *testing.T) {
 	cfg.Tape = "on"
 	second := &house{open(t, cfg), t, nil}
 	until(t, "the second node knows the room", func() bool { _, ok := second.bus.Facts(r.ID); return ok })
-	hear(t, second.Node, r.ID, 50)
+	hear(t, second.Node, r.ID, 250)
 	h.rooms.goLive(r.ID)
 	first, same := h.taped(r.ID, 2), second.taped(r.ID, 2)
 	if first.First != same.First || !first.Epoch.Equal(same.Epoch) {
@@ -252,7 +252,7 @@ func TestSecondNodeTapes(t *testing.T) {
 	for k := range tape.Number(2) {
 		path := fmt.Sprintf("/tape/floor/opus-48/%d.m4s", first.First/tape.SegmentFrames+k)
 		if !bytes.Equal(h.object(h.RoomURL(r.ID)+path), second.object(second.RoomURL(r.ID)+path)) {
-			t.Errorf("%s differs", path)
+			t.Errorf("%s differs:\n%q\n%q", path, h.object(h.RoomURL(r.ID) + path)[:400], second.object(second.RoomURL(r.ID) + path)[:400])
 		}
 	}
 	err := h.host.DeleteTape(t.Context(), r.ID)

@@ -64,6 +64,10 @@ func TestSegmentsAreFinal(t *testing.T) {
 	h.hear(0, 200)
 	h.look()
 	tp := h.s.current.Load()
+	events := tp.Events(0, 96)
+	if again, err := load(h.dir()); err != nil || len(events) != 1 || len(again.Events(0, 96)) != 1 {
+		t.Errorf("the first segment has the events %v; read again %v, %v", events, again.Events(0, 96), err)
+	}
 	if s, ok := tp.Segment(1); !ok || s != (tape.Stretch{From: 96, To: 192}) {
 		t.Errorf("segment 1 is %v, %v", s, ok)
 	}

@@ -217,10 +217,11 @@ func (w *writer) appendSound(i int, tr *track, s segment) (r format.Record, err 
 	return r, nil
 }
 
-// unknown are the events that are not on the tape.
+// unknown are the events that are not on the tape, each of them once.
 func (w *writer) unknown(events []tape.Event) (fresh []tape.Event) {
 	for _, e := range events {
 		_, known := slices.BinarySearchFunc(w.tape.events, e, format.Compare)
+		known = known || slices.ContainsFunc(fresh, func(o tape.Event) bool { return format.Compare(o, e) == 0 })
 		if !known {
 			fresh = append(fresh, e)
 		}
