@@ -40,8 +40,8 @@ func (s *show) tape(what string, ok func(tapeIndex) bool) (i tapeIndex, took tim
 	return i, 0
 }
 
-// The process is killed while it tapes, and the room goes on; who comes late hears it from the beginning, and at the same address its replay is there
-// within 5 s of the end. Chromium plays both, and seeks.
+// The process is killed while it tapes, and the room goes on; who comes late hears it from the beginning, and at the same address its
+// replay is there within 5 s of the end. Chromium plays both, and seeks.
 func TestReplayAfterAKill(t *testing.T) {
 	s := serve(t).open("It stays", true)
 	goOnStage(t, s.hostDesk(), tone(t, 440, 0.1))

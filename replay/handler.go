@@ -1,5 +1,6 @@
-// Package replay serves tapes over HTTP, while they are written and later: an index, immutable objects of 1.92 s, and whole files. Its answers are pure
-// functions of frames, so that any cache may stand in front. It never gives a seat: rewind and replay are a client that pulls.
+// Package replay serves tapes over HTTP, while they are written and later: an index, immutable objects of 1.92 s, and whole files. Its
+// answers are pure functions of frames, so that any cache may stand in front. It never gives a seat: rewind and replay are a client
+// that pulls.
 package replay
 
 import (
@@ -50,8 +51,8 @@ type Config struct {
 type handler struct {
 	cfg  Config
 	init []byte
-	// reading holds a token for each request that reads a disk: however many come, those who are live have the processors to themselves for most of
-	// the time.
+	// reading holds a token for each request that reads a disk: however many come, those who are live have the processors to themselves
+	// for most of the time.
 	reading chan struct{}
 }
 
@@ -86,7 +87,8 @@ func New(cfg Config) http.Handler {
 var (
 	errNothing = problem.New(problem.NotFound, "There is nothing at this address. The tape's index.json says what there is.")
 	errNotYet  = problem.Problem{
-		Code: problem.NotFound, Detail: "This part of the tape is not there, or not yet: the index says up to where it goes.", RetryAfter: 2 * time.Second,
+		Code: problem.NotFound, RetryAfter: 2 * time.Second,
+		Detail: "This part of the tape is not there, or not yet: the index says up to where it goes.",
 	}
 )
 

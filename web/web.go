@@ -30,8 +30,8 @@ func ListenPage(known func(room.ID) bool) http.Handler {
 	return mux
 }
 
-// ReplayPage serves the page that plays a tape, at GET /r/{room}/tape/ and at whatever other address it is mounted; the same bytes for every room, with
-// status 404 where known says that there is no such room. known is called concurrently and must not block.
+// ReplayPage serves the page that plays a tape, at GET /r/{room}/tape/ and at whatever other address it is mounted; the same bytes for
+// every room, with status 404 where known says that there is no such room. known is called concurrently and must not block.
 func ReplayPage(known func(room.ID) bool) http.Handler {
 	p := newPage("replay", replayPolicy)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,8 +16,8 @@ type Page struct {
 	Packets [][]byte
 }
 
-// ParsePage reads the page that b begins with into p, whose packets are replaced. The error is io.ErrUnexpectedEOF when b ends within it, and wraps
-// ErrNotOgg when it is no page, is damaged, or holds parts of packets.
+// ParsePage reads the page that b begins with into p, whose packets are replaced. The error is io.ErrUnexpectedEOF when b ends within
+// it, and wraps ErrNotOgg when it is no page, is damaged, or holds parts of packets.
 func ParsePage(b []byte, p *Page) error {
 	if len(b) < pageHead {
 		return io.ErrUnexpectedEOF

@@ -14,7 +14,8 @@ import (
 type Bus interface {
 	// Subscribe begins to call to, from one goroutine per subscription.
 	Subscribe(id room.ID, ch tape.Channel, to tape.Receiver) (stop func(), err error)
-	// Fetch asks other nodes for frames from (inclusive) to to (exclusive), at most a segment of them. It returns within two seconds with what it got.
+	// Fetch asks other nodes for frames from (inclusive) to to (exclusive), at most a segment of them. It returns within two seconds with
+	// what it got.
 	Fetch(ctx context.Context, id room.ID, ch tape.Channel, v tape.Variant, from, to tape.Number) (tape.Past, error)
 	// Epoch is when frame 0 of a channel began; zero where that is not known.
 	Epoch(ctx context.Context, id room.ID, ch tape.Channel) (time.Time, error)

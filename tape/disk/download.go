@@ -12,8 +12,8 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape/format"
 )
 
-// File is a variant of a tape as one file whose timeline begins at zero, without the holes. It is made while it is read; what it is made of does not
-// change, though the tape may grow. It is not safe for concurrent use.
+// File is a variant of a tape as one file whose timeline begins at zero, without the holes. It is made while it is read; what it is
+// made of does not change, though the tape may grow. It is not safe for concurrent use.
 type File struct {
 	parts []part
 	size  int64

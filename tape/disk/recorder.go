@@ -98,7 +98,8 @@ func (r *Recorder) beginLocked(id room.ID) {
 	})
 }
 
-// endLocked lets a room's session come to its end, and closes a tape that was left open by a node that stopped in the middle. The caller holds mu.
+// endLocked lets a room's session come to its end, and closes a tape that was left open by a node that stopped in the middle. The
+// caller holds mu.
 func (r *Recorder) endLocked(id room.ID) {
 	if s := r.sessions[id]; s != nil {
 		s.ended.Store(true)
@@ -173,7 +174,8 @@ func (r *Recorder) Tape(id room.ID, ch tape.Channel) (*Tape, error) {
 	return t, nil
 }
 
-// Delete ends the taping of a room and deletes what there is of it, on this node. It returns when that is done; to delete nothing is no error.
+// Delete ends the taping of a room and deletes what there is of it, on this node. It returns when that is done; to delete nothing is no
+// error.
 func (r *Recorder) Delete(id room.ID) error {
 	if !id.Valid() {
 		return ErrNoTape

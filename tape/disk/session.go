@@ -16,7 +16,7 @@ import (
 
 const (
 	lookEvery  = 500 * time.Millisecond
-	before     = 50                             // frames that are taped before the room went live: the first word began before it was recognised
+	before     = 50                             // frames before the room went live: its first word began before it was recognised
 	patience   = 3 * tape.FramesPerSec          // newer frames come so long before a missing one is asked for, and given up
 	sealWait   = tape.FramesPerSec / 2          // newer frames come so long before a segment is taken without its seal
 	syncEvery  = 5 * tape.SegmentFrames         // what a power cut may cost

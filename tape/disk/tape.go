@@ -67,7 +67,8 @@ func serialOf(id room.ID, ch tape.Channel) uint32 {
 	return h.Sum32()
 }
 
-// load reads a tape. What a crash left behind the last whole page is passed over; nothing is changed. The error is ErrNoTape where none was begun.
+// load reads a tape. What a crash left behind the last whole page is passed over; nothing is changed. The error is ErrNoTape where none
+// was begun.
 func load(dir string) (*Tape, error) {
 	t := &Tape{dir: dir}
 	var err error
@@ -115,7 +116,8 @@ func readMeta(dir string) (m Meta, err error) {
 	return m, nil
 }
 
-// loadTrack reads an index, takes back its last records as long as their sound is not whole, as after a power cut, and finds whole pages behind it.
+// loadTrack reads an index, takes back its last records as long as their sound is not whole, as after a power cut, and finds whole
+// pages behind it.
 func (t *Tape) loadTrack(tr *track) error {
 	text, err := os.ReadFile(t.indexFile(tr.variant))
 	if err == nil {

@@ -29,8 +29,8 @@ type opener func(name string) (file, error)
 
 func openFile(name string) (file, error) { return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600) }
 
-// writer appends to a tape. It belongs to one goroutine. After an error it is closed; what was written is whole up to a last stretch, which the next
-// opening finds or cuts off.
+// writer appends to a tape. It belongs to one goroutine. After an error it is closed; what was written is whole up to a last stretch,
+// which the next opening finds or cuts off.
 type writer struct {
 	tape     *Tape
 	sound    []file // in the order of tape.Variants
@@ -192,14 +192,17 @@ func (w *writer) append(s segment) error {
 	return nil
 }
 
-// appendSound writes a stretch of one variant, but for what a write that was said to have failed has left there. The record has no frames where that is all.
+// appendSound writes a stretch of one variant, but for what a write that was said to have failed has left there. The record has no
+// frames where that is all.
 func (w *writer) appendSound(i int, tr *track, s segment) (r format.Record, err error) {
 	have := min(max(0, int(tr.to()-s.From)), s.Len())
 	packets := s.packets[i][have:]
 	if len(packets) == 0 {
 		return r, nil
 	}
-	r = format.Record{From: s.From + tape.Number(have), Frames: len(packets), Offset: tr.end, Missing: min(s.missing[i], len(packets)), Levels: s.levels}
+	r = format.Record{
+		From: s.From + tape.Number(have), Frames: len(packets), Offset: tr.end, Missing: min(s.missing[i], len(packets)), Levels: s.levels,
+	}
 	pages := ogg.AppendPages(nil, w.tape.meta.Serial, r.From, packets)
 	r.Length = len(pages)
 	for _, p := range packets {

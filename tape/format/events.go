@@ -26,7 +26,8 @@ func AppendEvent(dst []byte, e tape.Event) []byte {
 	return append(append(dst, text...), '\n')
 }
 
-// ParseEvents reads events, by frame and kind, each of them once. A line that is cut off or damaged is passed over. Good is how many bytes whole lines take.
+// ParseEvents reads events, by frame and kind, each of them once. A line that is cut off or damaged is passed over. Good is how many
+// bytes whole lines take.
 func ParseEvents(b []byte) (events []tape.Event, good int) {
 	good = bytes.LastIndexByte(b, '\n') + 1
 	for text := range bytes.Lines(b[:good]) {
@@ -52,8 +53,8 @@ func Compare(a, b tape.Event) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind))
 }
 
-// Between are the events of frames from (inclusive) to to (exclusive), and before them the last of each kind that was so already, save for kinds of
-// which frame from itself has news. Events are ordered; the result is, too.
+// Between are the events of frames from (inclusive) to to (exclusive), and before them the last of each kind that was so already, save
+// for kinds of which frame from itself has news. Events are ordered; the result is, too.
 func Between(events []tape.Event, from, to tape.Number) []tape.Event {
 	first, _ := slices.BinarySearchFunc(events, tape.Event{At: from}, Compare)
 	last, _ := slices.BinarySearchFunc(events, tape.Event{At: to}, Compare)

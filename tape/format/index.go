@@ -57,8 +57,8 @@ func AppendRecord(dst []byte, r Record) []byte {
 	return be.AppendUint32(dst, crc32.Checksum(dst[at:], sumTable))
 }
 
-// ParseIndex reads an index up to the first record that is damaged, cut off, or does not follow the one before. The error is ErrIndex when it does not
-// begin like one; an empty index is none.
+// ParseIndex reads an index up to the first record that is damaged, cut off, or does not follow the one before. The error is ErrIndex
+// when it does not begin like one; an empty index is none.
 func ParseIndex(b []byte) ([]Record, error) {
 	if len(b) < len(IndexHead) || string(b[:len(IndexHead)]) != IndexHead {
 		return nil, ErrIndex

@@ -10,8 +10,8 @@ func Head(serial uint32, preSkip uint16) []byte {
 	return ogg.AppendHeaders(nil, serial, ogg.Head{PreSkip: preSkip, Vendor: "epidaurus"})
 }
 
-// Scan reads pages of sound as far as they are whole, and calls visit for each with where it begins in b and its first frame. It returns how many bytes
-// those pages take. A page that ends the stream is not sound, and ends the scan before it.
+// Scan reads pages of sound as far as they are whole, and calls visit for each with where it begins in b and its first frame. It
+// returns how many bytes those pages take. A page that ends the stream is not sound, and ends the scan before it.
 func Scan(b []byte, visit func(offset int, from tape.Number, p *ogg.Page)) (good int) {
 	var p ogg.Page
 	for good < len(b) {
