@@ -38,14 +38,16 @@ type Records interface {
 	DropRoom(ctx context.Context, id room.ID) error                       // also where there is none
 	// SetState may be called again with the state that is reached.
 	SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error
+	SetTape(ctx context.Context, id room.ID, to room.Taping) error
 	AddInvite(ctx context.Context, i room.Invite) error // room.ErrExists, room.ErrEnded, room.ErrManyInvites
 }
 
 // Rooms runs the rooms that are open.
 type Rooms interface {
-	Create(ctx context.Context, f room.Facts) error // opens the doors
-	End(ctx context.Context, id room.ID) error      // may fail where no room is open
-	Facts(id room.ID) (room.Facts, bool)            // false for rooms that are not open
+	Create(ctx context.Context, f room.Facts) error   // opens the doors
+	End(ctx context.Context, id room.ID) error        // may fail where no room is open
+	DeleteTape(ctx context.Context, id room.ID) error // on every node; returns when it is gone on this one
+	Facts(id room.ID) (room.Facts, bool)              // false for rooms that are not open
 }
 
 // Config is what the handlers need. Every field is required.
@@ -98,6 +100,7 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms/{room}/token":   {http.MethodPost: a.ownToken},
 		"/api/rooms/{room}/invites": {http.MethodPost: a.invite},
 		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom},
+		"/api/rooms/{room}/tape":    {http.MethodDelete: a.deleteTape},
 	}
 }
 

@@ -191,9 +191,10 @@ func refused(t testing.TB, w *httptest.ResponseRecorder, status int, code proble
 
 // memoryRooms stands in for the node.
 type memoryRooms struct {
-	faults *faults
-	mu     sync.Mutex
-	open   map[room.ID]room.Facts
+	faults  *faults
+	mu      sync.Mutex
+	open    map[room.ID]room.Facts
+	deleted []room.ID // tapes
 }
 
 func (m *memoryRooms) Create(_ context.Context, f room.Facts) error {
@@ -213,6 +214,15 @@ func (m *memoryRooms) End(_ context.Context, id room.ID) error {
 			return errors.New("there is no such room")
 		}
 		delete(m.open, id)
+		return nil
+	})
+}
+
+func (m *memoryRooms) DeleteTape(_ context.Context, id room.ID) error {
+	return m.faults.around("delete", func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.deleted = append(m.deleted, id)
 		return nil
 	})
 }
@@ -288,6 +298,10 @@ func (s faultyRecords) DropRoom(ctx context.Context, id room.ID) error {
 
 func (s faultyRecords) SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error {
 	return s.around("state", func() error { return s.Records.SetState(ctx, id, to, at) })
+}
+
+func (s faultyRecords) SetTape(ctx context.Context, id room.ID, to room.Taping) error {
+	return s.around("tape", func() error { return s.Records.SetTape(ctx, id, to) })
 }
 
 func (s faultyRecords) AddInvite(ctx context.Context, i room.Invite) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type roomAnswer struct {
 	State     room.State `json:"state"`
 	LowDelay  bool       `json:"low_delay"`
 	Expect    int        `json:"expect"`
+	Tape      string     `json:"tape"` // "on", "off", "deleted"
 	Created   time.Time  `json:"created_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
 	ListenURL string     `json:"listen_url"`
@@ -33,7 +35,7 @@ type roomAnswer struct {
 
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
-		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, Created: f.Created, EndedAt: f.EndedAt,
+		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt,
 		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
@@ -68,13 +70,18 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
+	taped := true
 	err = readObject(w, r,
 		member{name: "title", into: &facts.Title},
 		member{name: "lang", into: &facts.Language, optional: true},
 		member{name: "low_delay", into: &facts.LowDelay, optional: true},
-		member{name: "expect", into: &facts.Expect, optional: true})
+		member{name: "expect", into: &facts.Expect, optional: true},
+		member{name: "tape", into: &taped, optional: true})
 	if err != nil {
 		return err
+	}
+	if taped {
+		facts.Tape = room.TapeOn
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)
 	if err != nil {
@@ -161,6 +168,34 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return fmt.Errorf("end the room: %w", err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteTape ends the taping of a room, and deletes what there is of it, for good.
+func (a *api) deleteTape(w http.ResponseWriter, r *http.Request) error {
+	v, err := a.visit(r)
+	if err != nil {
+		return err
+	}
+	err = v.may("delete the tape", room.Host)
+	if err != nil {
+		return err
+	}
+	err = readObject(w, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := detached(r)
+	defer cancel()
+	// Written down first: a node that is away deletes what it has when it comes back.
+	err = a.cfg.Records.SetTape(ctx, v.facts.ID, room.TapeDeleted)
+	if err == nil {
+		err = a.cfg.Rooms.DeleteTape(ctx, v.facts.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("delete the tape: %w", err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

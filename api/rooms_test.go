@@ -19,7 +19,7 @@ func TestCreateRoom(t *testing.T) {
 		t.Errorf("id = %q", got.ID)
 	}
 	want := roomAnswer{
-		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Created: noon,
+		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Tape: "on", Created: noon,
 		ListenURL: "http://localhost:8080/r/" + string(got.ID), DeskURL: "http://localhost:8081/desk/" + string(got.ID),
 	}
 	if got != want {
@@ -92,6 +92,39 @@ func TestFailedEnd(t *testing.T) {
 		got := into[roomAnswer](t, h.do("GET", path, "", with(h.cookie)), http.StatusOK)
 		if got.State != room.Ended || len(h.rooms.all()) != 0 {
 			t.Errorf("%+v: state = %s, open: %v", f, got.State, h.rooms.all())
+		}
+	}
+}
+
+func TestWhetherARoomIsTaped(t *testing.T) {
+	h := newHouse(t)
+	for body, want := range map[string]string{`{"title":"a talk"}`: "on", `{"title":"a talk","tape":true}`: "on", `{"title":"a talk","tape":false}`: "off"} {
+		got := into[roomAnswer](t, h.do("POST", "/api/rooms", body, with(h.cookie)), http.StatusCreated)
+		again := into[roomAnswer](t, h.do("GET", "/api/rooms/"+string(got.ID), "", with(h.cookie)), http.StatusOK)
+		if got.Tape != want || again.Tape != want {
+			t.Errorf("%s: tape = %q, again %q", body, got.Tape, again.Tape)
+		}
+	}
+}
+
+// A deletion that failed is mended by asking again, and is only answered well when it is done.
+func TestDeleteTape(t *testing.T) {
+	for _, f := range []faults{{}, {before: "tape"}, {after: "tape"}, {before: "delete"}, {after: "delete"}} {
+		h := newHouse(t)
+		id := h.newRoom(room.Live)
+		path := "/api/rooms/" + string(id) + "/tape"
+		*h.faults = f
+		w := h.do("DELETE", path, "", with(h.cookie))
+		if failed := f != (faults{}); failed != (w.Code == http.StatusInternalServerError) {
+			t.Errorf("%+v: %d %s", f, w.Code, w.Body)
+		}
+		*h.faults = faults{}
+		if w = h.do("DELETE", path, "", with(h.cookie)); w.Code != http.StatusNoContent {
+			t.Errorf("%+v: again: %d %s", f, w.Code, w.Body)
+		}
+		record, err := h.store.Room(t.Context(), id)
+		if err != nil || record.Facts.Tape != room.TapeDeleted || len(h.rooms.deleted) == 0 {
+			t.Errorf("%+v: on record is %q, %v; deleted are %v", f, record.Facts.Tape, err, h.rooms.deleted)
 		}
 	}
 }

@@ -48,6 +48,23 @@ func (l *Lease) Before() (epoch time.Time, reserved tape.Number) {
 	return l.before.Epoch, l.before.Reserved
 }
 
+// Epoch is when frame 0 of a channel began; zero for a channel that was never made.
+func (b *Bus) Epoch(ctx context.Context, id room.ID, ch tape.Channel) (time.Time, error) {
+	key := string(id) + "." + string(ch)
+	entry, err := b.leases.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return time.Time{}, nil
+	}
+	var r record
+	if err == nil {
+		err = json.Unmarshal(entry.Value(), &r)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the epoch of %s: %w", key, err)
+	}
+	return r.Epoch, nil
+}
+
 // Acquire waits until this node may make the channel. A node that finds its own name in the store takes the lease at once: it is its
 // own successor.
 func (b *Bus) Acquire(ctx context.Context, id room.ID, ch tape.Channel) (*Lease, error) {

@@ -106,7 +106,9 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 		}
 	}
 	if dirty {
-		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State})
+		say(room.KindRoom, room.RoomEvent{
+			Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn,
+		})
 		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, people...)})
 		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, s.speaking...)})
 	}
@@ -128,6 +130,12 @@ func (s *events) changed(n tape.Number, term tape.Term, kind string, v any) (tap
 	case i < 0:
 		s.said = append(s.said, e)
 	case bytes.Equal(s.said[i].Data, data):
+		return tape.Event{}, false
+	case s.said[i].At == n:
+		// A frame has one event of a kind: what has changed since is said with the next one.
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.dirty = true
 		return tape.Event{}, false
 	default:
 		s.said[i] = e

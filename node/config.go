@@ -83,6 +83,14 @@ type Config struct {
 	// JoinRate bounds the seats given per second, counted with their bursts. Default 0: 6000 per core.
 	JoinRate int `help:"Most seats given per second; 0: 6000 per core." default:"0"`
 
+	// Tape is "auto" (a node with a stage tapes the rooms whose hosts want it), "on" (this node does: a second one beside the stage's, or an edge
+	// that offers rewind and replay) or "off". Default "auto".
+	Tape string `help:"auto: a node with a stage tapes rooms; on: this node does; off." default:"auto" enum:"auto,on,off"`
+	// TapeKeep is how long tapes are kept after their room has ended. Default 0: until somebody deletes them.
+	TapeKeep time.Duration `help:"Delete tapes so long after their room has ended; 0: never." default:"0s" placeholder:"TIME"`
+	// TapeMax is what all tapes may take: beyond it the oldest are deleted. A live hour takes about 40 MB. Default: no limit.
+	TapeMax string `help:"What tapes may take, such as 100GB: the oldest are deleted." placeholder:"SIZE"`
+
 	// ProxyFrom are the balancers that are believed in what they say of a client's address. Default: none.
 	ProxyFrom []string `help:"Prefixes of balancers that are believed in what they say of a client's address." placeholder:"PREFIX,..."`
 	// ProxyHeader is the field in which they say it, such as X-Forwarded-For. Default: none.
@@ -156,6 +164,11 @@ func (c *Config) Validate() error {
 	if c.Expect < 0 {
 		check("expect", fmt.Errorf("%d: write 0 or more", c.Expect))
 	}
+	if c.TapeKeep < 0 {
+		check("tape-keep", fmt.Errorf("%v: write 0s, or how long such as 720h", c.TapeKeep))
+	}
+	_, sizeErr := c.tapeMax()
+	check("tape-max", sizeErr)
 	_, lineErr := c.line()
 	check("line", lineErr)
 	if c.Cadence != 0 {

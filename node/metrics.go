@@ -69,6 +69,11 @@ var (
 	proxyDesc   = prometheus.NewDesc("epidaurus_proxy_malformed_total", "Connections of balancers without a PROXY header that can be read.", nil, nil)
 	roomsDesc   = prometheus.NewDesc("epidaurus_rooms_open", "Rooms whose channel is made by this node.", nil, nil)
 	framesDesc  = prometheus.NewDesc("epidaurus_channel_frames_total", "Frames made by this node in its open rooms, gaps included.", nil, nil)
+	tapingDesc  = prometheus.NewDesc("epidaurus_tape_rooms", "Rooms that are heard for the tape.", nil, nil)
+	failingDesc = prometheus.NewDesc("epidaurus_tape_failing", "Of these, rooms that do not reach the disk: 0, or something is to be done.", nil, nil)
+	failedDesc  = prometheus.NewDesc("epidaurus_tape_failures_total", "Times that a tape could not be written.", nil, nil)
+	segsDesc    = prometheus.NewDesc("epidaurus_tape_segments_total", "Segments of 1.92 s that were written.", nil, nil)
+	tlostDesc   = prometheus.NewDesc("epidaurus_tape_frames_lost_total", "Frames that never reached the tape, and are silence on it.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -77,7 +82,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, e := range edgeCounters {
 		ch <- e.desc
 	}
-	for _, d := range []*prometheus.Desc{refusedDesc, proxyDesc, roomsDesc, framesDesc, gapsDesc} {
+	for _, d := range []*prometheus.Desc{refusedDesc, proxyDesc, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc} {
 		ch <- d
 	}
 }
@@ -96,6 +101,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		malformed = p.Malformed()
 	}
 	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
+	c.collectTapes(ch)
 	if c.node.rooms == nil {
 		return // channels are made elsewhere
 	}
@@ -103,4 +109,16 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
 	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))
 	ch <- prometheus.MustNewConstMetric(gapsDesc, prometheus.CounterValue, float64(gaps))
+}
+
+func (c *collector) collectTapes(ch chan<- prometheus.Metric) {
+	if c.node.tapes == nil {
+		return
+	}
+	s := c.node.tapes.Stats()
+	ch <- prometheus.MustNewConstMetric(tapingDesc, prometheus.GaugeValue, float64(s.Taping))
+	ch <- prometheus.MustNewConstMetric(failingDesc, prometheus.GaugeValue, float64(s.Failing))
+	ch <- prometheus.MustNewConstMetric(failedDesc, prometheus.CounterValue, float64(s.Failures))
+	ch <- prometheus.MustNewConstMetric(segsDesc, prometheus.CounterValue, float64(s.Segments))
+	ch <- prometheus.MustNewConstMetric(tlostDesc, prometheus.CounterValue, float64(s.Lost))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/store"
+	"github.com/epidaurus-live/epidaurus/tape/disk"
 )
 
 // Node is one process: the stage with its mix and the host's side, or the edge, or both, and the bus between them. Open starts it, Close ends
@@ -44,6 +45,8 @@ type Node struct {
 	listenersURL string
 	stageURL     string
 	privateAddr  string
+
+	tapes *disk.Recorder // nil: nothing is taped here
 
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
@@ -138,6 +141,10 @@ func (n *Node) openParts(p *ports) error {
 			return err
 		}
 	}
+	err := n.openTapes()
+	if err != nil {
+		return err
+	}
 	return n.openEdge()
 }
 
@@ -155,6 +162,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 			if err != nil {
 				n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
 			}
+		}
+		if n.tapes != nil {
+			n.tapes.Follow(f)
 		}
 		if n.rooms != nil {
 			n.rooms.follow(f.ID)
@@ -209,6 +219,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.rooms != nil {
 		n.rooms.close()
+	}
+	if n.tapes != nil {
+		add(n.tapes.Close(ctx))
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

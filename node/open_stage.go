@@ -42,8 +42,8 @@ func (n *Node) openStage(p *ports) (err error) {
 	n.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
 		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
-		ListenURL: n.RoomURL,
-		Media:     p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
+		ListenURL: n.RoomURL, Tape: n.tapeState,
+		Media: p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
 	})
 	n.rooms.stage = n.stage
 	return err

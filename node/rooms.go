@@ -19,6 +19,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/store"
 	"github.com/epidaurus-live/epidaurus/tape"
+	"github.com/epidaurus-live/epidaurus/tape/disk"
 )
 
 // rooms runs the mix and the maker of every room that is open on this node.
@@ -33,6 +34,7 @@ type rooms struct {
 
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
+	tapes *disk.Recorder // nil: nothing is taped here
 
 	makers sync.WaitGroup
 
@@ -158,6 +160,21 @@ func (r *rooms) End(ctx context.Context, id room.ID) error {
 	}
 	r.stage.EndRoom(id)
 	return nil
+}
+
+// DeleteTape ends the taping of a room, and deletes its tape on all nodes: here before it returns.
+func (r *rooms) DeleteTape(ctx context.Context, id room.ID) error {
+	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
+		f.Tape = room.TapeDeleted
+		return nil
+	})
+	if errors.Is(err, room.ErrNotFound) {
+		err = nil // no other node knows it either
+	}
+	if r.tapes != nil {
+		err = errors.Join(err, r.tapes.Delete(id))
+	}
+	return err
 }
 
 // Facts is what is known about a room.

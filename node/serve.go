@@ -126,10 +126,20 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
-	mux.Handle("GET /r/{room}", web.ListenPage(func(id room.ID) bool {
+	mux.Handle("/r/{room}/tape/", n.replayHandler())
+	known := func(id room.ID) bool {
 		_, ok := n.bus.Facts(id)
 		return ok
-	}))
+	}
+	listen, replay := web.ListenPage(known), web.ReplayPage(known)
+	mux.Handle("GET /r/{room}/tape/{$}", replay)
+	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
+		if n.hasReplay(room.ID(r.PathValue("room"))) {
+			replay.ServeHTTP(w, r)
+			return
+		}
+		listen.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem.Write(w, problem.New(problem.NotFound, "There is nothing at this address. A room's link looks like "+n.listenersURL+"/r/its-name."))
 	})

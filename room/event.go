@@ -18,6 +18,7 @@ type RoomEvent struct {
 	Title    string `json:"title"`
 	Language string `json:"lang"`
 	State    State  `json:"state"`
+	Tape     bool   `json:"tape,omitempty"` // it is taped, and can be heard from its beginning
 }
 
 // StageEvent says who is on stage.

@@ -44,10 +44,21 @@ type Facts struct {
 	State    State      `json:"state"`
 	LowDelay bool       `json:"low_delay"`
 	Expect   int        `json:"expect,omitempty"` // listeners expected, as the host said; 0: unknown
+	Tape     Taping     `json:"tape,omitempty"`
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
 	Removed  []PersonID `json:"removed,omitempty"` // their tokens are void
 }
+
+// Taping is whether a room is taped while it is live. A room that was made before there were tapes is not.
+type Taping string
+
+// What a host may want of the tape.
+const (
+	TapeOff     Taping = ""
+	TapeOn      Taping = "on"
+	TapeDeleted Taping = "deleted" // it was, and every node deletes what it has
+)
 
 // MaxExpect is the largest audience that a room may expect.
 const MaxExpect = 1_000_000_000

@@ -53,6 +53,8 @@ type Config struct {
 	Remove func(room.ID, room.PersonID) error
 	// ListenURL is where a room is heard. Optional.
 	ListenURL func(room.ID) string
+	// Tape is how the taping of a room goes: "planned", "on", "failed", or nothing. It must not block. Optional.
+	Tape func(room.ID) string
 	// Frame is the frame that a room's channel makes now. Optional.
 	Frame func(room.ID) tape.Number
 
@@ -112,6 +114,9 @@ func (c *Config) complete() error {
 	}
 	if c.People == nil {
 		c.People = func(room.ID, []room.Person) {}
+	}
+	if c.Tape == nil {
+		c.Tape = func(room.ID) string { return "" }
 	}
 	if c.ListenURL == nil {
 		c.ListenURL = func(room.ID) string { return "" }

@@ -199,6 +199,7 @@ type (
 		State     room.State `json:"state"`
 		LowDelay  bool       `json:"low_delay"`
 		ListenURL string     `json:"listen_url"`
+		Tape      string     `json:"tape,omitempty"`
 	}
 	personState struct {
 		room.Person
@@ -216,7 +217,7 @@ func (sc *scene) tellStreamsLocked() {
 	state := stateEvent{
 		Room: roomState{
 			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
-			ListenURL: sc.cfg.ListenURL(sc.id),
+			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id),
 		},
 		People:    make([]personState, len(sc.people)),
 		Listening: sc.listening,

@@ -40,6 +40,13 @@ func TestUpgrade(t *testing.T) {
 			if harbour.Expect != expect || quay.Expect != 0 {
 				t.Errorf("%d and %d are expected, want %d and 0", harbour.Expect, quay.Expect, expect)
 			}
+			taped := [2]room.Taping{}
+			if version >= 6 {
+				taped = [2]room.Taping{room.TapeOn, room.TapeDeleted}
+			}
+			if got := [2]room.Taping{harbour.Tape, quay.Tape}; got != taped {
+				t.Errorf("taped are %q, want %q", got, taped)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

@@ -30,6 +30,23 @@ func ListenPage(known func(room.ID) bool) http.Handler {
 	return mux
 }
 
+// ReplayPage serves the page that plays a tape, at GET /r/{room}/tape/ and at whatever other address it is mounted; the same bytes for
+// every room, with status 404 where known says that there is no such room. known is called concurrently and must not block.
+func ReplayPage(known func(room.ID) bool) http.Handler {
+	p := newPage("replay", replayPolicy)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		id := room.ID(r.PathValue("room"))
+		if !id.Valid() || !known(id) {
+			status = http.StatusNotFound
+		}
+		p.serve(w, r, status)
+	})
+}
+
+// replayPolicy lets the page of a tape fetch that, and play it.
+const replayPolicy = "connect-src 'self'; media-src 'self' blob:; img-src data:"
+
 // listenPolicy lets the listener's page speak to its own edge and to others, and play what it hears; newPage adds its style and script.
 // The others are named by the signed list in the sound, which nobody knows when the page, the same for everybody, is sent. Nothing runs in
 // it but the one script whose hash is in the policy, and that fetches sound only, without cookies.

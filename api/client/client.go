@@ -94,12 +94,21 @@ func (c *Client) End(ctx context.Context, id room.ID) error {
 	return c.post(ctx, "/api/rooms/"+string(id)+"/end", struct{}{}, nil)
 }
 
+// DeleteTape ends the taping of a room and deletes what there is of it.
+func (c *Client) DeleteTape(ctx context.Context, id room.ID) error {
+	return c.send(ctx, http.MethodDelete, "/api/rooms/"+string(id)+"/tape", struct{}{}, nil)
+}
+
 func (c *Client) post(ctx context.Context, path string, body, answer any) error {
+	return c.send(ctx, http.MethodPost, path, body, answer)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("write the request: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("ask for %s: %w", path, err)
 	}

@@ -21,6 +21,7 @@ const (
 	RoomNotOpen      Code = "room_not_open"      // 425: nothing to hear yet
 	RoomEnded        Code = "room_ended"         // 410
 	ChannelUnknown   Code = "channel_unknown"    // 404
+	NoTape           Code = "no_tape"            // 404: nothing of the room is on tape here
 	Full             Code = "full"               // 503: no seat, come again
 	StageFull        Code = "stage_full"         // 503: everybody on stage has a place already
 	TokenMissing     Code = "token_missing"      // 401

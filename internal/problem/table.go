@@ -11,6 +11,7 @@ var table = map[Code]struct {
 	RoomNotOpen:      {http.StatusTooEarly, "The room is not open yet"},
 	RoomEnded:        {http.StatusGone, "The room has ended"},
 	ChannelUnknown:   {http.StatusNotFound, "No such channel"},
+	NoTape:           {http.StatusNotFound, "Not on tape"},
 	Full:             {http.StatusServiceUnavailable, "Every seat is taken"},
 	StageFull:        {http.StatusServiceUnavailable, "The stage is full"},
 	TokenMissing:     {http.StatusUnauthorized, "A stage token is needed"},

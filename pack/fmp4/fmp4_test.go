@@ -273,3 +273,10 @@ func (l *loop) Read(p []byte) (int, error) {
 	l.at = (l.at + n) % len(l.b)
 	return n, nil
 }
+
+func TestFragmentSize(t *testing.T) {
+	packets := [][]byte{{1}, {2, 3}, {4, 5, 6}}
+	if got := len(fmp4.AppendFragment(nil, 7, packets, nil)); got != fmp4.FragmentSize(3, 6) {
+		t.Errorf("a fragment takes %d bytes, not %d", got, fmp4.FragmentSize(3, 6))
+	}
+}

@@ -29,6 +29,9 @@ const (
 	moofHead = boxHeader + mfhdSize + trafHead
 )
 
+// FragmentSize is the size of what AppendFragment appends for so many packets, of so many bytes together, without events.
+func FragmentSize(packets, sound int) int { return moofHead + 4*packets + boxHeader + sound }
+
 // AppendFragment appends the events, a moof and an mdat with the packets of the frames from, from+1, … It does not allocate when
 // dst has room. The sequence number is from+1 modulo 2^32 and so grows from each fragment to the next. Without packets only the
 // events are appended.

@@ -73,8 +73,9 @@ async function json<T>(path: string, c: Call = {}): Promise<T> {
 export const claim = (secret: string) => call("/api/claim", { method: "POST", json: { secret } });
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
-export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number) =>
-  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect } });
+export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape } });
+export const deleteTape = (id: string) => call(`${managed(id)}/tape`, { method: "DELETE" });
 export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
 
 // By stage token.

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { amHost, claim, createRoom, rooms } from "./api";
 import { Brand, CopyText, Notice, Panel } from "./parts";
+import { TapeChoice, TapeRow } from "./tape";
 import { t } from "./text";
 import { takeHash } from "./token";
 import { sentence } from "./trouble";
@@ -88,6 +89,7 @@ function RoomRow({ room }: { room: Room }) {
           </a>
         )}
       </div>
+      {ended && <TapeRow room={room} />}
       {!ended && <CopyText label={`${t.listenersLink}: ${room.title}`} text={room.listen_url} testid={`listen-${room.id}`} />}
     </li>
   );
@@ -101,7 +103,7 @@ function NewRoom() {
     const form = new FormData(e.currentTarget);
     setBusy(true);
     try {
-      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")));
+      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on");
       location.assign(`/desk/${encodeURIComponent(room.id)}`);
     } catch (e) {
       setTrouble(sentence(e));
@@ -127,6 +129,7 @@ function NewRoom() {
           <input name="expect" type="number" inputMode="numeric" min={0} max={1e9} step={1} placeholder={t.expectExample} autocomplete="off" data-testid="room-expect" />
           <small>{t.expectHint}</small>
         </label>
+        <TapeChoice />
         <label class="switch">
           <input type="checkbox" name="low_delay" data-testid="room-low-delay" />
           <span>{t.lowDelay}<small>{t.lowDelayHint}</small></span>

@@ -53,11 +53,13 @@ function DeskPage({ desk }: { desk: Desk }) {
           <>
             <span class="title" lang={stage.room.lang}>{stage.room.title}</span>
             <span class={`chip ${stage.room.state}`}>{t.state[stage.room.state]}</span>
+            {stage.room.tape && stage.room.tape !== "failed" && <span class="note" data-testid="taped">{stage.room.tape === "on" ? t.taped : t.willTape}</span>}
             <span class="seats" data-testid="seats">{t.seats(stage.listening)}</span>
           </>
         )}
       </header>
       <AirWord desk={desk} />
+      {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
       {voice !== "off" && trouble && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
       {end ? (
         stage?.you.role === "host" && <a class="button back" href="/desk/">{t.backHome}</a>

@@ -16,7 +16,7 @@ export interface Person {
 /** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
 export interface Stage {
   you: { id: string; name: string; role: Role };
-  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string };
+  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed" };
   people: Person[];
   slots: (string | null)[];
   listening: number;
@@ -32,6 +32,7 @@ export interface Room {
   lang: string;
   state: RoomState;
   low_delay: boolean;
+  tape: "on" | "off" | "deleted";
   created_at: string;
   ended_at?: string;
   listen_url: string;

@@ -12,6 +12,7 @@ export type Room = {
   people: Person[];
   speaking: string[];
   seats: number;
+  tape?: boolean | undefined;
 };
 
 export function apply(room: Room, e: RoomEvent): void {
@@ -20,6 +21,7 @@ export function apply(room: Room, e: RoomEvent): void {
       room.title = e.title;
       room.language = e.lang;
       room.state = e.state;
+      room.tape = e.tape;
       break;
     case "stage":
       room.people = e.people;
@@ -63,6 +65,9 @@ export class View {
     const other = element("language");
     other.lang = language === "en" ? "fr" : "en";
     other.textContent = texts[other.lang as Language].language;
+    const tape = element<HTMLAnchorElement>("tape");
+    tape.textContent = t.tape;
+    tape.href = `${location.pathname}/tape/?lang=${language}#play`;
     this.#people = "";
     this.render();
   }
@@ -109,7 +114,7 @@ export class View {
 
   /** The time to the next attempt, when it is worth reading; and the way back to live. */
   #trouble(): void {
-    const { ear } = this;
+    const { ear, room } = this;
     const full = ear.phase === "full";
     const wait = WAITS.has(ear.phase) ? Math.max(1, Math.ceil((ear.retryAt - Date.now()) / 1000)) : 0;
     // Of a place that is kept one reads on.
@@ -117,6 +122,7 @@ export class View {
     set("retry", this.#t.retry(wait) + (full ? ` ${this.#t.kept}` : ""));
     const late = ear.behind || (ear.seated && this.audio.paused && ear.delay > 10);
     element("golive").hidden = !late;
+    element("tape").hidden = !room.tape && !["full", "ended"].includes(ear.phase);
     if (late) set("golive", this.#t.behind(clock(ear.delay)));
   }
 

@@ -1,0 +1,113 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/replay"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+	"github.com/epidaurus-live/epidaurus/tape/disk"
+)
+
+// tapes reports whether this node tapes.
+func (c *Config) tapes() bool { return c.Tape == "on" || c.Tape != "off" && c.has(roleStage) }
+
+// tapeMax is TapeMax in bytes; 0: no limit.
+func (c *Config) tapeMax() (int64, error) {
+	text := strings.ToLower(c.TapeMax)
+	if text == "" {
+		return 0, nil
+	}
+	for _, unit := range []struct {
+		name  string
+		bytes float64
+	}{{"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}} {
+		number, ok := strings.CutSuffix(text, unit.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err == nil && n > 0 && n*unit.bytes < 1e18 {
+			return int64(n * unit.bytes), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no size: write one such as 500MB, 100GB or 2TB", c.TapeMax)
+}
+
+// openTapes makes what tapes rooms, and finds what was taped.
+func (n *Node) openTapes() (err error) {
+	if !n.cfg.tapes() {
+		return nil
+	}
+	most, err := n.cfg.tapeMax()
+	if err != nil {
+		return err
+	}
+	n.tapes, err = disk.Open(disk.Config{
+		Dir: n.data.file("tape"), Bus: n.bus, PreSkip: codec.OpusPreSkip, Keep: n.cfg.TapeKeep, Max: most,
+		NewDecoder: func() (disk.Decoder, error) { return codec.NewOpusDecoder() },
+		Log:        n.log.With("part", "tape"), OnState: n.refreshStage,
+	})
+	if n.rooms != nil {
+		n.rooms.tapes = n.tapes
+	}
+	return err
+}
+
+// tapeState is how the taping of a room goes here, for the people on its stage: they know that it will be taped before they speak.
+func (n *Node) tapeState(id room.ID) string {
+	if n.tapes != nil {
+		if state := n.tapes.State(id); state != disk.Off {
+			return string(state)
+		}
+	}
+	f, _ := n.bus.Facts(id)
+	if f.Tape == room.TapeOn && f.State != room.Ended {
+		return "planned"
+	}
+	return ""
+}
+
+func (n *Node) refreshStage(id room.ID) {
+	if n.stage != nil {
+		n.stage.Refresh(id)
+	}
+}
+
+// replayHandler serves tapes to listeners.
+func (n *Node) replayHandler() http.Handler {
+	return replay.New(replay.Config{
+		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "replay"),
+		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
+			if n.tapes == nil {
+				return nil, room.ErrNotFound
+			}
+			t, err := n.tapes.Tape(id, ch)
+			if errors.Is(err, disk.ErrNoTape) {
+				err = room.ErrNotFound
+			}
+			return taped{t}, err
+		},
+	})
+}
+
+// hasReplay reports whether a room is over, and can be heard again here.
+func (n *Node) hasReplay(id room.ID) bool {
+	f, ok := n.bus.Facts(id)
+	if !ok || f.State != room.Ended || n.tapes == nil {
+		return false
+	}
+	_, err := n.tapes.Tape(id, tape.Floor)
+	return err == nil
+}
+
+// taped gives a tape's files under the names of who serves them.
+type taped struct{ *disk.Tape }
+
+func (t taped) Ogg(v tape.Variant) (replay.File, error)   { return t.Tape.Ogg(v) }
+func (t taped) Movie(v tape.Variant) (replay.File, error) { return t.Tape.Movie(v) }

@@ -1,0 +1,211 @@
+// Package replay serves tapes over HTTP, while they are written and later: an index, immutable objects of 1.92 s, and whole files. Its
+// answers are pure functions of frames, so that any cache may stand in front. It never gives a seat: rewind and replay are a client
+// that pulls.
+package replay
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Tape is what was taped of a channel. Its methods may be called from any goroutine.
+type Tape interface {
+	Spans() []tape.Stretch
+	Closed() bool
+	Epoch() time.Time
+	Lost() int
+	Levels() []byte
+	Events(from, to tape.Number) []tape.Event
+	Segment(k tape.Number) (s tape.Stretch, ok bool)
+	Read(v tape.Variant, from, to tape.Number) ([][]byte, error)
+	Ogg(v tape.Variant) (File, error)
+	Movie(v tape.Variant) (File, error)
+}
+
+// File is a whole file.
+type File interface {
+	io.ReadSeeker
+	Size() int64
+}
+
+// Config is what the handler needs. Every field is required.
+type Config struct {
+	Facts   func(room.ID) (room.Facts, bool)
+	Tape    func(room.ID, tape.Channel) (Tape, error) // an error that wraps room.ErrNotFound where there is none
+	PreSkip uint16
+	Log     *slog.Logger
+}
+
+type handler struct {
+	cfg  Config
+	init []byte
+	// reading holds a token for each request that reads a disk: however many come, those who are live have the processors to themselves
+	// for most of the time.
+	reading chan struct{}
+}
+
+// readers is how many requests read a disk at the same time, for each processor.
+const readers = 4
+
+// writeTimeout bounds how long a client takes for a part of an answer; a whole file takes as long as it takes.
+const writeTimeout = 30 * time.Second
+
+// New serves /r/{room}/tape/….
+func New(cfg Config) http.Handler {
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(chan struct{}, readers*runtime.GOMAXPROCS(0))}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
+	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
+	mux.HandleFunc("GET /r/{room}/tape/{channel}/{variant}/{file}", h.answer(h.object))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			problem.Write(w, problem.New(problem.MethodNotAllowed, "A tape can only be read: use GET."))
+			return
+		}
+		problem.Write(w, errNothing)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*") // a page on any site may play it
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+var (
+	errNothing = problem.New(problem.NotFound, "There is nothing at this address. The tape's index.json says what there is.")
+	errNotYet  = problem.Problem{
+		Code: problem.NotFound, RetryAfter: 2 * time.Second,
+		Detail: "This part of the tape is not there, or not yet: the index says up to where it goes.",
+	}
+)
+
+// answer finds the tape, and writes what goes wrong.
+func (h *handler) answer(do func(http.ResponseWriter, *http.Request, Tape) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := h.admit(w, r, do)
+		if err == nil {
+			return
+		}
+		p, ok := errors.AsType[problem.Problem](err)
+		if !ok {
+			h.cfg.Log.Error("a tape cannot be read", "path", r.URL.Path, "error", err)
+			p = problem.New(problem.Internal, "The tape cannot be read now. Try again; the server's log has the reason.")
+		}
+		problem.Write(w, p)
+	}
+}
+
+func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.ResponseWriter, *http.Request, Tape) error) error {
+	id := room.ID(r.PathValue("room"))
+	_, known := h.cfg.Facts(id)
+	if !id.Valid() || !known {
+		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	}
+	channel := tape.Floor
+	if c := r.PathValue("channel"); c != "" {
+		channel = tape.Channel(c)
+	}
+	select {
+	case h.reading <- struct{}{}:
+		defer func() { <-h.reading }()
+	case <-r.Context().Done():
+		return problem.New(problem.Busy, "Too many read at this moment. Try again in a moment.")
+	}
+	t, err := h.cfg.Tape(id, channel)
+	if errors.Is(err, room.ErrNotFound) {
+		return problem.New(problem.NoTape, "This conversation is not on tape here, or not yet.")
+	}
+	if err != nil {
+		return err
+	}
+	return do(w, r, t)
+}
+
+// object serves init.mp4 and {k}.m4s.
+func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
+	v, file := tape.Variant(r.PathValue("variant")), r.PathValue("file")
+	if !slices.Contains(tape.Variants, v) {
+		return errNothing
+	}
+	if file == "init.mp4" {
+		return h.immutable(w, r, h.init)
+	}
+	number, ok := strings.CutSuffix(file, ".m4s")
+	k, err := strconv.ParseUint(number, 10, 40)
+	if !ok || err != nil || number != strconv.FormatUint(k, 10) {
+		return errNothing // one object has one address
+	}
+	at, ok := t.Segment(tape.Number(k))
+	if !ok {
+		return errNotYet
+	}
+	packets, err := t.Read(v, at.From, at.To)
+	if err != nil {
+		return err
+	}
+	return h.immutable(w, r, fmp4.AppendFragment(nil, at.From, packets, t.Events(at.From, at.To)))
+}
+
+func (h *handler) immutable(w http.ResponseWriter, r *http.Request, body []byte) error {
+	w.Header().Set("Content-Type", "audio/mp4")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the reader is gone, and nobody is left to be told
+	}
+	return nil
+}
+
+// whole serves {variant}.ogg and {variant}.mp4, by ranges if asked.
+func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
+	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
+	v := tape.Variant(name)
+	make, mime := t.Ogg, "audio/ogg; codecs=opus"
+	if kind == "mp4" {
+		make, mime = t.Movie, `audio/mp4; codecs="opus"`
+	}
+	if !slices.Contains(tape.Variants, v) || kind != "ogg" && kind != "mp4" {
+		return errNothing
+	}
+	f, err := make(v)
+	if err != nil {
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", mime)
+	header.Set("Cache-Control", "public, max-age=1")
+	if t.Closed() {
+		header.Set("Cache-Control", "public, max-age=3600")
+	}
+	header.Set("ETag", `"`+strconv.FormatInt(f.Size(), 36)+`"`) // a tape only grows
+	header.Set("Content-Disposition", `inline; filename="`+r.PathValue("room")+"."+kind+`"`)
+	http.ServeContent(&patient{w, http.NewResponseController(w)}, r, "", time.Time{}, f)
+	return nil
+}
+
+// patient lets a long answer take its time, as long as the client takes it.
+type patient struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	err := p.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.ResponseWriter.Write(b)
+}

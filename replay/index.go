@@ -1,0 +1,119 @@
+package replay
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// index is what a player has to know of a tape. docs/PROTOCOL.md ("The tape") explains it.
+type index struct {
+	Version  int              `json:"v"`
+	Room     room.ID          `json:"room"`
+	Title    string           `json:"title"`
+	Language string           `json:"lang"`
+	State    room.State       `json:"state"`
+	Closed   bool             `json:"closed"`
+	Epoch    time.Time        `json:"epoch,omitzero"`
+	First    tape.Number      `json:"first"`
+	Last     tape.Number      `json:"last"` // one behind it
+	Segment  int              `json:"segment"`
+	Spans    [][2]tape.Number `json:"spans"`
+	Lost     int              `json:"lost"`
+	Channels []channel        `json:"channels"`
+	Chapters []chapter        `json:"chapters"`
+
+	// Only of a closed tape.
+	Events []event `json:"events,omitempty"`
+	Levels []byte  `json:"levels,omitempty"` // base64
+}
+
+type channel struct {
+	Name     tape.Channel   `json:"name"`
+	Variants []tape.Variant `json:"variants"`
+}
+
+type chapter struct {
+	At    tape.Number `json:"at"`
+	Title string      `json:"title"`
+}
+
+type event struct {
+	At   tape.Number     `json:"at"`
+	Data json.RawMessage `json:"e"`
+}
+
+// left are kinds of events that a replay does not need.
+var left = []string{room.KindListening, room.KindEdges, room.KindSeat}
+
+func (h *handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
+	facts, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
+	body, err := json.Marshal(indexOf(facts, t))
+	if err != nil {
+		return fmt.Errorf("write the index: %w", err)
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Vary", "Accept-Encoding")
+	header.Set("Cache-Control", "public, max-age=1")
+	if t.Closed() {
+		header.Set("Cache-Control", "public, max-age=60")
+	}
+	tag := fmt.Sprintf(`W/"%08x"`, crc32.ChecksumIEEE(body))
+	header.Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if len(body) > 1024 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		var small bytes.Buffer
+		z := gzip.NewWriter(&small)
+		_, err = z.Write(body)
+		if err == nil {
+			err = z.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("compress the index: %w", err)
+		}
+		body = small.Bytes()
+		header.Set("Content-Encoding", "gzip")
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the reader is gone, and nobody is left to be told
+	}
+	return nil
+}
+
+func indexOf(f room.Facts, t Tape) index {
+	closed := t.Closed() // before the spans: what is closed does not grow
+	spans := t.Spans()
+	i := index{
+		Version: 1, Room: f.ID, Title: f.Title, Language: f.Language, State: f.State, Closed: closed, Epoch: t.Epoch(),
+		First: spans[0].From, Last: spans[len(spans)-1].To, Segment: tape.SegmentFrames, Lost: t.Lost(),
+		Channels: []channel{{tape.Floor, tape.Variants}}, Chapters: []chapter{},
+	}
+	for _, s := range spans {
+		i.Spans = append(i.Spans, [2]tape.Number{s.From, s.To})
+	}
+	if !closed {
+		return i
+	}
+	for _, e := range t.Events(i.First, i.Last+1) {
+		if !slices.Contains(left, e.Kind) {
+			i.Events = append(i.Events, event{max(e.At, i.First), e.Data})
+		}
+	}
+	i.Levels = t.Levels()
+	return i
+}

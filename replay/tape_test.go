@@ -1,0 +1,178 @@
+package replay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// memoryTape is a tape of silence.
+type memoryTape struct {
+	spans  []tape.Stretch
+	closed bool
+	events []tape.Event
+	err    error
+}
+
+func (m *memoryTape) Spans() []tape.Stretch { return m.spans }
+func (m *memoryTape) Closed() bool          { return m.closed }
+func (m *memoryTape) Epoch() time.Time      { return time.Unix(1_800_000_000, 0).UTC() }
+func (m *memoryTape) Lost() int             { return 3 }
+func (m *memoryTape) Levels() []byte        { return []byte{1, 2, 255} }
+
+func (m *memoryTape) Events(from, to tape.Number) (events []tape.Event) {
+	for _, e := range m.events {
+		if e.At < to {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+func (m *memoryTape) Segment(k tape.Number) (s tape.Stretch, ok bool) {
+	s = tape.Stretch{From: max(m.spans[0].From, k*96), To: min(m.spans[0].To, k*96+96)}
+	return s, s.Len() == 96 || m.closed && s.Len() > 0
+}
+
+func (m *memoryTape) Read(_ tape.Variant, from, to tape.Number) (packets [][]byte, err error) {
+	for range to - from {
+		packets = append(packets, tape.SilencePacket)
+	}
+	return packets, m.err
+}
+
+type memoryFile struct{ *bytes.Reader }
+
+func (m *memoryTape) Ogg(tape.Variant) (File, error) {
+	return memoryFile{bytes.NewReader([]byte("0123456789"))}, m.err
+}
+func (m *memoryTape) Movie(tape.Variant) (File, error) {
+	return memoryFile{bytes.NewReader([]byte("abcdefghij"))}, m.err
+}
+
+func serve(m *memoryTape, method, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	h := New(Config{
+		PreSkip: 312, Log: slog.New(slog.DiscardHandler),
+		Facts: func(id room.ID) (room.Facts, bool) {
+			return room.Facts{ID: id, Title: "Harbour <talk>", Language: "en", State: room.Live}, id != "nowhere"
+		},
+		Tape: func(id room.ID, ch tape.Channel) (Tape, error) {
+			if id == "untaped" || ch != tape.Floor {
+				return nil, room.ErrNotFound
+			}
+			return m, nil
+		},
+	})
+	r := httptest.NewRequest(method, path, nil)
+	for _, c := range change {
+		c(r)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func someTape() *memoryTape {
+	return &memoryTape{spans: []tape.Stretch{{From: 96, To: 1000}}, events: []tape.Event{
+		{At: 10, Kind: "room", Data: []byte(`{"t":"room"}`)}, {At: 200, Kind: "listening", Data: []byte(`{"t":"listening","n":1}`)},
+		{At: 1000, Kind: "speaking", Data: []byte(`{"t":"speaking","ids":[]}`)},
+	}}
+}
+
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	m := someTape()
+	w := serve(m, "GET", "/r/harbour/tape/index.json")
+	var got index
+	err := json.Unmarshal(w.Body.Bytes(), &got)
+	if err != nil || got.First != 96 || got.Last != 1000 || got.Closed || got.Events != nil || got.Levels != nil || got.Lost != 3 || got.Segment != 96 {
+		t.Fatalf("while it grows, %v: %s", err, w.Body)
+	}
+	if cache := w.Header().Get("Cache-Control"); cache != "public, max-age=1" {
+		t.Errorf("while it grows, a cache may keep it: %s", cache)
+	}
+	m.closed = true
+	w = serve(m, "GET", "/r/harbour/tape/index.json")
+	err = json.Unmarshal(w.Body.Bytes(), &got)
+	if err != nil || !got.Closed || len(got.Events) != 2 || got.Events[0].At != 96 || got.Events[1].At != 1000 || len(got.Levels) != 3 {
+		t.Fatalf("when it is closed, %v: %s", err, w.Body)
+	}
+	again := serve(m, "GET", "/r/harbour/tape/index.json", func(r *http.Request) { r.Header.Set("If-None-Match", w.Header().Get("ETag")) })
+	if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+		t.Errorf("the same again answers %d", again.Code)
+	}
+}
+
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	m := someTape()
+	w := serve(m, "GET", "/r/harbour/tape/floor/opus-12/2.m4s")
+	if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+		t.Fatalf("an object answers %d, %v", w.Code, w.Header())
+	}
+	head := serve(m, "GET", "/r/harbour/tape/floor/opus-12/init.mp4")
+	r := fmp4.NewReader(io.MultiReader(head.Body, bytes.NewReader(w.Body.Bytes())))
+	f, err := r.Next()
+	if err != nil || f.From != 192 || len(f.Packets) != 96 || len(f.Events) != 2 {
+		t.Errorf("an object is %d packets from %d, with %d events, %v", len(f.Packets), f.From, len(f.Events), err)
+	}
+	if w := serve(m, "HEAD", "/r/harbour/tape/floor/opus-12/2.m4s"); w.Code != http.StatusOK || w.Body.Len() != 0 {
+		t.Errorf("its head answers %d with %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		method, path string
+		status       int
+		code         string
+	}{
+		{"GET", "/r/nowhere/tape/index.json", 404, "room_unknown"},
+		{"GET", "/r/UPPER/tape/index.json", 404, "room_unknown"},
+		{"GET", "/r/untaped/tape/index.json", 404, "no_tape"},
+		{"GET", "/r/harbour/tape/en/opus-48/1.m4s", 404, "no_tape"},
+		{"GET", "/r/harbour/tape/floor/opus-96/1.m4s", 404, "not_found"},
+		{"GET", "/r/harbour/tape/floor/opus-48/10.m4s", 404, "not_found"}, // not whole yet
+		{"GET", "/r/harbour/tape/floor/opus-48/02.m4s", 404, "not_found"},
+		{"GET", "/r/harbour/tape/floor/opus-48/-1.m4s", 404, "not_found"},
+		{"GET", "/r/harbour/tape/floor/opus-48/99999999999999999999.m4s", 404, "not_found"},
+		{"GET", "/r/harbour/tape/floor/opus-48/2", 404, "not_found"},
+		{"GET", "/r/harbour/tape/floor/opus-48.wav", 404, "not_found"},
+		{"GET", "/r/harbour/tape/floor/..%2f..%2fx.ogg", 404, "not_found"},
+		{"GET", "/r/harbour/tape/nothing", 404, "not_found"},
+		{"POST", "/r/harbour/tape/index.json", 405, "method_not_allowed"},
+	} {
+		w := serve(someTape(), test.method, test.path)
+		if w.Code != test.status || !strings.Contains(w.Body.String(), `"code":"`+test.code+`"`) || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s answers %d, %v, %s", test.method, test.path, w.Code, w.Header(), w.Body)
+		}
+	}
+	m := someTape()
+	m.err = errors.New("secret words about the disk")
+	w := serve(m, "GET", "/r/harbour/tape/floor/opus-48/2.m4s")
+	if w.Code != 500 || strings.Contains(w.Body.String(), "secret") || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("a disk that fails answers %d, %v, %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]string{"ogg": "345", "mp4": "def"} {
+		w := serve(someTape(), "GET", "/r/harbour/tape/floor/opus-48."+kind, func(r *http.Request) { r.Header.Set("Range", "bytes=3-5") })
+		if w.Code != http.StatusPartialContent || w.Body.String() != want || w.Header().Get("Content-Range") != "bytes 3-5/10" {
+			t.Errorf("a range of the %s answers %d, %q, %v", kind, w.Code, w.Body, w.Header())
+		}
+	}
+}

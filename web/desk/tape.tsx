@@ -1,0 +1,40 @@
+// What a host decides about the tape: whether there is one, and when it is deleted.
+
+import { useState } from "preact/hooks";
+import { deleteTape } from "./api";
+import { t } from "./text";
+import { sentence } from "./trouble";
+import type { Room } from "./wire";
+
+/** Part of the form of a new room: recorded, unless the host says otherwise. */
+export function TapeChoice() {
+  return (
+    <label class="switch">
+      <input type="checkbox" name="tape" defaultChecked data-testid="room-tape" />
+      <span>{t.tape}<small>{t.tapeHint}</small></span>
+    </label>
+  );
+}
+
+/** The tape of a room that has ended. */
+export function TapeRow({ room }: { room: Room }) {
+  const [gone, setGone] = useState(room.tape !== "on");
+  const [trouble, setTrouble] = useState("");
+  if (gone) return null;
+  const remove = async () => {
+    if (!window.confirm(t.deleteTapeSure)) return;
+    try {
+      await deleteTape(room.id);
+      setGone(true);
+    } catch (e) {
+      setTrouble(sentence(e));
+    }
+  };
+  return (
+    <div class="row">
+      <a class="button" href={room.listen_url} aria-label={`${t.replay}: ${room.title}`}>{t.replay}</a>
+      <button type="button" onClick={remove} aria-label={`${t.deleteTape}: ${room.title}`} data-testid={`delete-tape-${room.id}`}>{t.deleteTape}</button>
+      {trouble && <p class="trouble" role="alert">{trouble}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,272 @@
+// Rewind while a room is live, and its replay afterwards: the same tape, pulled in immutable pieces. No seat is taken here.
+
+import { bars, clock, Story, Timeline, type Index } from "./index";
+import { Reader } from "./reader";
+import { pickLanguage, texts, type Language } from "./texts";
+
+declare global {
+  /** What happens at the ear, to be read by tests and by the curious. */
+  var epidaurusTape: Readonly<{ state: string; frame: number; time: number; total: number; closed: boolean }>;
+}
+
+const STEP = 30; // s
+const LOOK = 2000; // ms between two looks at an index that grows
+const NEAR = 5; // s before the end of a tape that grows, from where on one is at its edge
+const FEW_TURNS = 400;
+const PLAY = "M8 5v14l11-7z", PAUSE = "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z";
+
+const base = location.pathname.split("/").slice(0, 3).join("/");
+const audio = element<HTMLAudioElement>("audio");
+const seek = element<HTMLInputElement>("seek");
+const wave = element<HTMLCanvasElement>("wave");
+const still = matchMedia("(prefers-color-scheme: dark)");
+const story = new Story();
+
+let language: Language = pickLanguage();
+let index: Index | undefined;
+let timeline = new Timeline([]);
+let reader: Reader | undefined;
+let state: "loading" | "none" | "deleted" | "lost" | "ready" = "loading";
+let refused = false; // the browser wants a tap
+let told = ""; // what the list of turns was made from
+let drawn = ""; // what the wave was drawn from
+let dragging = false;
+
+function element<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+/** Writes only what changes: a status that is written again is read again to who cannot see it. */
+function set(id: string, text: string): void {
+  const e = element(id);
+  if (e.textContent !== text) e.textContent = text;
+}
+
+async function look(): Promise<void> {
+  try {
+    const answer = await fetch(`${base}/tape/index.json`, { credentials: "omit" });
+    if (answer.status === 404) state = index ? "deleted" : "none";
+    else if (answer.ok) learn((await answer.json()) as Index);
+    else state = "lost";
+  } catch {
+    state = "lost";
+  }
+  if (!index?.closed && state !== "deleted") setTimeout(() => void look(), LOOK);
+  render();
+}
+
+function learn(next: Index): void {
+  const first = !index;
+  index = next;
+  timeline = new Timeline(next.spans);
+  state = "ready";
+  for (const { at, e } of next.events ?? []) story.add(at, e);
+  if (first) begin();
+  else reader?.grown(next, timeline);
+}
+
+/** Where to begin stands behind #: `t=<s>`, or `back` for the last half minute; `play` asks for sound at once. */
+function begin(): void {
+  const wish = new URLSearchParams(location.hash.slice(1));
+  const at = wish.has("back") ? timeline.total - STEP : Number(wish.get("t") ?? 0);
+  if (Reader.possible) {
+    reader = new Reader(audio, `${base}/tape/floor/opus-48`, index!, timeline, (frame, e) => {
+      story.add(frame, e);
+      render();
+    });
+  } else audio.src = `${base}/tape/floor/opus-48.mp4`;
+  if (at > 0) go(at);
+  if (wish.has("play")) play();
+}
+
+function go(time: number): void {
+  audio.currentTime = Math.min(Math.max(0, time), Math.max(0, timeline.total - 0.1));
+  render();
+}
+
+function play(): void {
+  refused = false;
+  if (audio.ended) go(0);
+  audio.play().catch(() => {
+    refused = audio.paused;
+    render();
+  });
+}
+
+function toggle(): void {
+  if (audio.paused) play();
+  else audio.pause();
+}
+
+function render(): void {
+  const t = texts[language];
+  const total = timeline.total, now = dragging ? Number(seek.value) : audio.currentTime;
+  const title = index?.title || t.untitled;
+  set("title", title);
+  element("title").lang = index?.lang ?? "";
+  document.title = `${audio.paused ? "" : "▸ "}${title} — Epidaurus`;
+  const live = index !== undefined && !index.closed;
+  element("chip").hidden = !index;
+  element("chip").dataset.state = live ? "live" : "over";
+  set("chip", live ? t.live : t.over);
+  const date = index?.epoch && new Date(index.epoch).toLocaleDateString(language, { dateStyle: "long" });
+  set("when", date ? t.of(date) : "");
+  set("verb", audio.paused ? t.play : t.pause);
+  element("icon").setAttribute("d", audio.paused ? PLAY : PAUSE);
+  set("status", status(now, total));
+  set("speaking", index ? words(now) : "");
+  for (const id of ["deck", "time", "clock", "tools", "files"]) element(id).hidden = !index || state === "deleted";
+  seek.max = String(Math.max(1, Math.floor(total)));
+  if (!dragging) seek.value = String(Math.floor(now));
+  seek.ariaValueText = t.at(clock(now), clock(total));
+  set("now", clock(now));
+  set("total", clock(total));
+  element("live").hidden = !live;
+  turns();
+  draw(total ? now / total : 0);
+}
+
+function status(now: number, total: number): string {
+  const t = texts[language];
+  if (state !== "ready") return t[state];
+  if (refused) return t.tap;
+  if (!index!.closed && now > total - NEAR) return t.edge;
+  return !audio.paused && audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA && !audio.ended ? t.waiting : "";
+}
+
+function words(now: number): string {
+  const names = story.speaking(timeline.frame(now));
+  return names.length ? texts[language].speaks(names.join(", ")) : "\u00a0";
+}
+
+/** Who spoke when: each turn is a button that leads there. */
+function turns(): void {
+  if (!index) return;
+  const all = story.turns(index.last).slice(0, FEW_TURNS);
+  const made = language + all.map((t) => `${t.id}${t.from}`).join();
+  element("turns").hidden = !all.length;
+  if (made === told) return;
+  told = made;
+  element("turnlist").replaceChildren(
+    ...all.map((turn) => {
+      const item = document.createElement("li"), button = document.createElement("button");
+      const at = document.createElement("span"), who = document.createElement("b");
+      at.textContent = clock(timeline.time(turn.from));
+      who.textContent = story.name(turn.id) || turn.id;
+      button.type = "button";
+      button.append(at, who);
+      button.onclick = () => {
+        go(timeline.time(turn.from));
+        play();
+      };
+      item.append(button);
+      return item;
+    }),
+  );
+}
+
+/** Bars of loudness, heard ones lit, and below them a line for each turn, in one of a few shades. */
+function draw(heard: number): void {
+  const width = wave.clientWidth, height = wave.clientHeight, scale = Math.min(devicePixelRatio, 2);
+  if (!width) return;
+  const count = Math.floor(width / 3);
+  const made = [width, height, still.matches, index?.last, index?.closed, told, Math.round(heard * count)].join();
+  if (made === drawn) return;
+  drawn = made;
+  wave.width = width * scale;
+  wave.height = height * scale;
+  const g = wave.getContext("2d")!;
+  g.scale(scale, scale);
+  const style = getComputedStyle(wave);
+  const light = style.getPropertyValue("--light"), stone = style.color;
+  const levels = index?.levels ? bars(index.levels, count) : Array<number>(count).fill(0.12);
+  levels.forEach((level, i) => {
+    const tall = Math.max(2, level * level * (height - 10));
+    g.fillStyle = i < heard * count ? light : stone;
+    g.fillRect(i * 3, (height - 8 - tall) / 2, 2, tall);
+  });
+  const ids: string[] = [];
+  for (const turn of index ? story.turns(index.last) : []) {
+    if (!ids.includes(turn.id)) ids.push(turn.id);
+    const from = timeline.time(turn.from) / timeline.total, to = timeline.time(turn.to) / timeline.total;
+    g.fillStyle = light;
+    g.globalAlpha = [1, 0.55, 0.3][ids.indexOf(turn.id) % 3]!;
+    g.fillRect(from * width, height - 4, Math.max(1, (to - from) * width - 1), 4);
+  }
+}
+
+function say(next: Language): void {
+  language = next;
+  const t = texts[next];
+  document.documentElement.lang = next;
+  element("back").ariaLabel = t.back;
+  element("forward").ariaLabel = t.forward;
+  seek.ariaLabel = t.seek;
+  set("speedlabel", t.speed);
+  for (const o of element<HTMLSelectElement>("speed").options) o.textContent = `${Number(o.value).toLocaleString(next)}×`;
+  set("turnstitle", t.turns);
+  set("filestitle", t.files);
+  set("live", t.golive);
+  const other = element("language");
+  other.lang = next === "en" ? "fr" : "en";
+  other.textContent = texts[other.lang as Language].language;
+  const query = next === pickLanguage() && !location.search ? "" : `?lang=${next}`;
+  element<HTMLAnchorElement>("live").href = base + query;
+  if (query) history.replaceState(null, "", location.pathname + query + location.hash);
+  render();
+}
+
+function wire(): void {
+  element("play").onclick = toggle;
+  element("back").onclick = () => go(audio.currentTime - STEP);
+  element("forward").onclick = () => go(audio.currentTime + STEP);
+  element("language").onclick = () => say(language === "en" ? "fr" : "en");
+  element("speed").onchange = (e) => (audio.playbackRate = audio.defaultPlaybackRate = Number((e.target as HTMLSelectElement).value));
+  seek.oninput = () => {
+    dragging = true;
+    render();
+  };
+  seek.onchange = () => {
+    dragging = false;
+    go(Number(seek.value));
+  };
+  for (const [id, name] of [["ogg", "Ogg Opus"], ["mp4", "MP4"]] as const) {
+    const link = element<HTMLAnchorElement>(id);
+    link.href = `${base}/tape/floor/opus-48.${id}`;
+    link.download = `${base.split("/")[2]}.${id}`;
+    link.textContent = name;
+  }
+  for (const kind of ["play", "pause", "playing", "waiting", "seeked", "ended", "timeupdate"]) audio.addEventListener(kind, render);
+  if ("mediaSession" in navigator) {
+    const on = navigator.mediaSession.setActionHandler.bind(navigator.mediaSession);
+    on("play", play);
+    on("pause", () => audio.pause());
+    on("seekbackward", () => go(audio.currentTime - STEP));
+    on("seekforward", () => go(audio.currentTime + STEP));
+  }
+  new ResizeObserver(render).observe(wave);
+  still.onchange = render;
+  setInterval(render, 1000);
+}
+
+globalThis.epidaurusTape = Object.freeze({
+  get state() {
+    return state === "ready" ? (audio.ended ? "ended" : audio.paused ? "paused" : "playing") : state;
+  },
+  get frame() {
+    return timeline.frame(audio.currentTime);
+  },
+  get time() {
+    return audio.currentTime;
+  },
+  get total() {
+    return timeline.total;
+  },
+  get closed() {
+    return index?.closed ?? false;
+  },
+});
+
+wire();
+say(language);
+void look();

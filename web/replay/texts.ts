@@ -1,0 +1,68 @@
+// What the replay says, in each language.
+
+const en = {
+  language: "English",
+  play: "Listen",
+  pause: "Pause",
+  over: "Replay",
+  live: "Live, on tape",
+  golive: "Go live",
+  back: "Back 30 seconds",
+  forward: "Forward 30 seconds",
+  seek: "Place in the conversation",
+  speed: "Speed",
+  turns: "Who spoke when",
+  files: "Download",
+  loading: "Looking for the tape…",
+  none: "This conversation is not on tape, or not yet.",
+  deleted: "The tape of this conversation is not here any more.",
+  lost: "The line is lost. Trying again…",
+  waiting: "Waiting for sound…",
+  tap: "Tap to listen.",
+  edge: "You are where the tape ends for now.",
+  untitled: "A conversation",
+  at: (now: string, total: string) => `${now} of ${total}`,
+  of: (date: string) => `Recorded on ${date}`,
+  speaks: (names: string) => `Speaking: ${names}`,
+};
+
+export type Texts = typeof en;
+
+const fr: Texts = {
+  language: "Français",
+  play: "Écouter",
+  pause: "Pause",
+  over: "Réécoute",
+  live: "En direct, enregistré",
+  golive: "Rejoindre le direct",
+  back: "Reculer de 30 secondes",
+  forward: "Avancer de 30 secondes",
+  seek: "Moment de la conversation",
+  speed: "Vitesse",
+  turns: "Qui a parlé quand",
+  files: "Télécharger",
+  loading: "Recherche de l’enregistrement…",
+  none: "Cette conversation n’est pas enregistrée, ou pas encore.",
+  deleted: "L’enregistrement de cette conversation n’est plus là.",
+  lost: "La ligne est coupée. Nouvel essai…",
+  waiting: "En attente du son…",
+  tap: "Touchez pour écouter.",
+  edge: "Vous êtes à la fin de ce qui est enregistré pour l’instant.",
+  untitled: "Une conversation",
+  at: (now, total) => `${now} sur ${total}`,
+  of: (date) => `Enregistré le ${date}`,
+  speaks: (names) => `Parle : ${names}`,
+};
+
+export const texts = { en, fr };
+export type Language = keyof typeof texts;
+
+/** The language of ?lang=, else the first one of the browser's that we speak, else English. */
+export function pickLanguage(): Language {
+  const wanted = [new URLSearchParams(location.search).get("lang") ?? "", ...navigator.languages];
+  for (const tag of wanted) {
+    const language = tag.slice(0, 2).toLowerCase();
+    if (language in texts) return language as Language;
+  }
+  return "en";
+}

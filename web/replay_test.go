@@ -1,0 +1,312 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/replay"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+	"github.com/epidaurus-live/epidaurus/tape/format"
+)
+
+// TestReplay has the page of a tape, of two hours with a hole in the middle.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	runParts(t, map[string]part{
+		"PlaysAndSeeks":       testReplayPlaysAndSeeks,
+		"CrossesAHole":        testReplayCrossesAHole,
+		"RewindsWhileLive":    testReplayRewindsWhileLive,
+		"WorksByKeyboard":     testReplayWorksByKeyboard,
+		"SaysWhatIsWrong":     testReplaySaysWhatIsWrong,
+		"FitsTheScreen":       testReplayFitsTheScreen,
+		"IsOfferedWhereHeard": testReplayIsOffered,
+	})
+}
+
+// fakeTape is a tape in memory.
+type fakeTape struct {
+	packets [][]byte
+
+	mu     sync.Mutex
+	spans  []tape.Stretch
+	closed bool
+	gone   bool
+	events []tape.Event
+}
+
+func (f *fakeTape) Spans() []tape.Stretch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]tape.Stretch{}, f.spans...)
+}
+
+func (f *fakeTape) Closed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
+}
+
+func (f *fakeTape) Epoch() time.Time { return time.Date(2026, 11, 26, 19, 0, 0, 0, time.UTC) }
+func (f *fakeTape) Lost() int        { return 0 }
+
+func (f *fakeTape) Levels() (levels []byte) {
+	for i := range 20_000 {
+		levels = append(levels, byte(90+i*i/7%140))
+	}
+	return levels
+}
+
+func (f *fakeTape) Events(from, to tape.Number) []tape.Event {
+	return format.Between(f.events, from, to)
+}
+
+func (f *fakeTape) Segment(k tape.Number) (at tape.Stretch, ok bool) {
+	for _, s := range f.Spans() {
+		at = tape.Stretch{From: max(s.From, k*96), To: min(s.To, k*96+96)}
+		if at.Len() == 96 || at.Len() > 0 && f.Closed() {
+			return at, true
+		}
+	}
+	return at, false
+}
+
+func (f *fakeTape) Read(_ tape.Variant, from, to tape.Number) (packets [][]byte, _ error) {
+	for n := from; n < to; n++ {
+		packets = append(packets, f.packets[int(n)%len(f.packets)])
+	}
+	return packets, nil
+}
+
+type fakeFile struct{ *bytes.Reader }
+
+func (f *fakeTape) Ogg(v tape.Variant) (replay.File, error) { return f.Movie(v) }
+
+func (f *fakeTape) Movie(v tape.Variant) (replay.File, error) {
+	packets, _ := f.Read(v, 0, 500)
+	return fakeFile{bytes.NewReader(fmp4.AppendFragment(fmp4.Init(codec.OpusPreSkip), 0, packets, nil))}, nil
+}
+
+// hole is where the fake tape has one: an hour is missing.
+var hole = [2]tape.Number{96 * 1000, 96 * 3000}
+
+// newFakeTape is a tape of two hours, which begins at segment 5.
+func newFakeTape(t *testing.T, closed bool) (*fakeTape, string) {
+	t.Helper()
+	f := &fakeTape{
+		packets: tonePackets(t, tape.Opus48), closed: closed,
+		spans: []tape.Stretch{{From: 5 * 96, To: hole[0]}, {From: hole[1], To: 96*5755 + 50}},
+	}
+	say := func(at tape.Number, kind string, v any) {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.events = append(f.events, tape.Event{At: at, Kind: kind, Data: data})
+	}
+	say(0, room.KindStage, room.StageEvent{Kind: room.KindStage, People: []room.Person{{ID: "p1", Name: "Ada Lovelace"}, {ID: "p2", Name: "Grace Hopper"}}})
+	for i := range 200 {
+		say(tape.Number(500+i*450), room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: []room.PersonID{room.PersonID(fmt.Sprint("p", 1+i%2))}})
+	}
+	facts := func(id room.ID) (room.Facts, bool) {
+		return room.Facts{ID: id, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live}, id == testRoom
+	}
+	known := func(id room.ID) bool { _, ok := facts(id); return ok }
+	mux := http.NewServeMux()
+	mux.Handle("GET /r/{room}/tape/{$}", ReplayPage(known))
+	mux.Handle("/r/{room}/tape/", replay.New(replay.Config{
+		Facts: facts, PreSkip: codec.OpusPreSkip, Log: slog.New(slog.DiscardHandler),
+		Tape: func(room.ID, tape.Channel) (replay.Tape, error) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.gone {
+				return nil, room.ErrNotFound
+			}
+			return f, nil
+		},
+	}))
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return f, s.URL + "/r/" + testRoom + "/tape/"
+}
+
+func (p *tab) replays() {
+	p.Helper()
+	p.Until(`globalThis.epidaurusTape?.state === "paused"`, "document.getElementById('status').textContent")
+	p.Click("#play")
+	p.Until(`epidaurusTape.state === "playing" && epidaurusTape.time > 0.2`, "epidaurusTape.state + epidaurusTape.time")
+}
+
+// seconds seeks, and tells how long it takes until sound moves on.
+func (p *tab) seekTo(time float64) float64 {
+	p.Helper()
+	browsertest.Eval[bool](p.Tab, fmt.Sprintf(`(() => {
+		const begin = performance.now();
+		globalThis.took = 0;
+		audio.addEventListener("timeupdate", function moved() {
+			if (audio.currentTime <= %[1]f || audio.seeking) return;
+			took = performance.now() - begin;
+			audio.removeEventListener("timeupdate", moved);
+		});
+		const seek = document.getElementById("seek");
+		seek.value = "%[1]f";
+		seek.dispatchEvent(new Event("input"));
+		seek.dispatchEvent(new Event("change"));
+		return true;
+	})()`, time))
+	p.Until("took > 0", "epidaurusTape.state + epidaurusTape.time")
+	return browsertest.Eval[float64](p.Tab, "took")
+}
+
+func testReplayPlaysAndSeeks(t *testing.T, b context.Context) {
+	f, address := newFakeTape(t, true)
+	p := open(t, b, address)
+	p.replays()
+	if got := p.text("title"); got != "Harbour talk: what the sea remembers" {
+		t.Errorf("its title is %q", got)
+	}
+	total := 0
+	for _, s := range f.spans {
+		total += s.Len()
+	}
+	if got := browsertest.Eval[float64](p.Tab, "epidaurusTape.total"); got != float64(total)/tape.FramesPerSec {
+		t.Errorf("it lasts %f s", got)
+	}
+	for _, at := range []float64{1200, 5, 3600, 300} {
+		took := p.seekTo(at)
+		t.Logf("to %.0f s: sound after %.0f ms", at, took)
+		if took > 500 && p.kept() && os.Getenv("EPIDAURUS_BARS") != "" {
+			t.Errorf("a seek takes %.0f ms", took)
+		}
+	}
+	p.Until(`document.getElementById("speaking").textContent.includes("Lovelace") || document.getElementById("speaking").textContent.includes("Hopper")`,
+		"document.getElementById('speaking').textContent")
+	browsertest.Eval[bool](p.Tab, `(() => { const s = document.getElementById("speed"); s.value = "2"; s.dispatchEvent(new Event("change")); return true; })()`)
+	if got := browsertest.Eval[float64](p.Tab, "audio.playbackRate"); got != 2 {
+		t.Errorf("its speed is %f", got)
+	}
+	p.Click("#turnlist li:nth-child(3) button")
+	p.Until("Math.abs(epidaurusTape.frame - 1400) < 300", "epidaurusTape.frame")
+	p.seekTo(browsertest.Eval[float64](p.Tab, "epidaurusTape.total - 3"))
+	p.Until(`epidaurusTape.state === "ended"`, "epidaurusTape.state + epidaurusTape.time")
+}
+
+func testReplayCrossesAHole(t *testing.T, b context.Context) {
+	_, address := newFakeTape(t, true)
+	p := open(t, b, address)
+	p.replays()
+	edge := float64(hole[0]-5*96) / tape.FramesPerSec
+	p.seekTo(edge - 2)
+	p.Until(fmt.Sprintf("epidaurusTape.time > %f && epidaurusTape.frame > %d", edge+1, hole[1]), "epidaurusTape.time + ' ' + epidaurusTape.frame")
+}
+
+func testReplayRewindsWhileLive(t *testing.T, b context.Context) {
+	f, address := newFakeTape(t, false)
+	p := open(t, b, address+"#back")
+	p.replays()
+	if got, total := browsertest.Eval[float64](p.Tab, "epidaurusTape.time"), browsertest.Eval[float64](p.Tab, "epidaurusTape.total"); got < total-31 {
+		t.Errorf("half a minute back of %f s is %f", total, got)
+	}
+	if got := browsertest.Eval[string](p.Tab, `document.getElementById("live").getAttribute("href")`); !strings.HasPrefix(got, "/r/"+testRoom) {
+		t.Errorf("live is at %q", got)
+	}
+	before := browsertest.Eval[float64](p.Tab, "epidaurusTape.total")
+	f.mu.Lock()
+	f.spans[1].To += 96
+	f.mu.Unlock()
+	p.Until(fmt.Sprintf("epidaurusTape.total > %f", before+1.9), "epidaurusTape.total")
+	p.Click("#back")
+	p.Until("epidaurusTape.time < epidaurusTape.total - 40", "epidaurusTape.time")
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	p.Until(`epidaurusTape.closed && document.getElementById("live").hidden`, "epidaurusTape.state")
+	p.Until(`epidaurusTape.state === "playing"`, "epidaurusTape.state")
+}
+
+func testReplayWorksByKeyboard(t *testing.T, b context.Context) {
+	_, address := newFakeTape(t, true)
+	p := open(t, b, address)
+	p.Until(`globalThis.epidaurusTape?.state === "paused"`, "epidaurusTape.state")
+	var order []string
+	for range 5 {
+		p.Do(chromedp.KeyEvent(kb.Tab))
+		order = append(order, browsertest.Eval[string](p.Tab, "document.activeElement.id"))
+	}
+	if got := strings.Join(order, " "); got != "back play forward seek speed" {
+		t.Fatalf("Tab leads to %s", got)
+	}
+	browsertest.Eval[bool](p.Tab, `document.getElementById("seek").focus(), true`)
+	p.Do(chromedp.KeyEvent(kb.ArrowRight))
+	p.Until("epidaurusTape.time >= 1", "epidaurusTape.time")
+	if got := browsertest.Eval[string](p.Tab, `document.getElementById("seek").ariaValueText`); !strings.Contains(got, " of ") {
+		t.Errorf("a screen reader reads %q", got)
+	}
+	browsertest.Eval[bool](p.Tab, `document.getElementById("play").focus(), true`)
+	p.Do(chromedp.KeyEvent(kb.Enter))
+	p.Until(`epidaurusTape.state === "playing"`, "epidaurusTape.state")
+}
+
+func testReplaySaysWhatIsWrong(t *testing.T, b context.Context) {
+	f, address := newFakeTape(t, false)
+	f.gone = true
+	p := open(t, b, address+"?lang=fr")
+	p.Until(`epidaurusTape.state === "none" && document.getElementById("status").textContent.includes("pas encore")`, "epidaurusTape.state")
+	f.mu.Lock()
+	f.gone = false
+	f.mu.Unlock()
+	p.Until(`epidaurusTape.state === "paused"`, "epidaurusTape.state")
+	f.mu.Lock()
+	f.gone = true
+	f.mu.Unlock()
+	p.Until(`epidaurusTape.state === "deleted" && document.getElementById("deck").hidden`, "epidaurusTape.state")
+}
+
+func testReplayFitsTheScreen(t *testing.T, b context.Context) {
+	_, address := newFakeTape(t, true)
+	for _, size := range [][2]int64{{360, 740}, {1280, 800}} {
+		for _, scheme := range []string{"dark", "light"} {
+			for _, lang := range []string{"en", "fr"} {
+				l := look{size[0], size[1], scheme, lang}
+				t.Run(l.String(), func(t *testing.T) {
+					t.Parallel()
+					p := openLook(t, b, address+"?lang="+lang, l)
+					p.Until(`epidaurusTape.state === "paused" && document.querySelector("#turnlist li")`, "epidaurusTape.state")
+					p.fits(l, "replay")
+				})
+			}
+		}
+	}
+}
+
+// The page where a room is heard offers the tape, and says that there is one; to who was refused a seat, too.
+func testReplayIsOffered(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	p := open(t, b, e.url())
+	p.listen()
+	p.plays(time.Second)
+	if !browsertest.Eval[bool](p.Tab, `document.getElementById("tape").hidden`) {
+		t.Error("a tape is offered, and there is none")
+	}
+	e.happen(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: testRoom, Title: "Harbour", Language: "en", State: room.Live, Tape: true})
+	p.Until(`!document.getElementById("tape").hidden`, "epidaurus.state")
+	if got := browsertest.Eval[string](p.Tab, `document.getElementById("tape").getAttribute("href")`); got != "/r/"+testRoom+"/tape/?lang=en#play" {
+		t.Errorf("the tape is at %q", got)
+	}
+}
