@@ -40,6 +40,14 @@ func TestUpgrade(t *testing.T) {
 			if harbour.Expect != expect || quay.Expect != 0 {
 				t.Errorf("%d and %d are expected, want %d and 0", harbour.Expect, quay.Expect, expect)
 			}
+			delay := 0
+			if version >= 4 {
+				delay = 10_000
+			}
+			carts, err := s.Carts(t.Context(), "harbour-k3f9x2")
+			if err != nil || harbour.DelayMS != delay || len(carts[room.CartJingle]) > 0 != (version >= 4) {
+				t.Errorf("a delay of %d ms, carts %q, %v", harbour.DelayMS, carts, err)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)
