@@ -24,7 +24,7 @@ func (m *Mixer) SetDelay(d time.Duration) {
 }
 
 // Dump removes what came in and has not gone out, and returns how much that was; where it is nothing, nothing happens. The next thing that is heard
-// of the stage is what comes in after this call. Before it the fill is heard; while that plays the delay grows by its length.
+// of the stage is what comes in 200 ms after this call: what was said before it may still be on its way to the mixer. Before that the fill is heard; while that plays the delay grows by its length.
 func (m *Mixer) Dump(fill Fill) (removed time.Duration) {
 	if fill.Cart != nil {
 		m.line.reserve(fill.Cart.ticks())
@@ -75,6 +75,6 @@ func (d *delayLine) air() Air {
 	defer d.mu.Unlock()
 	return Air{
 		In: d.in, Out: d.out, Sounding: d.sounding,
-		Quiet: ofTicks(d.silent), Delay: ofTicks(d.n), Wanted: ofTicks(d.want), Filling: ofTicks(d.withhold),
+		Quiet: ofTicks(d.silent), Delay: ofTicks(d.n), Wanted: ofTicks(d.want), Filling: ofTicks(d.swallow + d.withhold),
 	}
 }

@@ -18,6 +18,8 @@ const (
 	pauseGuard   = 2      // ticks at its end that are not shortened
 	soundOnset   = 5      // ticks of sound that end a silence: a click does not
 
+	dumpTail = 10 // ticks that a dump takes away of what comes: what was said before it and is still in jitter buffers and on the network
+
 	seamFade = 5 * millisecond // where something was taken out, or held back
 )
 
@@ -38,6 +40,7 @@ type delayLine struct {
 	want     int   // ticks of delay
 	begun    bool  // something went out
 	withhold int   // ticks in which nothing goes out, while the line fills
+	swallow  int   // ticks that are forgotten as they come in, before that
 	in, out  int64 // the moments that came in and went out last, counted from 1
 	sounding bool  // the last tick was a moment's sound, not silence in its place
 
@@ -86,7 +89,7 @@ func (d *delayLine) reserve(ticks int) {
 	d.ring, d.first = ring, 0
 }
 
-// dump forgets what has not gone out, holds back what comes for so many ticks, and returns how many ticks were forgotten. With nothing to
+// dump forgets what has not gone out, and the next dumpTail ticks; holds back what comes for so many ticks, and returns how many ticks were forgotten. With nothing to
 // forget it does nothing.
 func (d *delayLine) dump(withhold func(want int) int) (removed int) {
 	d.mu.Lock()
@@ -97,9 +100,7 @@ func (d *delayLine) dump(withhold func(want int) int) (removed int) {
 	}
 	d.n, d.first = 0, 0
 	d.withhold = min(withhold(d.want), len(d.ring)-1)
-	if d.withhold == 0 {
-		d.seam()
-	}
+	d.swallow = dumpTail
 	return removed
 }
 
@@ -114,6 +115,13 @@ func (d *delayLine) pass(x []float32, idle bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.push(x)
+	if d.swallow > 0 {
+		d.swallow--
+		d.n--
+		d.silence(x)
+		copy(d.last[:], x)
+		return
+	}
 	for idle && d.n > d.want+1 && d.at(0).quiet {
 		d.drop()
 	}
@@ -156,7 +164,7 @@ func (d *delayLine) push(x []float32) {
 func (d *delayLine) holdsBack() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.withhold > 0
+	return d.swallow+d.withhold > 0
 }
 
 // drop takes out the oldest moment.

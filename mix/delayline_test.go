@@ -54,6 +54,9 @@ func (k *track) tick(speaks, idle bool) {
 		k.said++
 	}
 	k.in = append(k.in, n)
+	if k.line.swallow > 0 {
+		k.dumped[n] = true
+	}
 	k.line.pass(x[:], idle)
 	k.out = append(k.out, heardWord(x[:]))
 }
@@ -214,7 +217,7 @@ func TestDelayChangesUnderHold(t *testing.T) {
 	}
 }
 
-// Filled to the whole delay, a dump is followed by the first word that was said after it, a whole delay later; with no fill, by that word at once.
+// Filled to the whole delay, a dump is followed by the first word that was said 200 ms after it, a whole delay later; with no fill, by that word at once.
 func TestDumpFills(t *testing.T) {
 	for _, tt := range []struct{ fill, after int }{{-1, 100}, {0, 0}, {30, 30}, {140, 140}} {
 		k := newTrack()
@@ -230,8 +233,12 @@ func TestDumpFills(t *testing.T) {
 			k.tick(true, false)
 		}
 		for i, n := range k.out[250:] {
-			if want := max(i-tt.after, -1); want >= 0 && n != 250+want || want < 0 && n != -1 {
-				t.Fatalf("fill %d: tick %d after the dump lets word %d out", tt.fill, i, n)
+			want := -1
+			if i >= dumpTail+tt.after {
+				want = 250 + i - tt.after
+			}
+			if n != want {
+				t.Fatalf("fill %d: tick %d after the dump lets word %d out, want %d", tt.fill, i, n, want)
 			}
 		}
 		if k.line.n != tt.after {
@@ -274,9 +281,9 @@ func TestDumpDoesNotClick(t *testing.T) {
 	hum(40)
 	heard := hum(1)
 	line.dump(func(int) int { return 3 })
-	heard = append(heard, hum(8)...)
+	heard = append(heard, hum(dumpTail+8)...)
 	line.dump(func(int) int { return 0 })
-	heard = append(heard, hum(2)...)
+	heard = append(heard, hum(dumpTail+2)...)
 	for i := 1; i < len(heard); i++ {
 		if step := math.Abs(float64(heard[i] - heard[i-1])); step > 0.03 {
 			t.Errorf("sample %d is a step of %.3f", i, step)
