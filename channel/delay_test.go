@@ -1,6 +1,7 @@
 package channel_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -115,6 +116,24 @@ func TestDumpedEventsAreNotTold(t *testing.T) {
 	wantTold(t, r.told(t), []string{
 		"0: live", "0: stage: Ada", "0:  speaks", "11: p1 speaks", "20:  speaks", "30: stage: Ada and Grace", "30: p1 speaks", "35:  speaks",
 	})
+}
+
+// A mix that reaches nobody is not taken for one that does: neither before the lease is there nor after it is gone.
+func TestOnlyTheHolderIsMaking(t *testing.T) {
+	r := newRig()
+	var m *channel.Maker
+	var before bool
+	var last channel.Air
+	cfg := r.config(nil, nil)
+	cfg.Acquire = func(context.Context) (channel.Lease, error) { before = m.Making(); r.lease.term++; return r.lease, nil }
+	cfg.OnAir = func(a channel.Air) { last = a }
+	m = channel.NewMaker(cfg, room.Facts{ID: "harbour", State: room.Live})
+	var during, told bool
+	r.machine.at[time.Second] = func(*machine) { during, told = m.Making(), last.In > 0 }
+	r.runMaker(t, m, 2*time.Second)
+	if before || !during || !told || m.Making() || last != (channel.Air{}) {
+		t.Errorf("making: %t, then %t (told: %t), then %t with %+v", before, during, told, m.Making(), last)
+	}
 }
 
 func TestDeadAir(t *testing.T) {

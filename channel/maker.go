@@ -128,6 +128,7 @@ type Maker struct {
 	pcm      []float32
 	packet   []byte
 
+	making atomic.Bool
 	begun  atomic.Int64 // the frame being made
 	frames atomic.Int64 // made, silence included
 	gaps   atomic.Int64 // frames declared as gaps
@@ -158,6 +159,9 @@ func (m *Maker) People() int {
 
 // Made is how many frames were made, and how many of them were gaps.
 func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Load() }
+
+// Making reports whether this maker holds the lease: what is done to another one's mix reaches nobody.
+func (m *Maker) Making() bool { return m.making.Load() }
 
 // Now is the frame being made.
 func (m *Maker) Now() tape.Number { return tape.Number(m.begun.Load()) }
@@ -209,7 +213,12 @@ func (m *Maker) hold(ctx context.Context) error {
 	m.seals.begin(first, follow.past)
 	m.say()
 	m.gap(running)
+	m.making.Store(true)
 	err = m.run(ctx)
+	m.making.Store(false)
+	if m.cfg.OnAir != nil {
+		m.cfg.OnAir(Air{}) // nothing of this mix can be dumped any more
+	}
 	// The lease is given back even when ctx is done: the next maker need not wait.
 	m.keeper.close(context.WithoutCancel(ctx), m.next)
 	return err

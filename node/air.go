@@ -30,7 +30,7 @@ func (r *rooms) SetDelay(ctx context.Context, id room.ID, ms int) error {
 // Dump removes what has not gone out. It waits for nothing: neither the database nor the bus is asked. A room that has ended can be dumped
 // until its last word is out.
 func (r *rooms) Dump(id room.ID, fill string) (api.Dumped, error) {
-	running := r.running(id)
+	running := r.making(id)
 	if running == nil {
 		return api.Dumped{}, room.ErrNotFound
 	}

@@ -147,7 +147,7 @@ func (r *rooms) SetCart(ctx context.Context, id room.ID, name room.Cart, file []
 
 // PlayCart plays a cart on stage.
 func (r *rooms) PlayCart(id room.ID, name room.Cart) (api.Cart, error) {
-	running := r.running(id)
+	running := r.making(id)
 	if running == nil {
 		return api.Cart{}, room.ErrNotFound
 	}
@@ -158,7 +158,7 @@ func (r *rooms) PlayCart(id room.ID, name room.Cart) (api.Cart, error) {
 
 // StopCart ends a cart; where another one plays, or none, it does nothing.
 func (r *rooms) StopCart(id room.ID, name room.Cart) error {
-	running := r.running(id)
+	running := r.making(id)
 	if running == nil {
 		return room.ErrNotFound
 	}

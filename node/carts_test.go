@@ -102,6 +102,8 @@ func TestCartsArePlayed(t *testing.T) {
 		t.Fatalf("the upload is answered with %d %s", status, answer)
 	}
 	seat := h.sit(r)
+	running := h.rooms.running(r.ID)
+	until(t, "the room is made here", running.maker.Making)
 	for _, press := range []struct{ what string }{{"play"}, {"stop"}} {
 		if press.what == "stop" {
 			until(t, "the jingle is heard", func() bool { return wordTime(seat.heard(), wordA) > 0.5 })
@@ -111,7 +113,6 @@ func TestCartsArePlayed(t *testing.T) {
 			t.Fatalf("%s: %d %s", press.what, status, answer)
 		}
 	}
-	running := h.rooms.running(r.ID)
 	until(t, "it is stopped", func() bool { return running.mixer.Air().Cart == "" })
 	if heard := wordTime(seat.heard(), wordA); heard > 3 {
 		t.Errorf("it is heard for %.1f s, and was stopped", heard)

@@ -210,6 +210,15 @@ func (r *rooms) running(id room.ID) *runningRoom {
 	return r.open[id]
 }
 
+// making is the room where its sound is made here now, or nil.
+func (r *rooms) making(id room.ID) *runningRoom {
+	running := r.running(id)
+	if running == nil || !running.maker.Making() {
+		return nil
+	}
+	return running
+}
+
 // frame is the number of the frame that the room's channel makes now.
 func (r *rooms) frame(id room.ID) tape.Number {
 	if running := r.running(id); running != nil {

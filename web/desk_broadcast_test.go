@@ -81,7 +81,7 @@ func (d *deskServer) wantPulled(p deskTab, want string) {
 // reads waits for a part of an element's text.
 func (p deskTab) reads(id, text string) {
 	p.Helper()
-	p.until(fmt.Sprintf(`%s && %s.textContent.includes(%q)`, browsertest.At(id), browsertest.At(id), text))
+	p.until(fmt.Sprintf(`%s && %s.textContent.includes("%s")`, browsertest.At(id), browsertest.At(id), text))
 }
 
 func TestDeskDump(t *testing.T) {
@@ -91,13 +91,13 @@ func TestDeskDump(t *testing.T) {
 	p.says("nobody", "not-on-stage")
 	whole := stage.Air{Delay: 10 * time.Second, Wanted: 10 * time.Second}
 	d.stage.SetAir(testRoom, whole)
-	p.reads("delay-word", "The last 10 s can be dumped")
+	p.reads("delay-word", "The last 10\u00a0s can be dumped")
 
 	p.Press("dump")
 	d.wantPulled(p, `POST /dump {"fill":"hold"}`)
-	p.reads("dumped", "10 s removed")
+	p.reads("dumped", "10\u00a0s removed")
 	d.stage.SetAir(testRoom, stage.Air{Delay: time.Second, Wanted: 10 * time.Second, Filling: 9 * time.Second})
-	p.reads("delay-word", "hear the stage again in 9 s")
+	p.reads("delay-word", "hear the stage again in 9\u00a0s")
 	p.until(`document.querySelector(".delay").dataset.state === "building"`)
 
 	// By keyboard, and this time there is nothing: that is said.

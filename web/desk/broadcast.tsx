@@ -116,7 +116,7 @@ function Delay({ desk, air }: { desk: Desk; air: Air }) {
       <select data-testid="delay" value={wanted} onChange={(e) => change(Number(e.currentTarget.value))}>
         {choices.map((s) => <option key={s} value={s}>{s === 0 ? t.delayOff : t.seconds(s)}</option>)}
       </select>
-      <span class="hint">{t.delayHint}</span>
+      <small>{t.delayHint}</small>
     </label>
   );
 }
