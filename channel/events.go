@@ -15,7 +15,8 @@ const (
 	repeatEvery    = 2 * tape.FramesPerSec // events are said again for nodes that came late
 )
 
-// moment is how it is on stage at a moment of its sound. It is told with that sound, after the delay, and with what is dumped it is not told at all.
+// moment is how it is on stage at a moment of its sound. It is told with that sound, after the delay, and with what is dumped it is not
+// told at all.
 type moment struct {
 	at       int64           // as Air counts
 	facts    room.Facts      // immutable, as all that follows
@@ -63,7 +64,8 @@ func (s *events) setListening(n int) {
 	s.listening = n
 }
 
-// pass takes what is so on stage into the delay, and takes out what has become so for listeners. It is called by the tick, after that of the mix.
+// pass takes what is so on stage into the delay, and takes out what has become so for listeners. It is called by the tick, after that of
+// the mix.
 func (s *events) pass(levels []Level, air Air) (now, out moment) {
 	if s.look(levels, air) {
 		s.coming = append(s.coming, s.now)

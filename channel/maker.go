@@ -85,10 +85,11 @@ type Config struct {
 	OnLevels  func([]Level) // optional: five times a second; called from the tick, must not block
 	OnAir     func(Air)     // optional: likewise
 
-	// OnDeadAir is told when the stage has been silent for DeadAir while live, and when that is over. Optional; called from the tick, must not block.
+	// OnDeadAir is told when the stage has been silent for DeadAir while live, and when that is over. Optional; called from the tick, must not
+	// block.
 	OnDeadAir func(on bool)
-	// ApologyAfter is how long the stage has to be empty and silent while live before OnApology is called, once. 0: never. OnApology is called from
-	// the tick, and must not block.
+	// ApologyAfter is how long the stage has to be empty and silent while live before OnApology is called, once. 0: never. OnApology is called
+	// from the tick, and must not block.
 	ApologyAfter time.Duration
 	OnApology    func()
 }
@@ -314,8 +315,8 @@ func (m *Maker) tick(mono time.Duration) {
 	}
 }
 
-// attend switches the hold sound by what listeners hear: off when a voice arrives, on again when the stage has been empty for long. A room goes
-// live by what is said, before the delay.
+// attend switches the hold sound by what listeners hear: off when a voice arrives, on again when the stage has been empty for long. A room
+// goes live by what is said, before the delay.
 func (m *Maker) attend(now, out moment) {
 	if now.heard && now.facts.State == room.Doors && (!m.asked || m.next%tape.FramesPerSec == 0) && m.cfg.OnLive != nil {
 		m.asked = true

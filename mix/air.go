@@ -17,14 +17,15 @@ type Air struct {
 }
 
 // SetDelay sets the broadcast delay: the time that the voices and the carts take to the listeners, in whole ticks, at most MaxDelay. Before
-// the first tick, and while the hold sound is heard, it is reached at once, which is to say that for so long nothing of the stage goes out. Later it is
-// reached by pauses that are stretched or shortened.
+// the first tick, and while the hold sound is heard, it is reached at once, which is to say that for so long nothing of the stage goes out.
+// Later it is reached by pauses that are stretched or shortened.
 func (m *Mixer) SetDelay(d time.Duration) {
 	m.line.set(toTicks(min(max(d, 0), MaxDelay)))
 }
 
-// Dump removes what came in and has not gone out, and returns how much that was; where it is nothing, nothing happens. The next thing that is heard
-// of the stage is what comes in 200 ms after this call: what was said before it may still be on its way to the mixer. Before that the fill is heard; while that plays the delay grows by its length.
+// Dump removes what came in and has not gone out, and returns how much that was; where it is nothing, nothing happens. The next thing that
+// is heard of the stage is what comes in 200 ms after this call: what was said before it may still be on its way to the mixer. Before that
+// the fill is heard; while that plays the delay grows by its length.
 func (m *Mixer) Dump(fill Fill) (removed time.Duration) {
 	if fill.Cart != nil {
 		m.line.reserve(fill.Cart.ticks())

@@ -89,8 +89,8 @@ func (d *delayLine) reserve(ticks int) {
 	d.ring, d.first = ring, 0
 }
 
-// dump forgets what has not gone out, and the next dumpTail ticks; holds back what comes for so many ticks, and returns how many ticks were forgotten. With nothing to
-// forget it does nothing.
+// dump forgets what has not gone out, and the next dumpTail ticks; holds back what comes for so many ticks, and returns how many ticks were
+// forgotten. With nothing to forget it does nothing.
 func (d *delayLine) dump(withhold func(want int) int) (removed int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

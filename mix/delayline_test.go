@@ -157,7 +157,8 @@ func (k *track) speakInPauses(t *testing.T, words, pause, most int, done func() 
 	return ticks
 }
 
-// At work, the delay changes in the pauses of speech alone: words of 2.4 s and pauses of 0.5 s make 10 s of it in a minute or two, and take it back.
+// At work, the delay changes in the pauses of speech alone: words of 2.4 s and pauses of 0.5 s make 10 s of it in a minute or two, and take
+// it back.
 func TestDelayChangesInPauses(t *testing.T) {
 	k := newTrack()
 	k.speakInPauses(t, 120, 25, 200, func() bool { return len(k.in) > 0 })
@@ -217,7 +218,8 @@ func TestDelayChangesUnderHold(t *testing.T) {
 	}
 }
 
-// Filled to the whole delay, a dump is followed by the first word that was said 200 ms after it, a whole delay later; with no fill, by that word at once.
+// Filled to the whole delay, a dump is followed by the first word that was said 200 ms after it, a whole delay later; with no fill, by that
+// word at once.
 func TestDumpFills(t *testing.T) {
 	for _, tt := range []struct{ fill, after int }{{-1, 100}, {0, 0}, {30, 30}, {140, 140}} {
 		k := newTrack()

@@ -140,7 +140,7 @@ func (r *rooms) SetCart(ctx context.Context, id room.ID, name room.Cart, file []
 	running.carts.set(name, c)
 	err := r.store.SetCart(ctx, id, name, file)
 	if err != nil {
-		r.log.Error("a cart can be played, but the database does not have it: it is gone with the next start", "room", id, "cart", name, "error", err)
+		r.log.Error("a cart can be played, but is not in the database, and gone with the next start", "room", id, "cart", name, "error", err)
 	}
 	return running.describe(name), nil
 }

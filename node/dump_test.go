@@ -91,8 +91,8 @@ func newShow(t *testing.T, delay, until time.Duration) *show {
 	return e
 }
 
-// Bar e of the evening: ten seconds of delay, and what was said in the last ten is dumped. It is on no tape, in no variant, in no burst of whoever joins
-// whenever, and no event tells of it.
+// Bar e of the evening: ten seconds of delay, and what was said in the last ten is dumped. It is on no tape, in no variant, in no burst of
+// whoever joins whenever, and no event tells of it.
 func TestDumpedWordsAreHeardNowhere(t *testing.T) {
 	for _, fill := range []string{notDumped, room.FillNone, room.FillHold, string(room.CartTone)} {
 		t.Run(fill, func(t *testing.T) {
@@ -194,7 +194,8 @@ type ear struct {
 	done sync.WaitGroup
 
 	mu  sync.Mutex
-	pcm []float32 // guarded by mu
+	pcm []float32    // guarded by mu
+	end listener.End // guarded by mu; why it is over
 }
 
 // leave ends it.
@@ -222,10 +223,13 @@ func (h *house) sit(r client.Room) *ear {
 	e := &ear{stop: stop}
 	h.t.Cleanup(e.leave)
 	e.done.Go(func() {
-		_, err := listener.Listen(ctx, listener.Config{URL: r.ListenURL, Record: e}, nil)
+		report, err := listener.Listen(ctx, listener.Config{URL: r.ListenURL, Record: e}, nil)
 		if err != nil {
 			h.t.Error(err)
 		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.end = report.End
 	})
 	return e
 }
@@ -263,8 +267,8 @@ func (h *house) speaker(id room.ID, p room.PersonID) *speaker {
 	return s
 }
 
-// The same by real sockets and requests: who sat there, who came while the dumped words were in the delay, and who comes after the dump, hear the word
-// before and the word after, and nothing of what was between.
+// The same by real sockets and requests: who sat there, who came while the dumped words were in the delay, and who comes after the dump,
+// hear the word before and the word after, and nothing of what was between.
 func TestDumpReachesEverySeat(t *testing.T) {
 	cfg := usual(t)
 	cfg.HoldSound = write(t, filepath.Join(t.TempDir(), "hold.wav"), string(wavFile(t, t.TempDir(), 10*tape.SampleRate)))
@@ -297,7 +301,8 @@ func TestDumpReachesEverySeat(t *testing.T) {
 	speak(0, 2500*time.Millisecond) // so that the first word has gone out when the next one is dumped
 	midway := h.sit(r)
 	speak(wordB, 2*time.Second)
-	if answer := lever("POST", "/dump", `{"fill":"none"}`, http.StatusOK); !strings.Contains(answer, `"removed_ms":3`) && !strings.Contains(answer, `"removed_ms":29`) {
+	answer := lever("POST", "/dump", `{"fill":"none"}`, http.StatusOK)
+	if !strings.Contains(answer, `"removed_ms":30`) && !strings.Contains(answer, `"removed_ms":29`) {
 		t.Errorf("the dump answers %s", answer)
 	}
 	late := h.sit(r)
@@ -311,6 +316,35 @@ func TestDumpReachesEverySeat(t *testing.T) {
 		hears(t, who, e.heard(), map[float64]float64{wordB: 0, wordC: 1})
 	}
 	hears(t, "who sat there", seated.heard(), map[float64]float64{wordA: 1})
+}
+
+// A room that is ended right after its last word says it before its seats are closed.
+func TestLastWordsPassTheDelay(t *testing.T) {
+	cfg := usual(t)
+	cfg.HoldSound = write(t, filepath.Join(t.TempDir(), "hold.wav"), string(wavFile(t, t.TempDir(), 10*tape.SampleRate)))
+	h := openHouse(t, cfg)
+	r := h.room()
+	err := h.rooms.SetDelay(t.Context(), r.ID, 3000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := h.rooms.running(r.ID)
+	until(t, "the delay is there", func() bool { return running.mixer.Air().Delay == 3*time.Second })
+	seat := h.sit(r)
+	until(t, "there is a seat", func() bool { return h.RoomStats(r.ID).Seats == 1 })
+	s := h.speaker(r.ID, "ada")
+	s.word.Store(wordA)
+	pause(t, time.Second)
+	s.word.Store(0)
+	err = h.host.End(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seat.done.Wait()
+	hears(t, "who sat there", seat.heard(), map[float64]float64{wordA: 1})
+	if seat.end != listener.EndRoom {
+		t.Errorf("the seat ended with %v", seat.end)
+	}
 }
 
 // pause lets real time pass: that is what a delay is made of.
