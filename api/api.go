@@ -50,11 +50,23 @@ type Rooms interface {
 	Facts(id room.ID) (room.Facts, bool)              // false for rooms that are not open
 }
 
+// Air is the way of open rooms to their listeners: what the desk does to it. Its errors wrap room.ErrNotFound where the room's sound is not
+// made here.
+type Air interface {
+	SetDelay(ctx context.Context, id room.ID, ms int) error
+	Dump(id room.ID, fill string) (Dumped, error) // fill is a cart's name, room.FillHold or room.FillNone
+	Carts(id room.ID) ([]Cart, error)
+	SetCart(ctx context.Context, id room.ID, name room.Cart, file []byte) (Cart, error) // nil: the built-in one again; room.ErrSound
+	PlayCart(id room.ID, name room.Cart) (Cart, error)
+	StopCart(id room.ID, name room.Cart) error // where it does not play, nothing happens
+}
+
 // Config is what the handlers need. Every field is required.
 type Config struct {
 	Sessions Sessions
 	Records  Records
 	Rooms    Rooms
+	Air      Air
 	Key      *room.Key // signs stage tokens
 	Clock    func() time.Time
 	Rand     io.Reader // of cookies and IDs: crypto/rand
@@ -101,6 +113,13 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms/{room}/invites": {http.MethodPost: a.invite},
 		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom},
 		"/api/rooms/{room}/tape":    {http.MethodDelete: a.deleteTape},
+
+		"/api/rooms/{room}/delay":             {http.MethodPatch: a.setDelay},
+		"/api/rooms/{room}/dump":              {http.MethodPost: a.dump},
+		"/api/rooms/{room}/carts":             {http.MethodGet: a.listCarts},
+		"/api/rooms/{room}/carts/{cart}":      {http.MethodPut: a.putCart, http.MethodDelete: a.dropCart},
+		"/api/rooms/{room}/carts/{cart}/play": {http.MethodPost: a.playCart},
+		"/api/rooms/{room}/carts/{cart}/stop": {http.MethodPost: a.stopCart},
 	}
 }
 

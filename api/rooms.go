@@ -27,6 +27,7 @@ type roomAnswer struct {
 	LowDelay  bool       `json:"low_delay"`
 	Expect    int        `json:"expect"`
 	Tape      string     `json:"tape"` // "on", "off", "deleted"
+	DelayMS   int        `json:"delay_ms"`
 	Created   time.Time  `json:"created_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
 	ListenURL string     `json:"listen_url"`
@@ -35,7 +36,7 @@ type roomAnswer struct {
 
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
-		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt,
+		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt,
 		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
 		DeskURL:   a.deskURL(r, f.ID),
 	}

@@ -15,18 +15,33 @@ const (
 	repeatEvery    = 2 * tape.FramesPerSec // events are said again for nodes that came late
 )
 
-// events turns what is so into events for the frames at which it became so.
+// moment is how it is on stage at a moment of its sound. It is told with that sound, after the delay, and with what is dumped it is not
+// told at all.
+type moment struct {
+	at       int64           // as Air counts
+	facts    room.Facts      // immutable, as all that follows
+	people   []room.Person   // on stage
+	speaking []room.PersonID // those who speak
+	heard    bool            // a voice that is not muted
+	cart     bool            // a cart plays
+}
+
+// events turns what is so into events for the frames at which it became so to the listeners' ears.
 type events struct {
 	mu        sync.Mutex
-	facts     room.Facts      // guarded by mu
-	people    []room.Person   // guarded by mu
-	listening int             // guarded by mu
-	dirty     bool            // guarded by mu; facts, people or speaking changed
-	speaking  []room.PersonID // owned by the tick
-	said      []tape.Event    // owned by the tick; the last event of each kind
-	repeated  tape.Number     // owned by the tick; when all was said again
-	counted   int             // owned by the tick; the count said last, -1 before the first
-	countedAt tape.Number     // owned by the tick
+	facts     room.Facts    // guarded by mu
+	people    []room.Person // guarded by mu
+	listening int           // guarded by mu
+	dirty     bool          // guarded by mu; facts or people changed
+	now       moment        // owned by the tick; on stage
+	coming    []moment      // owned by the tick; in the delay, the oldest first
+	out       moment        // owned by the tick; what listeners are told
+	held      bool          // owned by the tick; the stage is held back from listeners: nobody speaks
+	fresh     bool          // owned by the tick; out or held changed
+	said      []tape.Event  // owned by the tick; the last event of each kind
+	repeated  tape.Number   // owned by the tick; when all was said again
+	counted   int           // owned by the tick; the count said last, -1 before the first
+	countedAt tape.Number   // owned by the tick
 }
 
 func newEvents(f room.Facts) *events { return &events{facts: f} }
@@ -49,36 +64,74 @@ func (s *events) setListening(n int) {
 	s.listening = n
 }
 
-// setSpeaking is called by the tick.
-func (s *events) setSpeaking(levels []Level) {
+// pass takes what is so on stage into the delay, and takes out what has become so for listeners. It is called by the tick, after that of
+// the mix.
+func (s *events) pass(levels []Level, air Air) (now, out moment) {
+	if s.look(levels, air) {
+		s.coming = append(s.coming, s.now)
+	}
+	gone := 0
+	for gone < len(s.coming) && s.coming[gone].at <= air.Out {
+		gone++
+	}
+	if gone > 0 {
+		s.out, s.fresh = s.coming[gone-1], true
+		s.coming = slices.Delete(s.coming, 0, gone)
+	}
+	if s.held == air.Sounding {
+		s.held, s.fresh = !air.Sounding, true
+	}
+	return s.now, s.out
+}
+
+// look finds out how it is on stage, and reports whether that changed.
+func (s *events) look(levels []Level, air Air) (changed bool) {
+	s.mu.Lock()
+	changed = s.dirty
+	s.dirty = false
+	s.now.facts, s.now.people = s.facts, s.people
+	s.mu.Unlock()
+	heard := slices.ContainsFunc(levels, func(l Level) bool {
+		return l.Heard && !slices.ContainsFunc(s.now.people, func(p room.Person) bool { return p.ID == l.ID && p.Muted })
+	})
+	cart := air.Cart != ""
+	changed = changed || heard != s.now.heard || cart != s.now.cart
+	s.now.at, s.now.heard, s.now.cart = air.In, heard, cart
+	if speaks(levels, s.now.speaking) {
+		return changed
+	}
+	s.now.speaking = nil
+	for _, l := range levels {
+		if l.Speaking {
+			s.now.speaking = append(s.now.speaking, l.ID)
+		}
+	}
+	return true
+}
+
+// speaks reports whether these, and no others, speak.
+func speaks(levels []Level, ids []room.PersonID) bool {
 	i := 0
-	same := true
 	for _, l := range levels {
 		if !l.Speaking {
 			continue
 		}
-		same = same && i < len(s.speaking) && s.speaking[i] == l.ID
+		if i == len(ids) || ids[i] != l.ID {
+			return false
+		}
 		i++
 	}
-	if same && i == len(s.speaking) {
-		return
-	}
-	s.speaking = nil
-	for _, l := range levels {
-		if l.Speaking {
-			s.speaking = append(s.speaking, l.ID)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dirty = true
+	return i == len(ids)
 }
 
 // restart forgets what was said: a new term says everything again. The seats are counted by then: edges may just have come, too.
 func (s *events) restart(n tape.Number) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.said, s.dirty = nil, true
+	s.said, s.dirty, s.fresh = nil, true, true
+	if s.out.at == 0 {
+		s.out = moment{facts: s.facts, people: s.people}
+	}
 	s.repeated, s.counted, s.countedAt = n, -1, n
 }
 
@@ -92,8 +145,7 @@ func (s *events) stage() (people []room.Person, f room.Facts) {
 // at returns the events that begin with frame n, and every repeatEvery frames also those that hold since earlier. It is called by the tick.
 func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 	s.mu.Lock()
-	facts, people, listening, dirty := s.facts, s.people, s.listening, s.dirty
-	s.dirty = false
+	listening := s.listening
 	s.mu.Unlock()
 	var news []tape.Event
 	if n-s.repeated >= repeatEvery {
@@ -105,12 +157,15 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 			news = append(news, e)
 		}
 	}
-	if dirty {
-		say(room.KindRoom, room.RoomEvent{
-			Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn,
-		})
-		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, people...)})
-		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, s.speaking...)})
+	if s.fresh {
+		s.fresh = false
+		facts, speaking := s.out.facts, s.out.speaking
+		if s.held {
+			speaking = nil
+		}
+		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn})
+		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, s.out.people...)})
+		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, speaking...)})
 	}
 	if listening != s.counted && n-s.countedAt >= listeningEvery {
 		s.counted, s.countedAt = listening, n
@@ -133,9 +188,7 @@ func (s *events) changed(n tape.Number, term tape.Term, kind string, v any) (tap
 		return tape.Event{}, false
 	case s.said[i].At == n:
 		// A frame has one event of a kind: what has changed since is said with the next one.
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.dirty = true
+		s.fresh = true
 		return tape.Event{}, false
 	default:
 		s.said[i] = e

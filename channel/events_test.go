@@ -16,6 +16,7 @@ func TestSecondChangeOfAFrameIsToldWithTheNext(t *testing.T) {
 		t.Fatalf("said %v", first)
 	}
 	s.setFacts(room.Facts{ID: "harbour", State: room.Live})
+	s.pass(nil, Air{})
 	if again := s.at(7, 1); len(again) != 0 {
 		t.Fatalf("said %v of the same frame", again)
 	}

@@ -3,7 +3,6 @@ package channel
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +27,26 @@ type Lease interface {
 	Release(ctx context.Context, next tape.Number) error
 }
 
-// Mix is the sound of the stage. Tick fills out with 960 samples of 48 kHz mono.
+// Mix is the sound of the stage. Tick fills out with 960 samples of 48 kHz mono. Levels are those on stage; listeners hear it as Air says.
 type Mix interface {
 	Tick(out []float32, now time.Duration)
 	Hold(on bool)
 	Levels() []Level
+	Air() Air
+}
+
+// Air is how the way from the stage to the listeners stands. Moments are ticks of the stage's sound, counted from 1.
+type Air struct {
+	In, Out  int64 // the moments that came in and went out last; Out is 0 before the first
+	Sounding bool  // the last tick let the stage out; otherwise it is held back, and other sound or silence is heard in its place
+
+	Quiet   time.Duration // for which nothing but pauses came in, carts included
+	Delay   time.Duration // what a dump removes now
+	Wanted  time.Duration // what Delay is led to
+	Filling time.Duration // for which the stage is still held back after a dump
+
+	Cart     string        // that plays on stage; empty: none
+	CartLeft time.Duration // how long it goes on
 }
 
 // Level is how loud a voice is after levelling, in dBFS.
@@ -69,7 +83,19 @@ type Config struct {
 	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
 	OnLive    func()        // optional: a voice was heard, and the facts say doors yet: at once, then every second; called from the tick, must not block
 	OnLevels  func([]Level) // optional: five times a second; called from the tick, must not block
+	OnAir     func(Air)     // optional: likewise
+
+	// OnDeadAir is told when the stage has been silent for DeadAir while live, and when that is over. Optional; called from the tick, must not
+	// block.
+	OnDeadAir func(on bool)
+	// ApologyAfter is how long the stage has to be empty and silent while live before OnApology is called, once. 0: never. OnApology is called
+	// from the tick, and must not block.
+	ApologyAfter time.Duration
+	OnApology    func()
 }
+
+// DeadAir is how long a live stage may be silent before somebody is told.
+const DeadAir = 8 * time.Second
 
 const (
 	maxCatchUp   = 25   // frames: a maker that is later than half a second declares a gap
@@ -96,11 +122,14 @@ type Maker struct {
 	seals    *sealer
 	observed tape.Number // when the wall clock was looked at last, and the lease renewed
 	empty    tape.Number // the stage has been empty since this frame
-	live     bool
-	ended    bool
+	live     bool        // a voice went out, or the facts that went out say so
+	asked    bool        // OnLive was called
+	ended    bool        // the end went out
+	silence  silence
 	pcm      []float32
 	packet   []byte
 
+	making atomic.Bool
 	begun  atomic.Int64 // the frame being made
 	frames atomic.Int64 // made, silence included
 	gaps   atomic.Int64 // frames declared as gaps
@@ -131,6 +160,9 @@ func (m *Maker) People() int {
 
 // Made is how many frames were made, and how many of them were gaps.
 func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Load() }
+
+// Making reports whether this maker holds the lease: what is done to another one's mix reaches nobody.
+func (m *Maker) Making() bool { return m.making.Load() }
 
 // Now is the frame being made.
 func (m *Maker) Now() tape.Number { return tape.Number(m.begun.Load()) }
@@ -182,7 +214,12 @@ func (m *Maker) hold(ctx context.Context) error {
 	m.seals.begin(first, follow.past)
 	m.say()
 	m.gap(running)
+	m.making.Store(true)
 	err = m.run(ctx)
+	m.making.Store(false)
+	if m.cfg.OnAir != nil {
+		m.cfg.OnAir(Air{}) // nothing of this mix can be dumped any more
+	}
 	// The lease is given back even when ctx is done: the next maker need not wait.
 	m.keeper.close(context.WithoutCancel(ctx), m.next)
 	return err
@@ -251,9 +288,9 @@ func (m *Maker) run(ctx context.Context) error {
 // tick makes one frame.
 func (m *Maker) tick(mono time.Duration) {
 	m.cfg.Mix.Tick(m.pcm, mono)
-	levels := m.cfg.Mix.Levels()
-	m.attend(levels)
-	m.events.setSpeaking(levels)
+	levels, air := m.cfg.Mix.Levels(), m.cfg.Mix.Air()
+	m.attend(m.events.pass(levels, air))
+	m.watch(air)
 	m.say()
 	for variant, encoder := range m.cfg.Encoders {
 		n, err := encoder.Encode(m.pcm, m.packet)
@@ -268,8 +305,8 @@ func (m *Maker) tick(mono time.Duration) {
 	m.frames.Add(1)
 	m.advance()
 	m.begun.Store(int64(m.next))
-	if m.next%levelsEvery == 0 && m.cfg.OnLevels != nil {
-		m.cfg.OnLevels(levels)
+	if m.next%levelsEvery == 0 {
+		m.tell(levels, air)
 	}
 	if m.next-m.observed >= observeEvery {
 		m.observed = m.next
@@ -278,28 +315,36 @@ func (m *Maker) tick(mono time.Duration) {
 	}
 }
 
-// attend switches the hold sound: off when a voice arrives, on again when the stage has been empty for long.
-func (m *Maker) attend(levels []Level) {
-	people, facts := m.events.stage()
-	heard := slices.ContainsFunc(levels, func(l Level) bool {
-		return l.Heard && !slices.ContainsFunc(people, func(p room.Person) bool { return p.ID == l.ID && p.Muted })
-	})
-	m.ended = facts.State == room.Ended
-	m.live = m.live || facts.State == room.Live // perhaps by another node's stage
+// attend switches the hold sound by what listeners hear: off when a voice arrives, on again when the stage has been empty for long. A room
+// goes live by what is said, before the delay.
+func (m *Maker) attend(now, out moment) {
+	if now.heard && now.facts.State == room.Doors && (!m.asked || m.next%tape.FramesPerSec == 0) && m.cfg.OnLive != nil {
+		m.asked = true
+		m.cfg.OnLive()
+	}
+	m.ended = out.facts.State == room.Ended
+	m.live = m.live || out.facts.State == room.Live // perhaps by another node's stage
 	switch {
-	case heard:
-		if facts.State == room.Doors && (!m.live || m.next%tape.FramesPerSec == 0) && m.cfg.OnLive != nil {
-			m.cfg.OnLive()
-		}
+	case out.heard:
 		m.live, m.empty = true, m.next
 		m.cfg.Mix.Hold(false)
-	case m.ended:
+	case m.ended || out.cart:
 		m.cfg.Mix.Hold(false)
-	case len(people) > 0:
+	case len(out.people) > 0:
 		m.empty = m.next
 		m.cfg.Mix.Hold(!m.live)
 	case !m.live || (m.next-m.empty).Duration() >= m.cfg.HoldAfter:
 		m.cfg.Mix.Hold(true)
+	}
+}
+
+// tell says how loud everybody is, and how the way to the listeners stands.
+func (m *Maker) tell(levels []Level, air Air) {
+	if m.cfg.OnLevels != nil {
+		m.cfg.OnLevels(levels)
+	}
+	if m.cfg.OnAir != nil {
+		m.cfg.OnAir(air)
 	}
 }
 

@@ -152,6 +152,9 @@ type stage struct {
 	mu     sync.Mutex
 	levels []channel.Level
 	hold   bool
+	air    channel.Air
+	delay  int64 // moments
+	gone   int64 // the last moment that was dumped
 	ticks  int
 	slow   func() // called by each tick
 }
@@ -160,13 +163,27 @@ func (s *stage) Tick([]float32, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ticks++
+	s.air.In++
+	s.air.Quiet += tape.FrameDuration
+	next := s.air.In - s.delay
+	s.air.Sounding = next > s.gone
+	if s.air.Sounding {
+		s.air.Out = next
+	}
 	if s.slow != nil {
 		s.slow()
 	}
 }
 
+// dump removes what is in the delay.
+func (s *stage) dump() { s.mu.Lock(); defer s.mu.Unlock(); s.gone = s.air.In }
+
+// sound is a word that ends now.
+func (s *stage) sound() { s.mu.Lock(); defer s.mu.Unlock(); s.air.Quiet = 0 }
+
 func (s *stage) Hold(on bool)            { s.mu.Lock(); defer s.mu.Unlock(); s.hold = on }
 func (s *stage) Levels() []channel.Level { s.mu.Lock(); defer s.mu.Unlock(); return s.levels }
+func (s *stage) Air() channel.Air        { s.mu.Lock(); defer s.mu.Unlock(); return s.air }
 func (s *stage) holding() bool           { s.mu.Lock(); defer s.mu.Unlock(); return s.hold }
 func (s *stage) say(l ...channel.Level)  { s.mu.Lock(); defer s.mu.Unlock(); s.levels = l }
 
@@ -189,6 +206,17 @@ type rig struct {
 
 func newRig() *rig {
 	return &rig{machine: &machine{at: map[time.Duration]func(*machine){}}, wire: newWire(), lease: &lease{}, stage: &stage{}}
+}
+
+// config is a maker's that watches for dead air.
+func (r *rig) config(deadAir func(bool), apology func()) channel.Config {
+	return channel.Config{
+		Room: "harbour", Channel: tape.Floor, Bus: r.wire, Mix: r.stage, Time: r.machine,
+		Acquire:  func(context.Context) (channel.Lease, error) { r.lease.term++; return r.lease, nil },
+		Encoders: map[tape.Variant]channel.Encoder{tape.Opus48: &counter{}},
+		Log:      slog.New(slog.DiscardHandler), HoldAfter: 30 * time.Second,
+		OnDeadAir: deadAir, ApologyAfter: 15 * time.Second, OnApology: apology,
+	}
 }
 
 func (r *rig) maker() *channel.Maker {

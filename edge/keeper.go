@@ -14,7 +14,8 @@ const (
 	// keepEvery is how often the keeper looks after the hubs.
 	keepEvery = time.Second
 
-	// endWait is how long the last frames of a room that has ended may take to arrive, since its end is told on another path.
+	// endWait is how long the last frames of a room that has ended may take to arrive, since its end is told on another path. The room's delay
+	// comes on top.
 	endWait = 2 * time.Second
 )
 
@@ -46,7 +47,7 @@ func (e *Edge) tidy() {
 		switch {
 		case over && h.overSince < 0:
 			h.overSince = now
-		case over && now-h.overSince >= endWait:
+		case over && now-h.overSince >= endWait+facts.Delay():
 			h.finish()
 		}
 		if e.dropIdle(h, now) {

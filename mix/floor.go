@@ -42,5 +42,13 @@ func (f *noiseFloor) lufs() float64 {
 	if f.n == 0 {
 		return 0
 	}
-	return loudness(slices.Min(f.parts[:min((f.n-1)/floorTicks+1, floorParts)]))
+	return loudness(f.energy())
+}
+
+// energy returns the floor as a mean square. Before anything is known it is above everything.
+func (f *noiseFloor) energy() float64 {
+	if f.n == 0 {
+		return 1
+	}
+	return slices.Min(f.parts[:min((f.n-1)/floorTicks+1, floorParts)])
 }

@@ -43,6 +43,15 @@ type Mixer struct {
 	loop   []float32 // a new hold sound, until the next tick takes it
 	relay  bool      // there is one
 	holdOn bool
+	cart   *Cart // to play on stage, until the next tick takes it
+	recart bool  // there is one, or an end
+	fill   Fill  // of a dump, until the next tick takes it
+	refill bool  // there is one
+
+	cartName string // as of the last tick
+	cartLeft time.Duration
+
+	line delayLine // has a lock of its own, below mu
 
 	// owned by Tick
 	voices  []*Voice
@@ -50,6 +59,9 @@ type Mixer struct {
 	ended   []string            // the keys of memory, oldest first
 	limiter limiter
 	hold    hold
+	carts   player // on stage
+	filler  player // for listeners alone
+	filling bool   // the hold sound fills what was dumped
 	frame   [frameSamples]float32
 }
 
@@ -80,6 +92,7 @@ func New(c Config) *Mixer {
 		config:  c,
 		memory:  map[string]leveller{},
 		limiter: newLimiter(c.Ceiling),
+		line:    newDelayLine(),
 	}
 }
 
@@ -135,7 +148,7 @@ func (m *Mixer) Levels(dst []Level) []Level {
 func (m *Mixer) Tick(out []float32, now time.Duration) {
 	out = out[:frameSamples]
 	clear(out)
-	m.begin()
+	idle := m.begin()
 	at := samples(now)
 	kept := m.voices[:0]
 	for _, v := range m.voices {
@@ -147,13 +160,16 @@ func (m *Mixer) Tick(out []float32, now time.Duration) {
 	}
 	clear(m.voices[len(kept):])
 	m.voices = kept
+	m.carts.add(out)
+	m.line.pass(out, idle)
+	m.filler.add(out)
 	m.hold.add(out)
 	m.limiter.limit(out)
 	m.publish(at)
 }
 
-// begin takes over what was asked for since the last tick.
-func (m *Mixer) begin() {
+// begin takes over what was asked for since the last tick. Idle says that the hold sound is asked for.
+func (m *Mixer) begin() (idle bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, v := range m.opened {
@@ -162,17 +178,29 @@ func (m *Mixer) begin() {
 		m.opened[i] = nil
 	}
 	m.opened = m.opened[:0]
-	m.hold.on = m.holdOn
+	if m.recart {
+		m.carts.start(m.cart)
+		m.cart, m.recart = nil, false
+	}
+	if m.refill {
+		m.filler.start(m.fill.Cart)
+		m.filling = m.fill.Hold
+		m.fill, m.refill = Fill{}, false
+	}
+	m.filling = m.filling && m.line.holdsBack()
+	m.hold.on = m.holdOn || m.filling
 	if m.relay {
 		m.hold.change(m.loop)
 		m.loop, m.relay = nil, false
 	}
+	return m.holdOn
 }
 
 // publish makes the levels known.
 func (m *Mixer) publish(now float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.cartName, m.cartLeft = m.carts.left()
 	m.levels = m.levels[:0]
 	for _, v := range m.voices {
 		m.levels = append(m.levels, v.activeLevel(now))

@@ -67,6 +67,10 @@ type Config struct {
 	HoldSound string `help:"What is heard before the first word: WAV or Ogg Opus." placeholder:"FILE"`
 	// HoldAfter is how long the stage has to be empty before the hold sound returns. Default 30s.
 	HoldAfter time.Duration `help:"How long the stage is empty before the hold sound returns." default:"30s"`
+	// ApologyAfter is how long the stage of a live room has to be empty and silent before the apology cart plays. Default 15s; 0: never.
+	ApologyAfter time.Duration `help:"How long the stage of a live room is empty and silent before the apology plays; 0: never." default:"15s"`
+	// AlarmWebhook is told by POST when a live room has been silent for 8 s, and when that is over. Default: nobody is told but the desk.
+	AlarmWebhook string `help:"Address that is told by POST when a live room has been silent for 8 s." placeholder:"URL"`
 	// Complexity of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many. Default 10.
 	Complexity int `help:"Of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many." default:"10"`
 	// Expect is how many listeners a room expects, where its host gave no figure: their depth is granted for the crowd. Default 0: unknown.
@@ -193,6 +197,10 @@ func (c *Config) Validate() error {
 	if c.HoldAfter <= 0 {
 		check("hold-after", fmt.Errorf("%v is not a time to wait: write one such as 30s", c.HoldAfter))
 	}
+	if c.ApologyAfter < 0 {
+		check("apology-after", fmt.Errorf("%v: write a time such as 15s, or 0 for never", c.ApologyAfter))
+	}
+	check("alarm-webhook", checkWebhook(c.AlarmWebhook))
 	if c.MaxSeats < 0 {
 		check("max-seats", fmt.Errorf("%d: write 0 or more", c.MaxSeats))
 	}
@@ -248,6 +256,14 @@ func checkURL(s string) error {
 	u, err := url.Parse(strings.TrimRight(s, "/"))
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) {
 		return fmt.Errorf("%q is no address of ours: write one such as https://live.example.org, without a path", s)
+	}
+	return nil
+}
+
+func checkWebhook(s string) error {
+	u, err := url.Parse(s)
+	if s != "" && (err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("%q is no address: write one such as https://alarm.example.org/epidaurus", s)
 	}
 	return nil
 }

@@ -27,13 +27,7 @@ func (c *Config) holdSound() ([]float32, error) {
 			return nil, fmt.Errorf("read the hold sound: %w", err)
 		}
 	}
-	var pcm []float32
-	var err error
-	if bytes.HasPrefix(sound, []byte("RIFF")) {
-		pcm, err = wav.Read(bytes.NewReader(sound))
-	} else {
-		pcm, err = decodeOgg(sound)
-	}
+	pcm, err := decodeSound(sound, maxHold)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("hold-sound: %s is neither WAV nor Ogg Opus: %w", c.HoldSound, err)
@@ -45,14 +39,22 @@ func (c *Config) holdSound() ([]float32, error) {
 	return pcm, nil
 }
 
-func decodeOgg(file []byte) (pcm []float32, err error) {
+// decodeSound returns a file, WAV or Ogg Opus, as 48 kHz mono. Of an Ogg file that is longer than most samples it returns little more.
+func decodeSound(file []byte, most int) (pcm []float32, err error) {
+	if bytes.HasPrefix(file, []byte("RIFF")) {
+		return wav.Read(bytes.NewReader(file))
+	}
+	return decodeOgg(file, most)
+}
+
+func decodeOgg(file []byte, most int) (pcm []float32, err error) {
 	r := ogg.NewReader(bytes.NewReader(file))
 	decoder, err := codec.NewOpusDecoder()
 	if err != nil {
 		return nil, err
 	}
 	frame := make([]float32, codec.MaxFrameSamples)
-	for len(pcm) <= maxHold {
+	for len(pcm) <= most {
 		p, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/epidaurus-live/epidaurus/codec"
@@ -97,9 +98,14 @@ func opusPacket(t *testing.T) []byte {
 // oggFile repeats one packet.
 func oggFile(t *testing.T, packets int, packet []byte) []byte {
 	t.Helper()
+	return oggOf(t, slices.Repeat([][]byte{packet}, packets))
+}
+
+func oggOf(t *testing.T, packets [][]byte) []byte {
+	t.Helper()
 	var file bytes.Buffer
 	w, err := ogg.NewWriter(&file, 1, ogg.Head{PreSkip: 312})
-	for range packets {
+	for _, packet := range packets {
 		if err == nil {
 			err = w.WritePacket(packet)
 		}

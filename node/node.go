@@ -40,6 +40,7 @@ type Node struct {
 	rooms  *rooms
 	stage  *stage.Stage
 	lister *lister // owned by the counting
+	alarms *alarms
 
 	// immutable once open; empty without the part
 	listenersURL string
@@ -176,6 +177,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.open, n.counting = context.WithCancel(context.Background())
 	n.running.Go(func() { n.count(n.open) })
+	if n.alarms != nil {
+		n.running.Go(func() { n.alarms.run(n.open) })
+	}
 	return nil
 }
 

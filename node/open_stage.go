@@ -35,7 +35,13 @@ func (n *Node) openStage(p *ports) (err error) {
 	if n.stageURL == "" {
 		n.stageURL = localURL("http", p.stage)
 	}
+	carts, err := builtInCarts()
+	if err != nil {
+		return err
+	}
+	n.alarms = newAlarms(n.cfg.AlarmWebhook, n.log.With("part", "alarm"), clock.Machine{}.Sleep)
 	n.rooms = &rooms{
+		carts: carts, alarms: n.alarms, apologyAfter: n.cfg.ApologyAfter,
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
 		open: map[room.ID]*runningRoom{},
 	}

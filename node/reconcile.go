@@ -28,6 +28,12 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 			return fmt.Errorf("write down what became of room %s: %w", stored.ID, err)
 		}
 	}
+	if merged.DelayMS != stored.DelayMS {
+		err = n.store.SetDelay(ctx, stored.ID, merged.DelayMS)
+		if err != nil {
+			return fmt.Errorf("write down the delay of room %s: %w", stored.ID, err)
+		}
+	}
 	for _, p := range merged.Removed {
 		if stored.IsRemoved(p) {
 			continue
@@ -60,6 +66,7 @@ func merge(stored, known room.Facts) room.Facts {
 	if room.Step(stored.State, known.State) == nil {
 		stored.State, stored.EndedAt = known.State, known.EndedAt
 	}
+	stored.DelayMS = known.DelayMS // which the bus is told first
 	for _, p := range known.Removed {
 		if !stored.IsRemoved(p) {
 			stored.Removed = append(stored.Removed, p)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bus"
@@ -31,6 +32,10 @@ type rooms struct {
 	holdAfter  time.Duration
 	complexity int
 	store      *store.Store
+	carts      map[room.Cart]*mix.Cart // built in
+	alarms     *alarms
+
+	apologyAfter time.Duration
 
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
@@ -49,7 +54,10 @@ type rooms struct {
 type runningRoom struct {
 	mixer  *mix.Mixer
 	maker  *channel.Maker
+	carts  *cartBox
 	cancel context.CancelFunc
+
+	deadAir atomic.Bool
 }
 
 // storeTimeout bounds what waits for the database.
@@ -66,6 +74,9 @@ func (r *rooms) follow(id room.ID) {
 	}
 	if running := r.open[f.ID]; running != nil {
 		running.maker.SetFacts(f)
+		if f.State != room.Ended {
+			running.mixer.SetDelay(f.Delay())
+		}
 		r.stage.Refresh(f.ID)
 		return
 	}
@@ -81,6 +92,7 @@ func (r *rooms) follow(id room.ID) {
 	running.cancel = cancel
 	r.open[f.ID] = running
 	r.makers.Go(func() { r.run(ctx, f.ID, running) })
+	r.makers.Go(func() { r.loadCarts(f.ID, running.carts) })
 }
 
 func (r *rooms) run(ctx context.Context, id room.ID, running *runningRoom) {
@@ -96,6 +108,7 @@ func (r *rooms) run(ctx context.Context, id room.ID, running *runningRoom) {
 func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 	mixer := mix.New(mix.Config{NewDecoder: func() (mix.Decoder, error) { return codec.NewOpusDecoder() }})
 	mixer.SetHold(r.hold)
+	mixer.SetDelay(f.Delay())
 	encoders := map[tape.Variant]channel.Encoder{}
 	for _, v := range tape.Variants {
 		cfg := codec.ForVariant(v)
@@ -106,8 +119,8 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 		}
 		encoders[v] = encoder
 	}
-	running := &runningRoom{mixer: mixer}
-	running.maker = channel.NewMaker(channel.Config{
+	running := &runningRoom{mixer: mixer, carts: newCartBox(r.carts)}
+	cfg := channel.Config{
 		Room: f.ID, Channel: tape.Floor, Bus: r.bus,
 		Acquire: func(ctx context.Context) (channel.Lease, error) {
 			return r.bus.Acquire(ctx, f.ID, tape.Floor)
@@ -115,7 +128,9 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 		Mix: &mixLevels{Mixer: mixer}, Encoders: encoders, Time: clock.Machine{}, Log: r.log, HoldAfter: r.holdAfter,
 		OnLive:   func() { r.goLive(f.ID) },
 		OnLevels: func(levels []channel.Level) { r.stage.SetLevels(f.ID, stageLevels(levels)) },
-	}, f)
+	}
+	r.watchAir(&cfg, f.ID, running)
+	running.maker = channel.NewMaker(cfg, f)
 	return running, nil
 }
 
@@ -147,12 +162,17 @@ func (r *rooms) Create(ctx context.Context, f room.Facts) error { return r.bus.P
 // End ends a room: for the people on stage at once, for listeners after the last word. To have ended already is no error.
 func (r *rooms) End(ctx context.Context, id room.ID) error {
 	at := time.Now().UTC()
+	delay := 0
+	if running := r.running(id); running != nil {
+		delay = int(running.mixer.Air().Delay.Milliseconds())
+	}
 	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
 		if f.State == room.Ended {
 			return nil
 		}
 		err := room.Step(f.State, room.Ended)
 		f.State, f.EndedAt = room.Ended, at
+		f.DelayMS = max(f.DelayMS, delay) // for so long edges wait for the last word
 		return err
 	})
 	if err != nil {
@@ -205,6 +225,15 @@ func (r *rooms) running(id room.ID) *runningRoom {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.open[id]
+}
+
+// making is the room where its sound is made here now, or nil.
+func (r *rooms) making(id room.ID) *runningRoom {
+	running := r.running(id)
+	if running == nil || !running.maker.Making() {
+		return nil
+	}
+	return running
 }
 
 // frame is the number of the frame that the room's channel makes now.

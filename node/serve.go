@@ -149,7 +149,7 @@ func (n *Node) listenersHandler() http.Handler {
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
-		Sessions: n.store, Records: n.store, Rooms: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
 		Log: n.log.With("part", "api"),
 		ListenURL: func(r *http.Request) string {
 			return sameHost(n.cfg.PublicURL, n.listenersURL, n.cfg.listenScheme(), r.Host)

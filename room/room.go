@@ -43,7 +43,8 @@ type Facts struct {
 	Language string     `json:"lang"`
 	State    State      `json:"state"`
 	LowDelay bool       `json:"low_delay"`
-	Expect   int        `json:"expect,omitempty"` // listeners expected, as the host said; 0: unknown
+	Expect   int        `json:"expect,omitempty"`   // listeners expected, as the host said; 0: unknown
+	DelayMS  int        `json:"delay_ms,omitempty"` // broadcast delay
 	Tape     Taping     `json:"tape,omitempty"`
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`

@@ -29,6 +29,7 @@ type stream struct {
 	mu       sync.Mutex
 	state    []byte // guarded by mu; nil when written
 	levels   []byte // guarded by mu; nil when written
+	air      []byte // guarded by mu; nil when written
 	last     *event // guarded by mu; ends the stream
 	finished bool   // guarded by mu
 }
@@ -41,6 +42,13 @@ func (st *stream) post(state, levels []byte) {
 	if levels != nil {
 		st.levels = levels
 	}
+	st.mu.Unlock()
+	st.poke()
+}
+
+func (st *stream) postAir(air []byte) {
+	st.mu.Lock()
+	st.air = air
 	st.mu.Unlock()
 	st.poke()
 }
@@ -78,7 +86,10 @@ func (st *stream) take() (events []event, finished bool) {
 	if st.levels != nil {
 		events = append(events, event{"levels", st.levels})
 	}
-	st.state, st.levels = nil, nil
+	if st.air != nil {
+		events = append(events, event{"air", st.air})
+	}
+	st.state, st.levels, st.air = nil, nil, nil
 	return events, false
 }
 
@@ -163,7 +174,7 @@ func (sc *scene) watch(g room.Grant) (*stream, error) {
 			Detail: "Too many pages watch this stage. Close some, then try again.",
 		}
 	}
-	st := &stream{person: g.Person, wake: make(chan struct{}, 1)}
+	st := &stream{person: g.Person, wake: make(chan struct{}, 1), air: sc.airTold}
 	sc.streams = append(sc.streams, st)
 	sc.wg.Add(1)
 	sc.changed()

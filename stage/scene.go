@@ -31,6 +31,8 @@ type scene struct {
 	removed   map[room.PersonID]bool     // guarded by mu; known here before the room's facts say so
 	streams   []*stream                  // guarded by mu; oldest first
 	listening int                        // guarded by mu
+	air       Air                        // guarded by mu
+	airTold   []byte                     // guarded by mu; air as pages are told
 	closed    bool                       // guarded by mu
 	ended     bool                       // guarded by mu; closed because the room ended
 

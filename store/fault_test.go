@@ -49,6 +49,15 @@ func TestFailedWrites(t *testing.T) {
 			return s.RemovePerson(ctx, "abc", "grace", noon)
 		},
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).IsRemoved("grace") }, ""},
+		{"delay set", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.SetDelay(ctx, "abc", 10000) },
+			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).DelayMS == 10000 }, ""},
+		{"cart set", func(s *Store, _ room.Record, _ room.SecretHash) error {
+			return s.SetCart(ctx, "abc", room.CartTone, []byte("beep"))
+		},
+			func(t *testing.T, s *Store, _ room.Record) bool {
+				carts, _ := s.Carts(ctx, "abc")
+				return len(carts) == 1
+			}, ""},
 		{"link redeem", func(s *Store, _ room.Record, link room.SecretHash) error {
 			_, err := s.Redeem(ctx, link, room.SecretHash{1}, noon)
 			return err

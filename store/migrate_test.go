@@ -41,11 +41,19 @@ func TestUpgrade(t *testing.T) {
 				t.Errorf("%d and %d are expected, want %d and 0", harbour.Expect, quay.Expect, expect)
 			}
 			taped := [2]room.Taping{}
-			if version >= 6 {
+			if version >= 4 {
 				taped = [2]room.Taping{room.TapeOn, room.TapeDeleted}
 			}
 			if got := [2]room.Taping{harbour.Tape, quay.Tape}; got != taped {
 				t.Errorf("taped are %q, want %q", got, taped)
+			}
+			delay := 0
+			if version >= 3 {
+				delay = 10_000
+			}
+			carts, err := s.Carts(t.Context(), "harbour-k3f9x2")
+			if err != nil || harbour.DelayMS != delay || len(carts[room.CartJingle]) > 0 != (version >= 3) {
+				t.Errorf("a delay of %d ms, carts %q, %v", harbour.DelayMS, carts, err)
 			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {

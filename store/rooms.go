@@ -13,8 +13,8 @@ import (
 func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
 	return s.write(ctx, "room add", func(tx *sql.Tx) error {
 		f := r.Facts
-		_, err := tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, tape, created_at, ended_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.Tape, toMillis(f.Created), maybeMillis(f.EndedAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, created_at, ended_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, toMillis(f.Created), maybeMillis(f.EndedAt))
 		return conflict(err)
 	})
 }
@@ -89,7 +89,7 @@ func (s *Store) RoomsOf(ctx context.Context, host room.HostID) ([]room.Record, e
 
 // queryRooms reads rooms with one statement, so that what it says was true at one moment.
 func (s *Store) queryRooms(ctx context.Context, which string, args ...any) ([]room.Record, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, tape, created_at, ended_at,
+	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, created_at, ended_at,
 		(SELECT string_agg(person_id, ',' ORDER BY removed_at, person_id) FROM removals WHERE room_id = rooms.id)
 		FROM rooms `+which, args...)
 	if err != nil {
@@ -115,7 +115,7 @@ func scanRoom(rows *sql.Rows) (room.Record, error) {
 		removed sql.NullString
 	)
 	f := &r.Facts
-	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.Tape, &created, &ended, &removed)
+	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &created, &ended, &removed)
 	if err != nil {
 		return room.Record{}, err
 	}

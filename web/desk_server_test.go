@@ -30,6 +30,7 @@ type deskServer struct {
 	secret string
 	heard  map[room.PersonID]time.Time // by person: when a packet came
 	people []room.Person               // on stage
+	pulled []string                    // what was done to delay, dump and carts
 
 	// owned by the test's goroutine
 	http  *http.Server
@@ -117,6 +118,7 @@ func (d *deskServer) routes() http.Handler {
 	}))
 	mux.HandleFunc("POST /api/rooms/{room}/invites", d.invite)
 	mux.HandleFunc("POST /api/rooms/{room}/end", d.end)
+	d.levers(mux)
 	return mux
 }
 

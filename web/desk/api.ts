@@ -1,6 +1,6 @@
 // Requests to the stage's port. Every failure is either a Refusal, which the server explained, or the browser's own network error.
 
-import type { Invite, Role, Room } from "./wire";
+import type { Cart, Dumped, Fill, Invite, Role, Room } from "./wire";
 
 /** An answer that says no, with the server's stable code and its sentence. */
 export class Refusal extends Error {
@@ -19,6 +19,7 @@ interface Call {
   token?: string;
   json?: unknown;
   sdp?: string;
+  file?: Blob;
   /** Milliseconds after which the request is given up as a network error. */
   timeout?: number;
   signal?: AbortSignal;
@@ -27,6 +28,7 @@ interface Call {
 }
 
 const REQUEST_TIMEOUT = 8000;
+const UPLOAD_TIMEOUT = 60_000;
 const PING_TIMEOUT = 30_000; // long: see reach.ts
 
 /** Sends one request and returns its successful answer. */
@@ -35,10 +37,11 @@ export async function call(path: string, c: Call = {}): Promise<Response> {
   if (c.token) headers.Authorization = `Bearer ${c.token}`;
   if (c.json !== undefined) headers["Content-Type"] = "application/json";
   if (c.sdp !== undefined) headers["Content-Type"] = "application/sdp";
+  if (c.file) headers["Content-Type"] = c.file.type.startsWith("audio/") ? c.file.type : "application/octet-stream";
   const answer = await fetch(path, {
     method: c.method ?? "GET",
     headers,
-    body: c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
+    body: c.file ?? c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
     cache: "no-store",
     credentials: "same-origin",
     keepalive: c.keepalive ?? false,
@@ -83,6 +86,16 @@ export const ownToken = async (id: string) => (await json<{ token: string }>(`${
 export const invite = (id: string, token: string, name: string, role: Role) =>
   json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role } });
 export const endRoom = (id: string, token: string) => call(`${managed(id)}/end`, { method: "POST", token });
+export const setDelay = (id: string, token: string, delay_ms: number) =>
+  call(`${managed(id)}/delay`, { method: "PATCH", token, json: { delay_ms } });
+export const dump = (id: string, token: string, fill: Fill) =>
+  json<Dumped>(`${managed(id)}/dump`, { method: "POST", token, json: { fill } });
+export const carts = async (id: string, token: string) => (await json<{ carts: Cart[] }>(`${managed(id)}/carts`, { token })).carts;
+export const playCart = (id: string, token: string, name: string) => call(`${managed(id)}/carts/${name}/play`, { method: "POST", token });
+export const stopCart = (id: string, token: string, name: string) => call(`${managed(id)}/carts/${name}/stop`, { method: "POST", token });
+export const putCart = (id: string, token: string, name: string, file: Blob) =>
+  json<Cart>(`${managed(id)}/carts/${name}`, { method: "PUT", token, file, timeout: UPLOAD_TIMEOUT });
+export const dropCart = (id: string, token: string, name: string) => json<Cart>(`${managed(id)}/carts/${name}`, { method: "DELETE", token });
 export const setName = (id: string, token: string, name: string) =>
   call(`${room(id)}/stage/people/me/name`, { method: "PUT", token, json: name });
 export const setMuted = (id: string, token: string, person: string, muted: boolean) =>

@@ -6,7 +6,7 @@ import { reach } from "./reach";
 import { NoPath, Session } from "./session";
 import { readEvents, type ServerEvent } from "./sse";
 import { Store } from "./store";
-import type { Levels, Person, Stage } from "./wire";
+import type { Air, Levels, Person, Stage } from "./wire";
 
 /** Chromium on Android and ChromeOS tells of a new network here (Network Information API). */
 const network = (navigator as unknown as { connection?: EventTarget }).connection;
@@ -17,6 +17,8 @@ export type End = { why: "removed" | "ended" } | { why: "refused"; refusal: Refu
 export interface LineView {
   stage: Stage | null;
   levels: Levels;
+  /** Null until the server has told. */
+  air: Air | null;
   /** Events arrived within the last three seconds: what `stage` says is known, not remembered. */
   fresh: boolean;
   /** Whether the person wants to be on stage, and is. */
@@ -50,6 +52,7 @@ export class Line {
   readonly view = new Store<LineView>({
     stage: null,
     levels: {},
+    air: null,
     fresh: false,
     voice: "off",
     muted: false,
@@ -194,6 +197,9 @@ export class Line {
       }
       case "levels":
         this.view.set({ levels: JSON.parse(e.data) });
+        return;
+      case "air":
+        this.view.set({ air: JSON.parse(e.data) });
         return;
       case "removed":
         return this.finish({ why: "removed" });

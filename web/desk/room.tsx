@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
+import { Broadcast, DeadAir } from "./broadcast";
 import { Desk } from "./desk";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
@@ -12,6 +13,7 @@ import { useStore } from "./store";
 import { t } from "./text";
 import { dropToken, keepToken, tokenOf } from "./token";
 import { sentence } from "./trouble";
+import { mayDirect } from "./wire";
 
 /** Finds the token: the link's, the tab's from before a reload, or a new one for the host. */
 export function RoomPage({ room, voices, raw }: { room: string; voices: HTMLElement; raw: boolean }) {
@@ -60,13 +62,15 @@ function DeskPage({ desk }: { desk: Desk }) {
       </header>
       <AirWord desk={desk} />
       {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
-      {voice !== "off" && trouble && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
+      {!end && <DeadAir desk={desk} />}
+      {trouble && (voice !== "off" || mayDirect(stage?.you.role ?? "")) && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
       {end ? (
         stage?.you.role === "host" && <a class="button back" href="/desk/">{t.backHome}</a>
       ) : (
         <div class="columns">
           <div class="main-column">
             {voice === "off" && <Lobby desk={desk} />}
+            {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
             <People desk={desk} />
           </div>
           <Side desk={desk} />

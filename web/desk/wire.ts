@@ -26,6 +26,36 @@ export interface Stage {
 /** dBFS after levelling by person; -60 and below is silence. */
 export type Levels = Record<string, number>;
 
+/** How the way from the stage to the listeners stands. Times in ms. */
+export interface Air {
+  /** What a dump removes now. */
+  delay_ms: number;
+  wanted_ms: number;
+  /** For so long the stage is still held back after a dump. */
+  filling_ms: number;
+  /** The cart that plays; empty: none. */
+  cart: string;
+  cart_left_ms: number;
+  dead_air: boolean;
+}
+
+export type CartName = "intro" | "jingle" | "apology" | "tone";
+
+export interface Cart {
+  name: CartName;
+  length_ms: number;
+  own: boolean;
+}
+
+/** What is heard in the place of what was dumped. */
+export type Fill = "hold" | "none" | CartName;
+
+export interface Dumped {
+  removed_ms: number;
+  filling_ms: number;
+  fill: Fill;
+}
+
 export interface Room {
   id: string;
   title: string;
@@ -59,6 +89,11 @@ export const SPEAKING_DB = -45;
 
 /** At and below this level, in dBFS, a meter is empty. */
 export const SILENCE_DB = -60;
+
+/** Delay, dump and carts. A producer's desk may pull these levers too. */
+export function mayDirect(role: string): boolean {
+  return role === "host" || role === "cohost" || role === "producer";
+}
 
 export function mayModerate(role: Role): boolean {
   return role === "host" || role === "cohost";
