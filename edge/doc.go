@@ -6,7 +6,8 @@
 //	Feed ──▶ hub ──▶ reel (one variant: ring of frames) ──▶ press (bytes, made once) ──▶ row ──▶ seat
 //	         one per room and channel                        one per container            one per section
 //
-// net/http accepts and parses; the handler then takes the connection over and hands it to a section. A section is one goroutine
+// On a plain port Front accepts, and seats a request of the usual form itself; all else net/http parses, and where it is for a seat the
+// handler takes the connection over. Either hands it to a section. A section is one goroutine
 // with an epoll of its own, which alone writes to its seats, never waiting for any of them. The seats of a row share variant,
 // container, cadence and phase, and so the very same bytes. When a frame completes a stretch of the row's cadence, the section
 // writes that stretch to each seat; what a socket does not take is remembered as a reference and an offset, and goes out when the
