@@ -4,6 +4,7 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -51,9 +52,22 @@ type Config struct {
 type handler struct {
 	cfg  Config
 	init []byte
-	// reading holds a token for each request that reads a disk: however many come, those who are live have the processors to themselves
-	// for most of the time.
-	reading chan struct{}
+	reading gate
+}
+
+// gate holds a token for each request that reads a disk at this moment: however many come, those who are live have the processors to
+// themselves for most of the time. Who waits for his client holds none.
+type gate chan struct{}
+
+// pass calls read with a token.
+func (g gate) pass(ctx context.Context, read func() error) error {
+	select {
+	case g <- struct{}{}:
+		defer func() { <-g }()
+		return read()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // readers is how many requests read a disk at the same time, for each processor.
@@ -64,7 +78,7 @@ const writeTimeout = 30 * time.Second
 
 // New serves /r/{room}/tape/….
 func New(cfg Config) http.Handler {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(chan struct{}, readers*runtime.GOMAXPROCS(0))}
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(gate, readers*runtime.GOMAXPROCS(0))}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
@@ -96,8 +110,8 @@ var (
 func (h *handler) answer(do func(http.ResponseWriter, *http.Request, Tape) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := h.admit(w, r, do)
-		if err == nil {
-			return
+		if err == nil || r.Context().Err() != nil {
+			return // there is nobody to tell
 		}
 		p, ok := errors.AsType[problem.Problem](err)
 		if !ok {
@@ -117,12 +131,6 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.Res
 	channel := tape.Floor
 	if c := r.PathValue("channel"); c != "" {
 		channel = tape.Channel(c)
-	}
-	select {
-	case h.reading <- struct{}{}:
-		defer func() { <-h.reading }()
-	case <-r.Context().Done():
-		return problem.New(problem.Busy, "Too many read at this moment. Try again in a moment.")
 	}
 	t, err := h.cfg.Tape(id, channel)
 	if errors.Is(err, room.ErrNotFound) {
@@ -152,7 +160,11 @@ func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if !ok {
 		return errNotYet
 	}
-	packets, err := t.Read(v, at.From, at.To)
+	var packets [][]byte
+	err = h.reading.pass(r.Context(), func() (err error) {
+		packets, err = t.Read(v, at.From, at.To)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -180,7 +192,11 @@ func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if !slices.Contains(tape.Variants, v) || kind != "ogg" && kind != "mp4" {
 		return errNothing
 	}
-	f, err := make(v)
+	var f File
+	err := h.reading.pass(r.Context(), func() (err error) {
+		f, err = make(v)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -192,8 +208,24 @@ func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
 	}
 	header.Set("ETag", `"`+strconv.FormatInt(f.Size(), 36)+`"`) // a tape only grows
 	header.Set("Content-Disposition", `inline; filename="`+r.PathValue("room")+"."+kind+`"`)
-	http.ServeContent(&patient{w, http.NewResponseController(w)}, r, "", time.Time{}, f)
+	http.ServeContent(&patient{w, http.NewResponseController(w)}, r, "", time.Time{}, gated{f, h.reading, r.Context()})
 	return nil
+}
+
+// gated is a file whose reads pass a gate, each on its own.
+type gated struct {
+	File
+	gate gate
+	ctx  context.Context
+}
+
+// Read implements io.Reader.
+func (g gated) Read(p []byte) (n int, err error) {
+	err = g.gate.pass(g.ctx, func() error {
+		n, err = g.File.Read(p)
+		return err
+	})
+	return n, err
 }
 
 // patient lets a long answer take its time, as long as the client takes it.

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,4 +177,52 @@ func TestRanges(t *testing.T) {
 			t.Errorf("a range of the %s answers %d, %q, %v", kind, w.Code, w.Body, w.Header())
 		}
 	}
+}
+
+// Those who take a file slowly, or not at all, keep nobody else from reading.
+func TestSlowReadersKeepNobodyOut(t *testing.T) {
+	h := &handler{reading: make(gate, 1), cfg: Config{
+		Facts: func(room.ID) (room.Facts, bool) { return room.Facts{}, true },
+		Tape:  func(room.ID, tape.Channel) (Tape, error) { return someTape(), nil },
+	}}
+	stuck := &stuckWriter{ResponseRecorder: httptest.NewRecorder(), writes: make(chan struct{}), freed: make(chan struct{})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.answer(h.whole)(stuck, request("/r/harbour/tape/floor/opus-24.ogg"))
+	}()
+	<-stuck.writes
+	w := httptest.NewRecorder()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	h.answer(h.object)(w, request("/r/harbour/tape/floor/opus-24/2.m4s").WithContext(ctx))
+	close(stuck.freed)
+	<-done
+	if w.Code != http.StatusOK || w.Body.Len() == 0 {
+		t.Errorf("status %d, %d bytes while another takes his time", w.Code, w.Body.Len())
+	}
+}
+
+func request(path string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	parts := strings.Split(path, "/")
+	r.SetPathValue("room", parts[2])
+	r.SetPathValue("channel", parts[4])
+	r.SetPathValue("file", parts[len(parts)-1])
+	r.SetPathValue("variant", parts[5])
+	return r
+}
+
+// stuckWriter is a client that takes nothing until it is freed.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	once   sync.Once
+	writes chan struct{}
+	freed  chan struct{}
+}
+
+func (w *stuckWriter) Write(p []byte) (int, error) {
+	w.once.Do(func() { close(w.writes) })
+	<-w.freed
+	return w.ResponseRecorder.Write(p)
 }
