@@ -50,8 +50,8 @@ type Config struct {
 }
 
 type handler struct {
-	cfg  Config
-	init []byte
+	cfg     Config
+	init    []byte
 	reading gate
 }
 
