@@ -273,10 +273,19 @@ func (d *deskServer) rooms() []deskRoom {
 }
 
 func (d *deskServer) create(w http.ResponseWriter, r *http.Request) {
-	var f room.Facts
-	err := json.NewDecoder(r.Body).Decode(&f)
+	var wish struct {
+		Title, Lang string
+		LowDelay    bool `json:"low_delay"`
+		Expect      int
+		Tape        *bool
+	}
+	err := json.NewDecoder(r.Body).Decode(&wish)
+	f := room.Facts{Language: wish.Lang, LowDelay: wish.LowDelay, Expect: wish.Expect, Tape: room.TapeOn}
+	if wish.Tape != nil && !*wish.Tape {
+		f.Tape = ""
+	}
 	if err == nil {
-		f.Title, err = room.CheckTitle(f.Title)
+		f.Title, err = room.CheckTitle(wish.Title)
 	}
 	if err != nil {
 		problem.Write(w, problem.New(problem.BadRequest, err.Error()))
