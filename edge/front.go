@@ -227,15 +227,26 @@ func (f *front) next(listening int) unix.Errno {
 	return 0
 }
 
-// pass leaves a connection to whoever accepts.
+// pass leaves a connection to whoever accepts. Where too many wait for him already those behind wait with it, as they would without a
+// front, but not for long.
 func (f *front) pass(fd int32, read []byte) {
+	p := passed{int(fd), bytes.Clone(read)}
 	select {
-	case f.passed <- passed{int(fd), bytes.Clone(read)}:
+	case f.passed <- p:
+		return
 	default:
+	}
+	late := time.NewTimer(goingPatience)
+	defer late.Stop()
+	select {
+	case f.passed <- p:
+		return
+	case <-late.C:
 		f.edge.door.turnedAway.Add(1)
 		_, _ = send(fd, turnedAway[int(f.edge.config.Random()*float64(len(turnedAway)))]) // a new socket takes it, or is gone
-		unix.Close(int(fd))
+	case <-f.closed:
 	}
+	unix.Close(p.fd)
 }
 
 // addressOf reads what accept4 tells of the other end; the zero Addr where that is no IP address.
