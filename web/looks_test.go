@@ -55,15 +55,15 @@ func testLook(t *testing.T, b context.Context, e *fakeEdge, l look) {
 }
 
 // openLook opens a page that may move.
-func openLook(t *testing.T, b context.Context, address string, l look) *tab {
+func openLook(t *testing.T, b context.Context, address string, l look, scripts ...string) *tab {
 	t.Helper()
-	return openMoving(t, b, address, l, "no-preference")
+	return openMoving(t, b, address, l, "no-preference", scripts...)
 }
 
 // openMoving opens a page for somebody who has this preference on motion.
-func openMoving(t *testing.T, b context.Context, address string, l look, motion string) *tab {
+func openMoving(t *testing.T, b context.Context, address string, l look, motion string, scripts ...string) *tab {
 	t.Helper()
-	p := open(t, b, "about:blank")
+	p := open(t, b, "about:blank", scripts...)
 	p.Do(chromedp.EmulateViewport(l.width, l.height))
 	_, err := chromedp.Call(p.Ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{
