@@ -2,8 +2,8 @@
 
 // Command million seats as many listeners as the machine holds with both ends on it, on the edges of one cluster. It prints one JSON line.
 //
-//	go run ./bench/million -seats 300000 -cadence 3.84s -variant opus-24 -for 10m
-//	go run ./bench/million -seats 1000000 -cadence 15.36s -variant opus-12 -for 10m
+//	go run ./bench/million -prepare -apart -seats 300000 -cadence 3.84s -variant opus-12 -congestion cubic -rate 2000
+//	go run ./bench/million -prepare -apart -seats 1000000 -cadence 15.36s -variant opus-12 -congestion cubic -rate 2000
 //	go run ./bench/million -serve 'epidaurus serve --roles edge … :{port}' -path /r/harbour/live.mp4 -seats 300000
 //
 // Without -serve the edges are processes of the bench, fed by the machine's clock with packets that are a function of their number:
@@ -27,6 +27,13 @@ import (
 	"github.com/epidaurus-live/epidaurus/bench/internal/machine"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
+
+// connectionsOf is how many places in the kernel's table a seat is given: both ends are on this machine, and a half empty table has
+// short buckets.
+const connectionsOf = 4
+
+// longestFill is when joins that are still on their way are given up.
+const longestFill = 20 * time.Minute
 
 type plan struct {
 	seats, perProcess, parseEvery int
@@ -59,9 +66,13 @@ func main() {
 	flag.StringVar(&p.congestion, "congestion", "", "congestion control of the servers' sockets; default: the system's; not with -serve")
 	flag.BoolVar(&p.bare, "bare", true, "let bare loops do the same afterwards")
 	prepare := flag.Bool("prepare", false, "set what the kernel needs for very many connections (root)")
+	apart := flag.Bool("apart", false, "in a network namespace of its own, whose table of connections is as large as this needs (root)")
 	flag.Parse()
 	if *prepare {
 		figure.Fail(machine.Prepare(flag.CommandLine.Output()))
+	}
+	if *apart {
+		figure.Fail(machine.Apart(connectionsOf * p.seats))
 	}
 	for _, line := range machine.Commands() {
 		figure.Say("for very many connections: %s", line)
@@ -153,7 +164,7 @@ func (r *result) fill(p plan, crowds crowd.Crowds) error {
 			figure.Say("%d seated, %d failed in %.1f s", c.Seated, c.Failed, r.Joining)
 			return nil
 		}
-		if time.Since(begin) > 10*time.Minute {
+		if time.Since(begin) > longestFill {
 			r.Stopped = append(r.Stopped, fmt.Sprintf("%d joins never settled", c.Asked-c.Seated-c.Failed))
 			return nil
 		}

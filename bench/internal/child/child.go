@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const roleVariable = "EPIDAURUS_BENCH_ROLE"
@@ -130,16 +132,21 @@ type Child struct {
 }
 
 // Start starts this program again in a role and waits until it is ready.
-func Start(role string, config any) (*Child, error) { return start(role, config) }
+func Start(role string, config any) (*Child, error) { return start(role, config, false) }
 
-func start(role string, config any, environ ...string) (*Child, error) {
+// start starts one of many, which share the machine's cores, or one that has them for itself.
+func start(role string, config any, many bool) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
-	cmd.Env = append(cmd.Env, environ...)
+	begin := cmd.Start
+	if many {
+		cmd.Env = append(cmd.Env, "GOMAXPROCS=1") // idle threads would look for work at the expense of the others
+		begin = func() error { return patiently(cmd.Start) }
+	}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -149,7 +156,7 @@ func start(role string, config any, environ ...string) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
-	err = cmd.Start()
+	err = begin()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
@@ -160,6 +167,25 @@ func start(role string, config any, environ ...string) (*Child, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// slack is how late the kernel may wake what sleeps in one of many processes: Go's monitor thread naps for 20 µs at a time, and dozens
+// of them keep a machine awake. A service unit says TimerSlackNSec=1ms.
+const slack = time.Millisecond
+
+// patiently calls begin on a thread whose children inherit the slack.
+func patiently(begin func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil {
+		return fmt.Errorf("timer slack: %w", err)
+	}
+	err = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0)
+	if err != nil {
+		return fmt.Errorf("timer slack: %w", err)
+	}
+	return errors.Join(begin(), unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0))
 }
 
 // PID names the child's process.
@@ -202,16 +228,12 @@ func (c *Child) Stop() {
 // Group is children in the same role.
 type Group []*Child
 
-// StartAll starts n children at once; config makes the configuration of each. Where there are more of them than cores each gets one
-// processor of Go's: with more its idle threads would look for work at the expense of the others.
+// StartAll starts n children at once; config makes the configuration of each.
 func StartAll(role string, n int, config func(i int) any) (Group, error) {
 	g := make(Group, n)
-	var environ []string
-	if n > runtime.NumCPU() {
-		environ = []string{"GOMAXPROCS=1"}
-	}
+	many := n > runtime.NumCPU()
 	err := at(n, func(i int) (err error) {
-		g[i], err = start(role, config(i), environ...)
+		g[i], err = start(role, config(i), many)
 		return err
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func wanted() []setting {
 func Commands() []string {
 	var lines []string
 	for _, s := range wanted() {
-		if read(sysctl(s.name)) != s.value {
+		if now := read(sysctl(s.name)); now != s.value && now != "" {
 			lines = append(lines, fmt.Sprintf("sudo sysctl -w %s=%q", s.name, s.value))
 		}
 	}
@@ -41,8 +41,8 @@ func Commands() []string {
 func Prepare(w io.Writer) error {
 	for _, s := range wanted() {
 		before := read(sysctl(s.name))
-		if before == s.value {
-			continue
+		if before == s.value || before == "" {
+			continue // a namespace does not have what is the machine's
 		}
 		err := os.WriteFile(sysctl(s.name), []byte(s.value), 0)
 		if err != nil {
