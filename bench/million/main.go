@@ -28,10 +28,6 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-// connectionsOf is how many places in the kernel's table a seat is given: both ends are on this machine, and a half empty table has
-// short buckets.
-const connectionsOf = 4
-
 // longestFill is when joins that are still on their way are given up.
 const longestFill = 20 * time.Minute
 
@@ -72,7 +68,7 @@ func main() {
 		figure.Fail(machine.Prepare(flag.CommandLine.Output()))
 	}
 	if *apart {
-		figure.Fail(machine.Apart(connectionsOf * p.seats))
+		figure.Fail(machine.Apart(p.seats))
 	}
 	for _, line := range machine.Commands() {
 		figure.Say("for very many connections: %s", line)

@@ -5,7 +5,7 @@
 //
 //	go run ./bench/seats -quick          5,000 seats, plain and TLS
 //	go run ./bench/seats                 15,000 seats, more and longer windows
-//	go run ./bench/seats -cost -svg cost.svg    from 1,000 to 500,000 seats and from 1 to 1,000 rooms
+//	go run ./bench/seats -cost -svg cost.svg    from 1,000 to 500,000 seats and from 1 to 1,000 rooms; add -prepare -apart as root
 //
 // The edge runs in a process of its own, fed by the clock; its listeners in others. While the sound stands still a bare loop writes
 // chunks of the same length, at the same pace, to the same sockets. Those are junk that a player skips. Under TLS the loop writes them
@@ -36,7 +36,15 @@ func main() {
 	window := flag.Duration("window", 2880*time.Millisecond, "length of one window; a multiple of the cadence")
 	cadence := flag.Duration("cadence", 960*time.Millisecond, "between two writes to a seat")
 	variant := flag.String("variant", string(tape.Opus48), "what the seats hear")
+	prepare := flag.Bool("prepare", false, "set what the kernel needs for very many connections (root)")
+	apart := flag.Bool("apart", false, "in a network namespace of its own, whose table of connections is as large as -most needs (root)")
 	flag.Parse()
+	if *prepare {
+		figure.Fail(machine.Prepare(flag.CommandLine.Output()))
+	}
+	if *apart {
+		figure.Fail(machine.Apart(max(*most, *seats)))
+	}
 	p := plan{
 		Servers: 1, Intake: !*quick, Seats: *seats, Rooms: 1, Windows: *windows, Window: *window, Cadence: *cadence,
 		Variant: slices.Index(tape.Variants, tape.Variant(*variant)),

@@ -15,6 +15,9 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
+// joinRate is how many per second take their seats where they are so many that the machine has no core to spare.
+const joinRate = 2000
+
 // plan is one measurement.
 type plan struct {
 	Servers int // processes
@@ -133,7 +136,11 @@ func (b *bench) sit() error {
 	if err != nil {
 		return err
 	}
-	r, took, err := b.crowds.Join(crowd.Join{Count: b.plan.Seats, Connectors: 256}, 5*time.Minute)
+	join, patience := crowd.Join{Count: b.plan.Seats, Connectors: 256}, 5*time.Minute
+	if b.plan.Servers > 1 {
+		join.Rate, patience = joinRate, 2*time.Duration(b.plan.Seats)*time.Second/joinRate
+	}
+	r, took, err := b.crowds.Join(join, patience)
 	if err == nil && r.Failed > 0 {
 		err = fmt.Errorf("%d of %d found no seat: %v", r.Failed, r.Asked, r.Errors)
 	}

@@ -16,6 +16,9 @@ import (
 // apart is set in the environment of the program that runs in there.
 const apart = "EPIDAURUS_BENCH_APART"
 
+// bucketsOf is how many buckets a connection is given: both its ends are on this machine, and short buckets are what this is about.
+const bucketsOf = 4
+
 // Apart runs this program again in a network namespace of its own, whose table of established connections has room for so many, and
 // exits as that does; in there it returns. The kernel sizes the machine's table at boot by its memory, and where several connections
 // share a bucket every packet walks past all of them. It needs root.
@@ -25,7 +28,7 @@ func Apart(connections int) error {
 	}
 	size := sysctl("net.ipv4.tcp_child_ehash_entries") // of the next namespace; since Linux 6.1
 	before := read(size)
-	err := os.WriteFile(size, []byte(strconv.Itoa(connections)), 0)
+	err := os.WriteFile(size, []byte(strconv.Itoa(bucketsOf*connections)), 0)
 	if err != nil {
 		return fmt.Errorf("ask for a table of %d connections (as root, Linux 6.1 or later): %w", connections, err)
 	}
