@@ -13,6 +13,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"runtime"
@@ -34,7 +35,8 @@ const longestFill = 20 * time.Minute
 type plan struct {
 	seats, perProcess, parseEvery int
 	cadence, long, bareFor        time.Duration
-	rate                          float64
+	rate, taper                   float64
+	bareSeats                     int
 	connectors, port              int
 	variant, tls, serve, path     string
 	congestion                    string
@@ -53,6 +55,7 @@ func main() {
 	flag.DurationVar(&p.long, "for", 10*time.Minute, "how long to hold them")
 	flag.DurationVar(&p.bareFor, "bare-for", 2*time.Minute, "how long the bare loops write")
 	flag.Float64Var(&p.rate, "rate", 0, "joins per second by the clock; 0: -connectors at once")
+	flag.Float64Var(&p.taper, "taper", 0, "with -rate: it falls evenly with those who came, to nothing at this count; default: it stays")
 	flag.IntVar(&p.connectors, "connectors", 512, "joins at once")
 	flag.StringVar(&p.variant, "variant", string(tape.Opus24), "what they hear")
 	flag.StringVar(&p.tls, "tls", "", "full or resumed; default: plain")
@@ -61,6 +64,7 @@ func main() {
 	flag.StringVar(&p.path, "path", fmt.Sprintf("/r/%s/live.mp4", frames.Room(0)), "of the room's sound")
 	flag.StringVar(&p.congestion, "congestion", "", "congestion control of the servers' sockets; default: the system's; not with -serve")
 	flag.BoolVar(&p.bare, "bare", true, "let bare loops do the same afterwards")
+	flag.IntVar(&p.bareSeats, "bare-seats", 0, "how many the bare loops try to hold; default: -seats")
 	prepare := flag.Bool("prepare", false, "set what the kernel needs for very many connections (root)")
 	apart := flag.Bool("apart", false, "in a network namespace of its own, whose table of connections is as large as this needs (root)")
 	flag.Parse()
@@ -68,7 +72,10 @@ func main() {
 		figure.Fail(machine.Prepare(flag.CommandLine.Output()))
 	}
 	if *apart {
-		figure.Fail(machine.Apart(p.seats))
+		figure.Fail(machine.Apart(max(p.seats, p.bareSeats)))
+	}
+	if p.taper > 0 && p.taper <= float64(p.seats) {
+		figure.Fail(fmt.Errorf("-taper %.0f: has to be more than -seats", p.taper))
 	}
 	for _, line := range machine.Commands() {
 		figure.Say("for very many connections: %s", line)
@@ -128,7 +135,7 @@ func run(p plan) (*result, error) {
 	defer s.stop()
 	path := p.path + "?variant=" + p.variant
 	crowds, err := crowd.Start(n, crowd.Config{
-		Paths: []string{path}, TLS: p.tls, ParseEvery: p.parseEvery, Content: p.serve == "", Mark: "mdat", Nap: 40 * time.Millisecond,
+		Paths: []string{path}, TLS: p.tls, ParseEvery: p.parseEvery, Content: p.serve == "", Mark: "mdat", Nap: crowd.Gather(p.cadence),
 	}, func(i int, c *crowd.Config) { c.Targets = []string{s.addresses()[i]} })
 	defer func() { crowds.Stop() }()
 	if err != nil {
@@ -145,7 +152,7 @@ func run(p plan) (*result, error) {
 // fill seats all who find a seat.
 func (r *result) fill(p plan, crowds crowd.Crowds) error {
 	begin := time.Now()
-	err := crowds.Ask(crowd.Join{Count: p.seats, Rate: p.rate, Connectors: p.connectors})
+	err := crowds.Ask(crowd.Join{Count: p.seats, Rate: p.rate, Taper: p.taper, Connectors: p.connectors})
 	if err != nil {
 		return err
 	}
@@ -245,7 +252,7 @@ func (r *result) judge(p plan, first, end house.Stats, c0, c1 crowd.Report) {
 // compare lets bare loops hold as many with as many bytes.
 func (r *result) compare(p plan) error {
 	b, err := bare.Run(bare.Config{
-		Connections: p.seats, PerProcess: bare.DefaultPerProcess(), Bytes: max(r.Bytes, 1), Every: p.cadence,
+		Connections: cmp.Or(p.bareSeats, p.seats), PerProcess: bare.DefaultPerProcess(), Bytes: max(r.Bytes, 1), Every: p.cadence,
 		For: max(p.bareFor, 2*p.cadence), Connectors: 1024, Congestion: p.congestion,
 	})
 	if err != nil {

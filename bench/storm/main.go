@@ -5,6 +5,7 @@
 //	go run ./bench/storm                    30,000 in 3 s by the clock, plain, into two edge processes
 //	go run ./bench/storm -tls full          6,000 by TLS, 256 at once: how many handshakes a second the machine does with both ends on it
 //	go run ./bench/storm -tls resumed       the same with session tickets
+//	go run ./bench/storm -tls both          one and the other in turns, -pairs of them, and their medians
 //
 // The listeners who were there first take everything apart, before, during and after the storm.
 package main
@@ -38,7 +39,8 @@ func main() {
 	flag.IntVar(&p.servers, "servers", 2, "edge processes")
 	flag.IntVar(&p.crowds, "crowds", 2, "client processes")
 	flag.IntVar(&p.connectors, "connectors", 256, "by TLS: joins at once")
-	flag.StringVar(&p.tls, "tls", "", "full or resumed handshakes; default: plain")
+	flag.StringVar(&p.tls, "tls", "", "full or resumed handshakes, or both in turns; default: plain")
+	pairs := flag.Int("pairs", 5, "with -tls both: how often")
 	flag.StringVar(&p.variant, "variant", string(tape.Opus48), "what they hear")
 	flag.Parse()
 	if p.joins == 0 {
@@ -47,9 +49,46 @@ func main() {
 			p.joins = 6_000
 		}
 	}
+	if p.tls == "both" {
+		figure.Fail(inTurns(p, *pairs))
+		return
+	}
 	r, err := run(p)
 	figure.Fail(err)
 	figure.Fail(figure.Print(r))
+}
+
+// inTurns lets full and resumed handshakes alternate, since a shared machine is not the same from one minute to the next.
+func inTurns(p plan, pairs int) error {
+	var all struct {
+		Full    float64   `json:"full_joins_per_s"` // median
+		Resumed float64   `json:"resumed_joins_per_s"`
+		Ratio   float64   `json:"ratio"`  // median of Ratios
+		Ratios  []float64 `json:"ratios"` // resumed to full, of each pair
+		Gaps    int64     `json:"gaps_of_seated_before"`
+		Runs    []result  `json:"runs"`
+	}
+	for range pairs {
+		for _, p.tls = range []string{"full", "resumed"} {
+			r, err := run(p)
+			if err != nil {
+				return err
+			}
+			figure.Say("%s: %.0f joins a second, %.0f µs of the servers each", p.tls, r.PerSecond, r.PerJoin)
+			all.Runs = append(all.Runs, r)
+			all.Gaps += r.BeforeGaps
+		}
+		pair := all.Runs[len(all.Runs)-2:]
+		all.Ratios = append(all.Ratios, figure.Round(pair[1].PerSecond/pair[0].PerSecond))
+	}
+	speed := func(of int) (speeds []float64) {
+		for i := of; i < len(all.Runs); i += 2 {
+			speeds = append(speeds, all.Runs[i].PerSecond)
+		}
+		return speeds
+	}
+	all.Full, all.Resumed, all.Ratio = figure.Median(speed(0)), figure.Median(speed(1)), figure.Median(all.Ratios)
+	return figure.Print(all)
 }
 
 // result is what the storm came to.

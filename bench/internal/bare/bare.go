@@ -157,7 +157,7 @@ func Run(c Config) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	clients, err := crowd.Start(n, crowd.Config{Paths: []string{"/"}, Nap: 40 * time.Millisecond}, func(i int, c *crowd.Config) {
+	clients, err := crowd.Start(n, crowd.Config{Paths: []string{"/"}, Nap: crowd.Gather(c.Every)}, func(i int, c *crowd.Config) {
 		c.Targets = []string{places[i]}
 	})
 	if err != nil {

@@ -170,8 +170,8 @@ func start(role string, config any, many bool) (*Child, error) {
 }
 
 // slack is how late the kernel may wake what sleeps in one of many processes: Go's monitor thread naps for 20 µs at a time, and dozens
-// of them keep a machine awake. A service unit says TimerSlackNSec=1ms.
-const slack = time.Millisecond
+// of them keep a machine awake. A service unit says TimerSlackNSec=4ms.
+const slack = 4 * time.Millisecond
 
 // patiently calls begin on a thread whose children inherit the slack.
 func patiently(begin func() error) error {

@@ -7,6 +7,7 @@ package crowd
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -42,11 +43,34 @@ type Config struct {
 	Nap        time.Duration
 }
 
+// Gather is the Nap for listeners who are written to so often.
+func Gather(every time.Duration) time.Duration {
+	return max(40*time.Millisecond, min(every/96, 160*time.Millisecond))
+}
+
 // Join says how listeners come.
 type Join struct {
 	Count      int
 	Rate       float64 // per second, by the clock, whatever becomes of those before; or
+	Taper      float64 // with Rate: it falls evenly with those who came, to nothing at this count, which is more than Count; 0: it stays
 	Connectors int     // so many at once, each when one before is seated
+}
+
+// by is how many are due at a time after the beginning.
+func (j Join) by(t time.Duration) int {
+	if j.Taper == 0 {
+		return int(t.Seconds() * j.Rate)
+	}
+	return int(-j.Taper * math.Expm1(-t.Seconds()*j.Rate/j.Taper))
+}
+
+// due is when so many have come.
+func (j Join) due(n int) time.Duration {
+	s := float64(n) / j.Rate
+	if j.Taper > 0 {
+		s = -j.Taper / j.Rate * math.Log1p(-float64(n)/j.Taper)
+	}
+	return time.Duration(s * float64(time.Second))
 }
 
 // Report is the crowd at a moment.
@@ -260,14 +284,14 @@ func (p *crowd) arrive() bool {
 	now := time.Since(p.begin)
 	room := left
 	if j.Rate > 0 {
-		room = min(left, int((now-at).Seconds()*j.Rate)-(j.Count-left))
+		room = min(left, j.by(now-at)-(j.Count-left))
 	} else if j.Connectors > 0 {
 		room = min(left, j.Connectors-int(p.inflight.Load()))
 	}
 	for range min(room, 256) { // then those who are on their way have their turn
 		due := now
 		if j.Rate > 0 {
-			due = at + time.Duration(float64(j.Count-left)/j.Rate*float64(time.Second))
+			due = at + j.due(j.Count-left)
 		}
 		p.start(started, due)
 		started, left = started+1, left-1

@@ -47,7 +47,7 @@ func (c Crowds) Ask(j Join) error {
 	_, err := child.Tell[bool](c.Group, "join", func(i int) any {
 		mine := j
 		mine.Count = j.Count/n + btoi(i < j.Count%n)
-		mine.Rate = j.Rate / float64(n)
+		mine.Rate, mine.Taper = j.Rate/float64(n), j.Taper/float64(n)
 		if j.Connectors > 0 {
 			mine.Connectors = max(1, j.Connectors/n)
 		}
