@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/memory"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -61,6 +62,8 @@ type Config struct {
 	ProxyHeader string            // such as X-Forwarded-For; default: the client is the connection's other end
 	Inside      func(room.ID) int // seats of a room on all edges, told to who is refused; safe for concurrent use; default: nothing is told
 
+	Memory func() []memory.Room // what is left, asked once a second by one goroutine: near its end no seats are given; default: this machine's
+
 	PreSkip uint16 // samples an Opus decoder drops at its start; default: 312, the encoder's look-ahead
 
 	Cadence   time.Duration // the shortest between two writes to a seat: 240 ms times a power of two; default: 240 ms
@@ -101,6 +104,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Random == nil {
 		c.Random = rand.Float64
+	}
+	if c.Memory == nil {
+		c.Memory = thisMachine
 	}
 	err := c.boundByFiles()
 	if err != nil {

@@ -38,6 +38,8 @@ type Edge struct {
 	governing sync.Mutex // held while the policy is changed
 	governor  governor   // guarded by governing
 	sampler   sampler    // owned by the keeper
+	shortage  shortage   // owned by the keeper
+	short     atomic.Bool
 
 	crowd     *crowd // seats by origin
 	turnstile turnstile

@@ -204,6 +204,9 @@ func (e *Edge) take(ask request) (*hub, ticket, error) {
 	if e.Draining() {
 		return nil, 0, e.later(problem.Draining, drainingDetail)
 	}
+	if e.short.Load() {
+		return nil, 0, e.tooShort()
+	}
 	if e.taken.Add(1) > int64(e.config.MaxSeats) {
 		e.taken.Add(-1)
 		return nil, 0, e.later(problem.Full, "Every seat is taken. Try again in a moment.")
@@ -294,8 +297,12 @@ type wait struct{ least, most time.Duration }
 
 // later is a refusal that waiting helps against.
 func (e *Edge) later(code problem.Code, detail string) problem.Problem {
+	return e.laterIn(retryAfter[code], code, detail)
+}
+
+// laterIn is a refusal that this much waiting helps against.
+func (e *Edge) laterIn(w wait, code problem.Code, detail string) problem.Problem {
 	p := problem.New(code, detail)
-	w := retryAfter[code]
 	p.RetryAfter = w.least + time.Duration(e.config.Random()*float64(w.most-w.least))
 	return p
 }

@@ -27,6 +27,7 @@ func (e *Edge) keep() {
 		select {
 		case <-ticker.C:
 			e.govern()
+			e.watchMemory()
 			e.tidy()
 			e.noteSecond()
 		case <-e.closing.Done():

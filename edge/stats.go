@@ -14,6 +14,7 @@ import (
 type Stats struct {
 	Seats    int // taken now, with those on their way to one
 	MaxSeats int
+	Short    bool // memory is: no seats are given until there is more
 
 	Offered uint64                  // requests for a seat
 	Seated  uint64                  // of these, seats given
@@ -97,7 +98,7 @@ var refusals = [...]problem.Code{
 func (e *Edge) Stats() Stats {
 	s := Stats{
 		Seats: int(e.taken.Load()), MaxSeats: e.config.MaxSeats, Offered: e.offered.Load(),
-		Refused: make(map[problem.Code]uint64, len(refusals)),
+		Short: e.short.Load(), Refused: make(map[problem.Code]uint64, len(refusals)),
 	}
 	p := e.policies.now.Load()
 	s.Cadence, s.Variant = p.step.cadence().Duration(), tape.Variants[p.variant]

@@ -38,6 +38,12 @@ var (
 	edgeCounters = []counter{
 		edgeGauge("seats", "Seats taken now.", func(s edge.Stats) float64 { return float64(s.Seats) }),
 		edgeGauge("seats_max", "Seats that this edge gives at most.", func(s edge.Stats) float64 { return float64(s.MaxSeats) }),
+		edgeGauge("memory_short", "1 while no seats are given because memory runs short.", func(s edge.Stats) float64 {
+			if s.Short {
+				return 1
+			}
+			return 0
+		}),
 		edgeCounter("joins_offered_total", "Requests for a seat.", func(s edge.Stats) float64 { return float64(s.Offered) }),
 		edgeCounter("joins_seated_total", "Seats given.", func(s edge.Stats) float64 { return float64(s.Seated) }),
 		edgeGauge("waiting", "Connections of the listeners' port that are not seats, now.", func(s edge.Stats) float64 { return float64(s.Waiting) }),
