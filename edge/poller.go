@@ -11,49 +11,39 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/internal/epoll"
 )
 
-// poller is a section's epoll and the eventfd that wakes it. All methods but wake belong to the section's goroutine.
+// poller is a section's epoll and what wakes it. All methods but wake belong to the section's goroutine.
 //
 // It waits by Go's own poller, which watches the epoll, and calls the kernel past the scheduler: a goroutine that blocks in a system call
 // fifty times a second keeps the runtime's monitor awake, which then costs a fifth of what the writes do.
 type poller struct {
+	set    epoll.Set
 	file   *os.File // owner of the epoll
 	conn   syscall.RawConn
-	epoll  int
-	waker  int
 	look   func(fd uintptr) bool // what wait asks for
 	found  int                   // by look
 	events [256]unix.EpollEvent
 }
 
-// wakeSlot marks the events of the waker.
-const wakeSlot = -1
-
 // attention is what a seat is always watched for: input, which is thrown away, and hang-up.
 const attention = unix.EPOLLIN | unix.EPOLLRDHUP
 
 func newPoller() (*poller, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	set, err := epoll.New()
 	if err != nil {
+		return nil, err
+	}
+	err = unix.SetNonblock(set.FD, true) // else os.NewFile would not give it to Go's poller
+	if err != nil {
+		set.Close()
 		return nil, fmt.Errorf("make an epoll: %w", err)
 	}
-	err = unix.SetNonblock(epoll, true) // else os.NewFile would not give it to Go's poller
-	if err != nil {
-		unix.Close(epoll)
-		return nil, fmt.Errorf("make an epoll: %w", err)
-	}
-	p := &poller{file: os.NewFile(uintptr(epoll), "epoll"), epoll: epoll}
-	p.waker, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		p.file.Close()
-		return nil, fmt.Errorf("make an eventfd: %w", err)
-	}
+	p := &poller{set: set, file: os.NewFile(uintptr(set.FD), "epoll")}
 	p.look = func(uintptr) bool { return p.ready() > 0 }
 	p.conn, err = p.file.SyscallConn()
-	if err == nil {
-		err = p.control(unix.EPOLL_CTL_ADD, p.waker, wakeSlot, unix.EPOLLIN)
-	}
 	if err != nil {
 		p.close()
 		return nil, err
@@ -83,7 +73,7 @@ func (p *poller) wait(timeout time.Duration) []unix.EpollEvent {
 
 // ready fills events with what is ready now, and returns how many they are.
 func (p *poller) ready() int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.set.FD), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
 	switch errno {
 	case 0:
 		p.found = int(n)
@@ -97,7 +87,7 @@ func (p *poller) ready() int {
 
 // add begins to watch a seat's socket.
 func (p *poller) add(fd, slot int32) error {
-	return p.control(unix.EPOLL_CTL_ADD, int(fd), slot, attention)
+	return p.set.Control(unix.EPOLL_CTL_ADD, int(fd), slot, 0, attention)
 }
 
 // watchOutput says whether the section wants to know that a socket can take bytes again.
@@ -106,32 +96,16 @@ func (p *poller) watchOutput(fd, slot int32, on bool) error {
 	if on {
 		events |= unix.EPOLLOUT
 	}
-	return p.control(unix.EPOLL_CTL_MOD, int(fd), slot, events)
-}
-
-func (p *poller) control(op, fd int, slot int32, events uint32) error {
-	// The kernel gives the Fd field back untouched: it carries the seat's slot.
-	event := unix.EpollEvent{Events: events, Fd: slot}
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
-	if errno != 0 {
-		return fmt.Errorf("watch a socket: %w", errno)
-	}
-	return nil
+	return p.set.Control(unix.EPOLL_CTL_MOD, int(fd), slot, 0, events)
 }
 
 // wake makes a wait return. Any goroutine may call it while the poller is open.
-func (p *poller) wake() {
-	one := [8]byte{1}
-	_, _ = unix.Write(p.waker, one[:]) // fails only when a wake-up is due already
-}
+func (p *poller) wake() { p.set.Wake() }
 
 // calm takes the wake-ups so far as heard.
-func (p *poller) calm() {
-	var count [8]byte
-	_, _, _ = unix.RawSyscall(unix.SYS_READ, uintptr(p.waker), uintptr(unsafe.Pointer(&count)), uintptr(len(count))) // fails only when there is none
-}
+func (p *poller) calm() { p.set.Calm() }
 
 func (p *poller) close() {
-	unix.Close(p.waker)
+	unix.Close(p.set.Waker)
 	p.file.Close()
 }

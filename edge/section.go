@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/epidaurus-live/epidaurus/internal/epoll"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -163,7 +164,7 @@ func (s *section) fetch() (arrivals []arrival, steps []func(), closing bool) {
 
 // attend does what the poller asks for.
 func (s *section) attend(ev unix.EpollEvent) {
-	if ev.Fd == wakeSlot {
+	if ev.Fd == epoll.WakeSlot {
 		return // the mailbox is looked into at every turn
 	}
 	st := s.slots[ev.Fd]

@@ -13,7 +13,8 @@ import (
 
 func TestMargin(t *testing.T) {
 	for _, row := range []struct{ of, want int64 }{
-		{64 << 30, 1 << 30}, {20 << 30, 1 << 30}, {10 << 30, 512 << 20}, {1 << 30, 64 << 20}, {512 << 20, 64 << 20}, {128 << 20, 32 << 20}, {0, 0},
+		{64 << 30, 1 << 30}, {20 << 30, 1 << 30}, {10 << 30, 512 << 20}, {1 << 30, 64 << 20}, {512 << 20, 64 << 20},
+		{128 << 20, 32 << 20}, {0, 0},
 	} {
 		if got := margin(row.of); got != row.want {
 			t.Errorf("of %d bytes %d stay free, want %d", row.of, got, row.want)
