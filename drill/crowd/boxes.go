@@ -96,16 +96,6 @@ type boxes struct {
 	events  int64    // bytes of emsg
 }
 
-// packets is what a scanner needs that looks at packets.
-type packets struct {
-	sizes  []uint16
-	index  int
-	at     int // bytes of the packet that were seen
-	start  [3]byte
-	silent int
-	bad    int
-}
-
 var be = binary.BigEndian
 
 // scan takes the next bytes of the stream.
@@ -425,65 +415,6 @@ func (s *boxes) add(size uint32) {
 	s.sound += int64(size)
 	if s.closely != nil {
 		s.closely.sizes = append(s.closely.sizes, uint16(min(size, 0xffff)))
-	}
-}
-
-// enterSound begins an mdat.
-func (s *boxes) enterSound(contents int64) error {
-	if !s.waiting {
-		return fmt.Errorf("%w: sound stands without a fragment", errBox)
-	}
-	if contents != s.sound {
-		return fmt.Errorf("%w: the sound of frame %d has %d bytes, and its packets %d", errBox, s.from, contents, s.sound)
-	}
-	if s.closely != nil {
-		c := s.closely
-		*c = packets{sizes: c.sizes}
-		s.state = boxSound
-		c.skipEmpty()
-	}
-	return nil
-}
-
-// packet looks at the sound's packets.
-func (s *boxes) packet(p []byte) (rest []byte) {
-	c := s.closely
-	for len(p) > 0 && c.index < len(c.sizes) {
-		size := int(c.sizes[c.index])
-		n := min(size-c.at, len(p))
-		if c.at < len(c.start) {
-			copy(c.start[c.at:], p[:n])
-		}
-		s.consume(n)
-		c.at += n
-		p = p[n:]
-		if c.at == size {
-			c.judge(size)
-			c.index, c.at, c.start = c.index+1, 0, [3]byte{}
-			c.skipEmpty()
-		}
-	}
-	if left := int(s.left[s.depth-1]); len(p) > 0 && left > 0 { // a packet of more than 64 KB: its size did not fit
-		c.bad++
-		p = p[s.consume(min(len(p), left)):]
-	}
-	return p
-}
-
-func (c *packets) judge(size int) {
-	switch {
-	case isSilence(c.start, size):
-		c.silent++
-	case opusSamples(c.start[0], c.start[1], size) != tape.FrameSamples:
-		c.bad++
-	}
-}
-
-// skipEmpty counts packets of no bytes, which no byte leads to.
-func (c *packets) skipEmpty() {
-	for c.index < len(c.sizes) && c.sizes[c.index] == 0 {
-		c.bad++
-		c.index++
 	}
 }
 

@@ -252,6 +252,8 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 	r.Wire.Heads += t.wire.Heads
 	r.Wire.Events += t.wire.Events
 	r.Wire.Bursts += t.wire.Bursts
+	r.Slow.Add(t.bad[plan.Slow])
+	r.Stuck.Add(t.bad[plan.Stuck])
 	r.Server.Program = max(r.Server.Program, t.server)
 	a.Late.Add(t.late)
 	a.Lag.Add(t.lag)
@@ -276,6 +278,11 @@ func (c *Crowd) remarks() []string {
 	if p.Sample < 1 && (p.Rest == plan.Bytes || p.Rest == plan.Chunks) {
 		notes = append(notes, fmt.Sprintf(
 			"%.3g %% of the listeners parsed all they got; the others counted %s, and say nothing about gaps and stalls", p.Sample*100, p.Rest))
+	}
+	if p.Slow+p.Stuck > 0 {
+		notes = append(notes, fmt.Sprintf(
+			"%.3g %% of the listeners were slow on purpose (%d bytes a second) and %.3g %% stuck: they are counted apart, "+
+				"but what the server used, and what its edges counted, is of all", p.Slow*100, p.Rate(), p.Stuck*100))
 	}
 	if p.Rest == plan.Bytes {
 		notes = append(notes, "those who count bytes let the kernel throw them away (MSG_TRUNC); a room's end looks like a cut to them")

@@ -29,7 +29,11 @@ func (l *loop) readable(x *listener) {
 		reads = math.MaxInt // what TLS holds back no event tells of
 	}
 	for range reads {
-		n, err := l.receive(x)
+		into := l.buffer
+		if x.manner != plan.Good {
+			into = into[:badRead]
+		}
+		n, err := l.receive(x, into)
 		switch {
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, errAgain):
 			return
@@ -49,27 +53,38 @@ func (l *loop) readable(x *listener) {
 			l.stop(x, err)
 			return
 		}
-		if x.generation != generation || x.state == away || x.fd < 0 || n < len(l.buffer) && x.wire == nil {
+		if x.generation != generation || x.state == away || x.state == dawdling || x.fd < 0 ||
+			n < len(into) && x.wire == nil {
 			return
 		}
 	}
 }
 
-func (l *loop) receive(x *listener) (n int, err error) {
+// receive reads what is there, at most as much as p has room for.
+func (l *loop) receive(x *listener, p []byte) (n int, err error) {
 	switch {
 	case x.wire != nil:
-		n, err = x.wire.tls.Read(l.buffer)
+		n, err = x.wire.tls.Read(p)
 	case x.raw:
-		n, err = discard(int(x.fd), l.buffer)
+		n, err = discard(int(x.fd), p)
 	default:
-		n, err = unix.Read(int(x.fd), l.buffer)
+		n, err = unix.Read(int(x.fd), p)
 	}
 	if n > 0 {
 		err = nil
-		l.tally.row(l.now).Bytes += int64(n)
-		l.tally.wire.Bytes += int64(n)
+		l.came(x, n)
 	}
 	return n, err
+}
+
+// came counts bytes.
+func (l *loop) came(x *listener, n int) {
+	if bad := l.bad(x); bad != nil {
+		bad.Bytes += int64(n)
+		return
+	}
+	l.tally.row(l.now).Bytes += int64(n)
+	l.tally.wire.Bytes += int64(n)
 }
 
 // atEnd is called when the other side has closed, or the connection is broken.
@@ -125,7 +140,9 @@ func (l *loop) take(x *listener, p []byte) error {
 			return nil
 		}
 		x.stash = nil
-		l.tally.wire.Heads += int64(size)
+		if x.manner == plan.Good {
+			l.tally.wire.Heads += int64(size)
+		}
 		return l.answer(x, &h, p[size:])
 	case refusing:
 		x.stash = append(x.stash, p[:min(len(p), maxRefusal-len(x.stash))]...)
@@ -153,6 +170,10 @@ func (l *loop) answer(x *listener, h *head, rest []byte) error {
 			return errRefused
 		}
 		return l.take(x, rest)
+	}
+	if x.manner != plan.Good {
+		l.dawdle(x)
+		return nil
 	}
 	if x.hls != nil {
 		return l.fetched(x, h, rest)

@@ -16,7 +16,7 @@ import (
 // connect begins a try.
 func (l *loop) connect(x *listener) {
 	source, target := x.place.route(int(x.number))
-	fd, err := dial(source, target)
+	fd, err := dial(source, target, x.manner != plan.Good)
 	x.began = l.now
 	if err != nil {
 		switch {
@@ -109,7 +109,11 @@ func (x *listener) query(dst []byte, p *plan.Plan) []byte {
 
 // fail ends a try that got no answer.
 func (l *loop) fail(x *listener, why string) {
-	l.tally.fail(l.now, why)
+	if bad := l.bad(x); bad != nil {
+		bad.Failed++
+	} else {
+		l.tally.fail(l.now, why)
+	}
 	l.hangUp(x, false)
 	l.again(x, 0)
 }
@@ -147,7 +151,11 @@ func (l *loop) lose(x *listener) {
 func (l *loop) refused(x *listener) {
 	status := x.head.status
 	code, after := refusal(*x.head, x.stash)
-	l.tally.refuse(l.now, code)
+	if bad := l.bad(x); bad != nil {
+		bad.Refused++
+	} else {
+		l.tally.refuse(l.now, code)
+	}
 	if x.hls != nil && x.hls.now.uri != "" && x.head.status == 404 {
 		l.segmentRefused(x)
 		return

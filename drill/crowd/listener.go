@@ -18,6 +18,7 @@ const (
 	asking                   // the answer's head is due
 	refusing                 // the answer is a refusal, whose body is read
 	hearing                  // the answer's body comes
+	dawdling                 // the answer's body comes, and is not read, or hardly
 	gone                     // not to be used any more
 )
 
@@ -26,6 +27,7 @@ type listener struct {
 	// what it is
 	number int32 // among all arrivals of the drill
 	slot   int32
+	manner plan.Manner
 	check  plan.Check
 	due    time.Duration // when it was to come
 

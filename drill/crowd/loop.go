@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/epidaurus-live/epidaurus/drill/plan"
+	"github.com/epidaurus-live/epidaurus/internal/epoll"
 )
 
 const (
@@ -165,8 +166,13 @@ func (l *loop) step() {
 	}
 	for len(l.timers) > 0 && l.timers[0].at <= l.now {
 		t := heap.Pop(&l.timers).(timer)
-		if x := l.listeners[t.slot]; x != nil && x.generation == t.generation && x.state == away {
+		x := l.listeners[t.slot]
+		switch {
+		case x == nil || x.generation != t.generation:
+		case x.state == away:
 			l.wakeUp(x)
+		case x.state == dawdling:
+			l.sip(x)
 		}
 	}
 	if l.now-l.swept >= time.Second {
@@ -196,11 +202,16 @@ func (l *loop) act(m plan.Moment) {
 		for l.oldest < len(l.order) {
 			x := l.find(l.order[l.oldest])
 			l.oldest++
-			if x != nil {
-				l.tally.row(l.now).Left++
-				l.leave(x)
-				return
+			if x == nil {
+				continue
 			}
+			if bad := l.bad(x); bad != nil {
+				bad.Left++
+			} else {
+				l.tally.row(l.now).Left++
+			}
+			l.leave(x)
+			return
 		}
 	case plan.Cut:
 		for range min(len(l.order)-l.oldest, looksForCut) {
@@ -229,15 +240,15 @@ func (l *loop) find(s seat) *listener {
 }
 
 func (l *loop) arrive(m plan.Moment) {
-	l.tally.row(m.At).Due++
-	l.tally.row(l.now).Begun++
 	l.tally.late.Record(l.now - m.At)
 	p := &l.crowd.config.Plan
-	x := &listener{
-		number: int32(m.Number), due: m.At, place: l.home, fd: -1, next: -1, check: p.Rest, began: l.now,
-	}
-	if p.Sampled(m.Number) {
-		x.check = plan.Packets
+	x := &listener{number: int32(m.Number), due: m.At, place: l.home, fd: -1, next: -1, began: l.now}
+	x.manner, x.check = p.Role(m.Number)
+	if bad := l.bad(x); bad != nil {
+		bad.Due++
+	} else {
+		l.tally.row(m.At).Due++
+		l.tally.row(l.now).Begun++
 	}
 	if p.Kind == plan.HLS {
 		x.hls = newHLS(l.home)
@@ -363,7 +374,11 @@ func (l *loop) end() {
 			break
 		}
 		if m.Act == plan.Arrive { // the loop did not get round to it
-			l.tally.row(m.At).Due++
+			if manner, _ := l.crowd.config.Plan.Role(m.Number); manner == plan.Good {
+				l.tally.row(m.At).Due++
+			} else {
+				l.tally.bad[manner].Due++
+			}
 			l.tally.late.Record(l.now - m.At)
 		}
 	}
@@ -392,7 +407,7 @@ func (l *loop) runPosts() {
 
 // handle takes one event of a socket, that was ready since then at the earliest.
 func (l *loop) handle(e *unix.EpollEvent, ready time.Duration) {
-	if e.Fd == wakeSlot {
+	if e.Fd == epoll.WakeSlot {
 		l.poller.calm()
 		l.runPosts()
 		return
@@ -410,6 +425,8 @@ func (l *loop) handle(e *unix.EpollEvent, ready time.Duration) {
 		l.feedWire(x)
 	case asking, refusing, hearing:
 		l.readable(x)
+	case dawdling:
+		l.shutOut(x)
 	case away:
 		if x.hls != nil {
 			l.readable(x)

@@ -11,17 +11,15 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/internal/epoll"
 )
 
-// poller is a loop's epoll and the eventfd that wakes it. All methods but wake belong to the loop's goroutine.
+// poller is a loop's epoll and what wakes it. All methods but wake belong to the loop's goroutine.
 type poller struct {
-	epoll  int
-	waker  int
+	set    epoll.Set
 	events [512]unix.EpollEvent
 }
-
-// wakeSlot marks the events of the waker.
-const wakeSlot = -1
 
 const (
 	wantInput  = unix.EPOLLIN | unix.EPOLLRDHUP
@@ -29,62 +27,39 @@ const (
 )
 
 func newPoller() (*poller, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	set, err := epoll.New()
 	if err != nil {
-		return nil, fmt.Errorf("make an epoll: %w", err)
-	}
-	waker, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		unix.Close(epoll)
-		return nil, fmt.Errorf("make an eventfd: %w", err)
-	}
-	p := &poller{epoll: epoll, waker: waker}
-	err = p.control(unix.EPOLL_CTL_ADD, waker, wakeSlot, 0, unix.EPOLLIN)
-	if err != nil {
-		p.close()
 		return nil, err
 	}
-	return p, nil
+	return &poller{set: set}, nil
 }
 
 // wait returns what is ready, after at most timeout. What it returns is valid until the next call.
 func (p *poller) wait(timeout time.Duration) []unix.EpollEvent {
 	ms := int((max(timeout, 0) + time.Millisecond - 1) / time.Millisecond)
-	n, err := unix.EpollWait(p.epoll, p.events[:], ms)
+	n, err := unix.EpollWait(p.set.FD, p.events[:], ms)
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		panic(fmt.Sprintf("crowd: epoll_wait: %v", err)) // only a wrong descriptor can be the reason
 	}
 	return p.events[:max(n, 0)]
 }
 
-// control says what a slot's socket is watched for. The kernel gives slot and generation back untouched.
+// control says what a slot's socket is watched for.
 func (p *poller) control(op int, fd int, slot, generation int32, events uint32) error {
-	err := unix.EpollCtl(p.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: slot, Pad: generation})
-	if err != nil {
-		return fmt.Errorf("watch a socket: %w", err)
-	}
-	return nil
+	return p.set.Control(op, fd, slot, generation, events)
 }
 
 // wake makes a wait return. Any goroutine may call it while the poller is open.
-func (p *poller) wake() {
-	one := [8]byte{1}
-	_, _ = unix.Write(p.waker, one[:]) // fails only when a wake-up is due already
-}
+func (p *poller) wake() { p.set.Wake() }
 
 // calm takes the wake-ups so far as heard.
-func (p *poller) calm() {
-	var count [8]byte
-	_, _ = unix.Read(p.waker, count[:]) // fails only when there is none
-}
+func (p *poller) calm() { p.set.Calm() }
 
-func (p *poller) close() {
-	unix.Close(p.waker)
-	unix.Close(p.epoll)
-}
+func (p *poller) close() { p.set.Close() }
 
-// dial begins a connection. The port of its end is chosen when it connects, so that each pair of addresses has all ports for itself.
-func dial(source netip.Addr, target netip.AddrPort) (fd int, err error) {
+// dial begins a connection. The port of its end is chosen when it connects, so that each pair of addresses has all ports for itself. A
+// narrow one takes little that nobody reads.
+func dial(source netip.Addr, target netip.AddrPort, narrow bool) (fd int, err error) {
 	family := unix.AF_INET
 	if target.Addr().Is6() {
 		family = unix.AF_INET6
@@ -92,6 +67,13 @@ func dial(source netip.Addr, target netip.AddrPort) (fd int, err error) {
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
+	}
+	if narrow { // before there is a window
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, badBuffer)
+		if err != nil {
+			unix.Close(fd)
+			return -1, os.NewSyscallError("setsockopt", err)
+		}
 	}
 	if source.IsValid() {
 		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,6 +43,7 @@ const (
 	repeat       // the second fragment comes twice
 	wrong        // the second fragment has a broken box
 	short        // the answer ends within a chunk
+	reset        // reset after the second fragment, as an edge does to whom it gives up
 	end          // the room ends after the second fragment
 )
 
@@ -91,6 +93,14 @@ func (f *fake) stream(w http.ResponseWriter, r *http.Request, body []byte, at in
 		}
 		if n == 2 && (what == cut || what == short) {
 			panic(http.ErrAbortHandler)
+		}
+		if n == 2 && what == reset {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_ = conn.(*net.TCPConn).SetLinger(0)
+				_ = conn.Close()
+			}
+			return
 		}
 		select {
 		case <-r.Context().Done():

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/epidaurus-live/epidaurus/drill/plan"
 	"github.com/epidaurus-live/epidaurus/drill/result"
 )
 
@@ -30,6 +31,7 @@ type tally struct {
 	handshakes            result.Handshakes
 	parsed, counted       int64
 	wire                  result.Wire
+	bad                   [plan.Stuck + 1]result.Misbehaved
 	broken                int64 // connections that the plan broke
 	server                string
 	notes                 map[string]int64

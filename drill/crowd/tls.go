@@ -248,7 +248,11 @@ func (l *loop) feedWire(x *listener) {
 	n, err := unix.Read(int(x.fd), l.buffer)
 	switch {
 	case n > 0:
-		l.tally.row(l.now).Bytes += int64(n)
+		if bad := l.bad(x); bad != nil {
+			bad.Bytes += int64(n)
+		} else {
+			l.tally.row(l.now).Bytes += int64(n)
+		}
 		x.wire.feed(l.buffer[:n])
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 	default:

@@ -104,6 +104,10 @@ func metrics() []metric {
 		{"cpu_per_seat", duration, cpuPerSeat, nil},
 		{"server_rss", bytes, serverRSS, nil},
 		{"rss_per_seat", bytes, rssPerSeat, nil},
+		{"edge_joins_per_second", count, edges(func(t result.EdgeTotal) float64 { return float64(t.MostSeated) }), nil},
+		{"edge_refused", count, edges(func(t result.EdgeTotal) float64 { return float64(t.Refused) }), nil},
+		{"edge_gaps", count, edges(func(t result.EdgeTotal) float64 { return float64(t.Gaps) }), nil},
+		{"edge_tick_late_max", duration, edges(func(t result.EdgeTotal) float64 { return t.WorstLate.Seconds() }), nil},
 		{"bytes_per_second", bytes, bytesPerSecond(false), nil},
 		{"sound_bytes_per_second", bytes, bytesPerSecond(true), nil},
 	}
@@ -136,6 +140,17 @@ func parsed(of func(result.Total) int64) func(result.Result, result.Total) (floa
 			return 0, "no listener parsed what he got"
 		}
 		return float64(of(t)), ""
+	}
+}
+
+// edges is a figure that the server's edges counted themselves.
+func edges(of func(result.EdgeTotal) float64) func(result.Result, result.Total) (float64, string) {
+	return func(r result.Result, _ result.Total) (float64, string) {
+		t := r.EdgeTotal()
+		if !t.Known {
+			return 0, "the edges' own counters were not read: --private says where they are"
+		}
+		return of(t), ""
 	}
 }
 

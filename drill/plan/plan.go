@@ -17,6 +17,7 @@ const (
 	MaxListeners = 5_000_000
 	MaxDuration  = 24 * time.Hour
 	maxPhases    = 100
+	maxSlowRate  = 16 << 10 // bytes a second: above it nobody is slow
 )
 
 // Kind says what is at the other end.
@@ -65,10 +66,12 @@ const (
 
 // Plan is a plan file.
 type Plan struct {
-	Name    string `toml:"name" json:"name,omitempty"`
-	Target  string `toml:"target" json:"target"`
-	Kind    Kind   `toml:"kind" json:"kind"`
-	Private string `toml:"private" json:"private,omitempty"` // the server's private port on this machine: its process is watched
+	Name   string `toml:"name" json:"name,omitempty"`
+	Target string `toml:"target" json:"target"`
+	Kind   Kind   `toml:"kind" json:"kind"`
+	// Private are the private ports of the server's processes on this machine, with commas between: the processes are watched, and what
+	// edges count themselves is read there.
+	Private string `toml:"private" json:"private,omitempty"`
 	Variant string `toml:"variant" json:"variant,omitempty"`
 	Seed    uint64 `toml:"seed" json:"seed"`
 
@@ -77,6 +80,10 @@ type Plan struct {
 	Retry  bool    `toml:"retry" json:"retry"`   // whoever is refused comes again when he was told to
 	Resume bool    `toml:"resume" json:"resume"` // whoever is cut off goes on, at another edge where he knows one
 	Pace   bool    `toml:"pace" json:"pace"`     // listeners say that they can play slower
+
+	Slow     float64 `toml:"slow" json:"slow,omitempty"`           // share of listeners that read SlowRate bytes a second
+	SlowRate int     `toml:"slow_rate" json:"slow_rate,omitempty"` // default: 500
+	Stuck    float64 `toml:"stuck" json:"stuck,omitempty"`         // share of listeners that read the answer's beginning, and never again
 
 	Sources     []string `toml:"sources" json:"sources,omitempty"`           // addresses or prefixes that connections come from
 	SourceCount int      `toml:"source_count" json:"source_count,omitempty"` // how many addresses of a prefix are used
@@ -137,6 +144,11 @@ func Parse(text []byte) (Plan, error) {
 	return p, nil
 }
 
+// Privates are the addresses in Private.
+func (p *Plan) Privates() []string {
+	return strings.FieldsFunc(p.Private, func(c rune) bool { return c == ',' || c == ' ' })
+}
+
 // Validate says what is wrong with a plan, or nil.
 func (p *Plan) Validate() error {
 	return errors.Join(p.validateTarget(), p.validateListeners(), p.validatePhases())
@@ -173,6 +185,7 @@ func (p *Plan) validateListeners() error {
 	if p.Kind == HLS && p.Rest == Bytes {
 		faults = append(faults, errors.New("rest: playlists have to be read; bytes is for endless answers"))
 	}
+	faults = append(faults, p.validateManners()...)
 	if p.SourceCount < 0 {
 		faults = append(faults, fmt.Errorf("source_count: %d is negative", p.SourceCount))
 	}
@@ -182,6 +195,26 @@ func (p *Plan) validateListeners() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func (p *Plan) validateManners() (faults []error) {
+	for _, s := range []struct {
+		name  string
+		share float64
+	}{{"slow", p.Slow}, {"stuck", p.Stuck}, {"slow and stuck together", p.Slow + p.Stuck}} {
+		if !(s.share >= 0 && s.share <= 1) {
+			faults = append(faults, fmt.Errorf("%s: %v is outside 0 to 1", s.name, s.share))
+		}
+	}
+	switch {
+	case p.SlowRate < 0 || p.SlowRate > maxSlowRate:
+		faults = append(faults, fmt.Errorf("slow_rate: %d is outside 1 to %d bytes a second", p.SlowRate, maxSlowRate))
+	case p.SlowRate > 0 && p.Slow == 0:
+		faults = append(faults, errors.New("slow_rate: nobody is slow: say their share, such as slow = 0.05"))
+	case p.Slow+p.Stuck > 0 && p.Kind == HLS:
+		faults = append(faults, errors.New("slow, stuck: they are for endless answers; a listener of hls asks for each piece"))
+	}
+	return faults
 }
 
 func (p *Plan) validatePhases() error {

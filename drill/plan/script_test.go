@@ -145,15 +145,51 @@ func TestSample(t *testing.T) {
 	for _, row := range []struct {
 		share float64
 		want  int
-	}{{0, 0}, {0.01, 10}, {0.3, 300}, {1, 1000}} {
-		p, n := Plan{Sample: row.share}, 0
+	}{{0, 0}, {0.01, 10}, {0.07, 70}, {0.3, 300}, {1, 1000}} {
+		p, n := Plan{Sample: row.share, Rest: Frames}, 0
 		for i := range 1000 {
-			if p.Sampled(i) {
+			if _, check := p.Role(i); check == Packets {
 				n++
 			}
 		}
 		if n != row.want {
 			t.Errorf("%v of 1000: %d", row.share, n)
 		}
+	}
+}
+
+// Shares are exact, the sample is one of those who read well, and nobody is two things.
+func TestRoles(t *testing.T) {
+	for _, row := range []struct {
+		slow, stuck, sample float64
+		want                [4]int // of 10,000: slow, stuck, sampled, the others
+	}{
+		{0, 0, 0.01, [4]int{0, 0, 100, 9900}},
+		{0.05, 0.02, 0.01, [4]int{500, 200, 93, 9207}},
+		{0.01, 0, 0.01, [4]int{100, 0, 99, 9801}},
+		{0, 0.5, 1, [4]int{0, 5000, 5000, 0}},
+		{0.4, 0.6, 1, [4]int{4000, 6000, 0, 0}},
+		{0.3, 0, 0, [4]int{3000, 0, 0, 7000}},
+	} {
+		p := Plan{Slow: row.slow, Stuck: row.stuck, Sample: row.sample, Rest: Chunks}
+		var got [4]int
+		for i := range 10_000 {
+			switch manner, check := p.Role(i); {
+			case manner == Slow:
+				got[0]++
+			case manner == Stuck:
+				got[1]++
+			case check == Packets:
+				got[2]++
+			default:
+				got[3]++
+			}
+		}
+		if got != row.want {
+			t.Errorf("%+v: %v", row, got)
+		}
+	}
+	if p := (Plan{Slow: 0.1}); p.Rate() != defaultSlowRate {
+		t.Errorf("%d bytes a second", p.Rate())
 	}
 }

@@ -70,8 +70,3 @@ func (s Sources) At(n int) netip.Addr {
 	binary.BigEndian.PutUint32(b[12:], binary.BigEndian.Uint32(b[12:])+host)
 	return netip.AddrFrom16(b)
 }
-
-// Sampled reports whether the n-th listener is in the sample. The share is exact over any run of listeners.
-func (p *Plan) Sampled(n int) bool {
-	return int(float64(n+1)*p.Sample) > int(float64(n)*p.Sample)
-}

@@ -174,6 +174,7 @@ func (p *page) figures(r result.Result, t result.Total) {
 		add("TLS handshakes", count(n), fmt.Sprintf("%s full, %s resumed; p99 %s", count(r.Handshakes.Full), count(r.Handshakes.Resumed),
 			span(r.Handshakes.Took.Quantile(0.99))), false)
 	}
+	p.edgeFigures(r, t)
 }
 
 func (p *page) goals(verdicts []result.Verdict) {

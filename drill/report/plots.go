@@ -19,6 +19,7 @@ func (p *page) plots(r result.Result, total result.Total) {
 	p.Plots = append(p.Plots, joins(r, t), firstSound(r), seats(r, t), holes(r, total, t), refusals(r, total, t))
 	cpu, memory := processes(r, t)
 	p.Plots = append(p.Plots, cpu, memory, bytesPlot(r, t))
+	p.Plots = append(p.Plots, edgePlots(r, t)...)
 	for i := range p.Plots {
 		if p.Plots[i].ID != "sound" {
 			p.Plots[i].Marks = append(p.Plots[i].Marks, marks...)

@@ -67,6 +67,7 @@ func storm() result.Result {
 		r.Wire.Bytes += s.Bytes
 	}
 	r.Servers = servers
+	r.Edges = storms(r.Seconds)
 	r.Wire.SeatMillis, r.Wire.Events, r.Wire.Heads, r.Wire.Bursts = int64(gone*1000), int64(gone*14), int64(gone*9), int64(gone*210)
 	for range 31_000 {
 		r.FirstSound.Record(time.Duration(90e6 * math.Exp(0.75*random.NormFloat64())))
@@ -90,6 +91,24 @@ func storm() result.Result {
 	return r
 }
 
+// storms is what two edges would have counted.
+func storms(seconds []result.Second) []result.Edge {
+	edges := []result.Edge{{URL: "http://127.0.0.1:8082"}, {URL: "http://127.0.0.1:9082"}}
+	for i, s := range seconds {
+		for k := range edges {
+			e := result.EdgeSecond{
+				End: time.Unix(s.At+1, int64(k)*1e8).UTC(), Span: time.Second, Offered: (s.Begun + s.Refused["busy"]) / 2,
+				Seated: s.Seated / 2, Seats: s.Seats / 2, BytesOut: s.Bytes / 2, WorstLate: time.Duration(1+(i*7+k)%5) * time.Millisecond,
+			}
+			if n := s.Refused["busy"] / 2; n > 0 {
+				e.Refused, e.WorstLate = map[string]int64{"busy": n}, 40*time.Millisecond
+			}
+			edges[k].Seconds = append(edges[k].Seconds, e)
+		}
+	}
+	return edges
+}
+
 // broken is a drill in which everything went wrong.
 func broken() result.Result {
 	r := storm()
@@ -111,6 +130,8 @@ func broken() result.Result {
 	r.Agents[0].Late.RecordN(800*time.Millisecond, 100)
 	r.Agents[0].Share = 0.99
 	r.Agents[0].Judge()
+	r.Slow = result.Misbehaved{Due: 500, Seated: 498, Failed: 2, Bytes: 1_200_000}
+	r.Stuck = result.Misbehaved{Due: 200, Seated: 190, Refused: 10, Closed: 190, Bytes: 97_000}
 	r.Stopped = []string{"arrivals stopped: the generator could not keep up", "interrupted"}
 	r.Settle()
 	goals, err := goal.Parse("gaps=0,stalls=0,lost=0,handshake_p99<50ms")

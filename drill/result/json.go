@@ -65,6 +65,14 @@ func (r Result) check() error {
 			}
 		}
 	}
+	for _, e := range r.Edges {
+		for _, s := range e.Seconds {
+			err := s.Check()
+			if err != nil {
+				return fmt.Errorf("edge %s: %w", e.URL, err)
+			}
+		}
+	}
 	for _, p := range r.Projections {
 		if p.Kind != Modelled && p.Kind != Extrapolated {
 			return fmt.Errorf("the projection of %s is %q, neither modelled nor extrapolated", p.Figure, p.Kind)

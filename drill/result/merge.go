@@ -46,6 +46,10 @@ func Merge(a, b Result) (Result, error) {
 	r.Listeners = Listeners{Parsed: a.Listeners.Parsed + b.Listeners.Parsed, Counted: a.Listeners.Counted + b.Listeners.Counted}
 	r.Wire = a.Wire.add(b.Wire)
 	r.Servers = mergeBy(a.Servers, b.Servers, Server.key, mergeServers)
+	r.Edges = mergeBy(a.Edges, b.Edges, func(e Edge) string { return e.URL }, mergeEdges)
+	r.Slow, r.Stuck = a.Slow, a.Stuck
+	r.Slow.Add(b.Slow)
+	r.Stuck.Add(b.Stuck)
 	r.Agents = mergeAgents(a.Agents, b.Agents)
 	r.Stopped = union(a.Stopped, b.Stopped)
 	r.Notes = union(a.Notes, b.Notes)

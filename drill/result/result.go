@@ -51,7 +51,12 @@ type Result struct {
 	Listeners  Listeners  `json:"listeners"`
 	Wire       Wire       `json:"wire"`
 
-	// What it cost the server, and the generator.
+	// Those who were slow or stuck on purpose. They are in none of the figures above.
+	Slow  Misbehaved `json:"slow,omitzero"`
+	Stuck Misbehaved `json:"stuck,omitzero"`
+
+	// What it cost the server, and the generator; and what the server's edges counted themselves.
+	Edges   []Edge   `json:"edges,omitempty"`
 	Servers []Server `json:"servers,omitempty"`
 	Agents  []Agent  `json:"agents,omitempty"`
 

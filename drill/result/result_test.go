@@ -54,6 +54,11 @@ func part(t *rapid.T, name string) Result {
 				"b"), Gaps: small.Draw(t, "gaps"), Away: small.Draw(t, "away"),
 		})
 	}
+	r.Slow = Misbehaved{Due: small.Draw(t, "slow"), Bytes: small.Draw(t, "slow bytes")}
+	r.Stuck = Misbehaved{Due: small.Draw(t, "stuck"), Closed: small.Draw(t, "closed")}
+	r.Edges = []Edge{{URL: rapid.SampledFrom([]string{"http://a", "http://b"}).Draw(t, "edge"), Seconds: []EdgeSecond{
+		{End: time.Unix(100, 0).UTC(), Span: time.Second, Offered: 5, Refused: map[string]int64{"busy": 2}},
+	}}}
 	r.Servers = []Server{{Host: "h1", PID: 7, Name: "epidaurus",
 		Seconds: []Usage{{At: 100, CPU: small.Draw(t, "cpu"), RSS: small.Draw(t, "rss")}}}}
 	r.Settle()
@@ -125,6 +130,8 @@ func TestMergeAddsUp(t *testing.T) {
 			{"resumed", a.Away.Count(), b.Away.Count(), all.Away.Count()},
 			{"parsed", a.Listeners.Parsed, b.Listeners.Parsed, all.Listeners.Parsed},
 			{"wire", a.Wire.Bytes, b.Wire.Bytes, all.Wire.Bytes},
+			{"slow", a.Slow.Due, b.Slow.Due, all.Slow.Due},
+			{"stuck closed", a.Stuck.Closed, b.Stuck.Closed, all.Stuck.Closed},
 			{"handshakes", a.Handshakes.Full, b.Handshakes.Full, all.Handshakes.Full},
 			{"agents", int64(len(a.Agents)), int64(len(b.Agents)), int64(len(all.Agents))},
 		} {
