@@ -32,7 +32,7 @@ const longest = time.Hour
 func startDrill(program, target string, n int, p plan, out string) (*drill, error) {
 	d := &drill{out: out}
 	d.cmd = exec.Command(program, "drill", "run", target, "--listeners", strconv.Itoa(n), "--ramp", p.ramp.String(),
-		"--hold", longest.String(), "--sample", strconv.FormatFloat(p.sample, 'f', -1, 64), "--out", out)
+		"--hold", longest.String(), "--sample", strconv.FormatFloat(p.sample, 'f', -1, 64), "--out", out, "--no-keep")
 	d.cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // one event loop: there are as many processes as edges
 	d.cmd.Stdout, d.cmd.Stderr = &d.said, &d.said
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}

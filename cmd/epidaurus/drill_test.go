@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/drill/goal"
 	"github.com/epidaurus-live/epidaurus/drill/plan"
 	"github.com/epidaurus-live/epidaurus/drill/result"
 )
@@ -74,6 +77,7 @@ func TestDrillJudges(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
+	t.Chdir(t.TempDir())
 	drill := func(args ...string) (string, error) {
 		var c cli
 		quick := []string{"drill", server.URL + "/stream", "--kind=http", "--listeners=5", "--ramp=100ms", "--hold=500ms"}
@@ -93,8 +97,15 @@ func TestDrillJudges(t *testing.T) {
 	if code := exitCode(err); code != exitOK && code != exitInvalid { // a busy machine may make it invalid
 		t.Error(err)
 	}
+	kept, err := filepath.Glob("drills/*")
+	if err != nil || len(kept) != 2 || !strings.HasSuffix(kept[0], "Z-http.html") || !strings.HasSuffix(kept[1], "Z-http.json") {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+	if back, err := readResult("drills/" + filepath.Base(kept[1])); err != nil || back.Total().Seated != 5 {
+		t.Errorf("%+v, %v", back.Total(), err)
+	}
 	dir := t.TempDir()
-	out, err = drill("--out", dir+"/r.json", "--html", dir+"/r.html", "--goal", "seated>1000")
+	out, err = drill("--no-keep", "--out", dir+"/r.json", "--html", dir+"/r.html", "--goal", "seated>1000")
 	if code := exitCode(err); code != exitFailure && code != exitInvalid || !strings.Contains(out, "seated>1000") {
 		t.Errorf("%s, %v", out, err)
 	}
@@ -104,6 +115,9 @@ func TestDrillJudges(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", file, len(text), err)
 		}
 	}
+	if again, _ := filepath.Glob("drills/*"); len(again) != len(kept) {
+		t.Errorf("kept although it should not: %q", again)
+	}
 	_, err = drill("--goal", "happiness>9")
 	if exitCode(err) != exitUsage {
 		t.Errorf("a goal that is none: %v", err)
@@ -112,6 +126,60 @@ func TestDrillJudges(t *testing.T) {
 	err = abroad.Run(&program{ctx: t.Context(), stdout: &bytes.Buffer{}})
 	if err == nil || !strings.Contains(err.Error(), "--i-own-this-server") {
 		t.Errorf("a server of others: %v", err)
+	}
+}
+
+// Goals that are missed and runs that do not count have codes of their own; who does not count counts for nothing else.
+func TestDrillExitCodes(t *testing.T) {
+	good := result.Result{Name: "x", Seconds: []result.Second{{At: 1, Due: 5, Seated: 5, Seats: 5}}}
+	bad := good
+	bad.Invalid = []string{"agent a: used 99 % of its CPU"}
+	for _, row := range []struct {
+		r    result.Result
+		goal string
+		want int
+	}{
+		{good, "seated>=5", exitOK}, {good, "seated>=6", exitFailure}, {good, "gaps=0", exitFailure}, // nobody looked for gaps
+		{bad, "seated>=5", exitInvalid}, {bad, "seated>=6", exitInvalid},
+	} {
+		row.r.Settle()
+		goals, err := goal.Parse(row.goal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := t.TempDir()
+		err = (&drillRunCommand{Data: data, Keep: true}).finish(&program{ctx: t.Context(), stdout: io.Discard}, row.r, goals)
+		if code := exitCode(err); code != row.want {
+			t.Errorf("valid %v, %s: exit %d, want %d", row.r.Valid, row.goal, code, row.want)
+		}
+		kept, err := drillFiles([]string{data + "/drills"})
+		if err != nil || len(kept) != 1 {
+			t.Fatalf("kept %q, %v", kept, err)
+		}
+		if back, err := readResult(kept[0]); err != nil || back.Valid != row.r.Valid || len(back.Goals) != 1 {
+			t.Errorf("%+v, %v", back, err)
+		}
+	}
+}
+
+// Whatever a plan is called and however fast drills follow, each result has a file of its own.
+func TestKeptNames(t *testing.T) {
+	folder := t.TempDir()
+	r := result.Result{Name: "../Join Storm\x00 été", Started: time.Date(2026, 11, 26, 20, 0, 0, 0, time.UTC)}
+	r.Settle()
+	for range 2 {
+		file, err := keepResult(folder, r)
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		if err != nil || filepath.Dir(file) != folder || !strings.HasPrefix(name, "20261126T200000Z-join-storm") {
+			t.Errorf("%q, %v", file, err)
+		}
+	}
+	files, err := filepath.Glob(folder + "/*.json")
+	if err != nil || len(files) != 2 {
+		t.Errorf("%q, %v", files, err)
+	}
+	if name := fileName("日本"); name != "drill" {
+		t.Errorf("%q", name)
 	}
 }
 

@@ -41,11 +41,14 @@ type drillRunCommand struct {
 	Agents  int    `help:"How many processes play the listeners. Default: 1, in this one." placeholder:"N"`
 	NATS    string `name:"nats" help:"Where agents of this or other machines wait. Without it they are started here." placeholder:"URL"`
 	Watch   []int  `help:"Processes of the server on this machine, whose CPU and memory are kept." placeholder:"PID"`
-	Private string `help:"The server's private port on this machine: its process is watched." placeholder:"URL"`
+	Private string `help:"The server's private port on this machine, or several with commas between: its process is watched, and what its edge counts each second is shown." placeholder:"URL"`
 
 	Goal []string `sep:"," env:"-" help:"What must be: gaps=0,first_sound_p99<1s. Exit 1 when it is not." placeholder:"GOALS"`
 	Out  string   `env:"-" help:"Write the result (JSON) here, and a summary to stdout. Default: the result goes to stdout." placeholder:"FILE"`
 	HTML string   `name:"html" env:"-" help:"Write the report, one page with plots, here." placeholder:"FILE"`
+
+	Data string `help:"The result and the report are kept in drills/ of this folder, without it in drills/ here, named by time and plan. Default: ${default}." default:"data" placeholder:"DIR"`
+	Keep bool   `env:"-" help:"Keep them there." default:"true" negatable:""`
 
 	IOwnThisServer bool `name:"i-own-this-server" env:"-" help:"Load a server that is not on this machine. A drill is an attack where that is not true."`
 }
@@ -167,8 +170,8 @@ func (c *drillRunCommand) permit(p *program, todo *plan.Plan) error {
 // drill plays the plan, and watches the server meanwhile.
 func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, err error) {
 	pids := c.Watch
-	if todo.Private != "" {
-		pid, err := fleet.Behind(todo.Private)
+	for _, private := range todo.Privates() {
+		pid, err := fleet.Behind(private)
 		if err != nil {
 			return r, err
 		}
@@ -183,6 +186,10 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 	if len(pids) > 0 { // while it lives
 		build, config = fleet.Identify(pids[0])
 	}
+	var counters *fleet.Counters
+	if todo.Kind == plan.Epidaurus && todo.Private != "" {
+		counters = fleet.OpenCounters(todo.Privates())
+	}
 	watching, stop := context.WithCancel(context.Background())
 	watched := make(chan []result.Server, 1)
 	go func() { watched <- fleet.Watch(watching, pids) }()
@@ -195,6 +202,10 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 	}
 	line.Close()
 	stop()
+	if counters != nil {
+		edges, notes := counters.Close(time.Now())
+		r.Edges, r.Notes = edges, append(r.Notes, notes...)
+	}
 	r.Servers = append(r.Servers, <-watched...)
 	if len(pids) > 0 && r.Started.Unix() > 0 {
 		r.Server, r.Config = build, config
@@ -283,6 +294,14 @@ func progress(p fleet.Progress) string {
 // finish judges, and writes what was found.
 func (c *drillRunCommand) finish(p *program, r result.Result, goals []goal.Goal) error {
 	r.Goals = goal.Judge(r, goals)
+	if c.Keep {
+		file, err := keepResult(drillFolder(c.Data), r)
+		if err != nil { // the run is done, and its result goes where it was asked to
+			fmt.Fprintf(os.Stderr, "epidaurus: the result is not kept: %v; --data names another folder, --no-keep keeps none\n", err)
+		} else {
+			fmt.Fprintf(os.Stderr, "kept as %s, and beside it the report\n", file)
+		}
+	}
 	var err error
 	if c.Out == "" {
 		err = r.Write(p.stdout)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -25,7 +24,7 @@ type planCommand struct {
 	Line     string `help:"Of one machine. Default: ${default}." default:"10Gbit" placeholder:"RATE"`
 	Headroom string `help:"Share of everything that stays free. Default: ${default}." default:"40%" placeholder:"SHARE"`
 
-	Drill string `help:"A result. Default: the newest in drills/ of the data folder or here; else the development machine." placeholder:"FILE"`
+	Drill string `help:"A result. Default: the newest in drills/ of the data folder or here that is of this build and configuration; else the development machine." placeholder:"FILE"`
 	Data  string `help:"The server's data folder. Default: ${default}." default:"data" placeholder:"DIR"`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
@@ -68,13 +67,16 @@ func (c *planCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	costs, err := c.costs()
+	costs, skipped, err := c.costs()
 	if err != nil {
 		return err
 	}
 	need, err := capacity.Compute(ask, costs)
 	if err != nil {
 		return err
+	}
+	for _, why := range skipped {
+		need.Notes = append(need.Notes, "Not used: "+why+".")
 	}
 	if !c.JSON {
 		return need.Text(p.stdout, ask)
@@ -84,30 +86,16 @@ func (c *planCommand) Run(p *program) error {
 	return out.Encode(need)
 }
 
-func (c *planCommand) costs() (capacity.Costs, error) {
-	file := c.Drill
-	if file == "" {
-		var err error
-		file, err = newestDrill(filepath.Join(c.Data, "drills"), "drills")
-		if err != nil {
-			return capacity.Costs{}, err
-		}
-	}
-	if file == "" {
-		return capacity.Baseline(), nil
-	}
-	r, err := readResult(file)
-	if err == nil {
-		var costs capacity.Costs
-		costs, err = capacity.FromDrill(r, file)
-		if err == nil {
-			return costs, nil
-		}
-	}
+// costs are those of the result that is named, or of the newest that still holds. Skipped says which do not, and why.
+func (c *planCommand) costs() (costs capacity.Costs, skipped []string, err error) {
 	if c.Drill == "" {
-		err = fmt.Errorf("%w; or name another one with --drill", err)
+		return newestCosts(presentBuild(c.Data), filepath.Join(c.Data, "drills"), "drills")
 	}
-	return capacity.Costs{}, err
+	r, err := readResult(c.Drill)
+	if err == nil {
+		costs, err = capacity.FromDrill(r, c.Drill)
+	}
+	return costs, nil, err
 }
 
 func readResult(file string) (result.Result, error) {
@@ -121,31 +109,4 @@ func readResult(file string) (result.Result, error) {
 		return result.Result{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return r, nil
-}
-
-// newestDrill is the latest result in the first folder that has any; "" when none has.
-func newestDrill(folders ...string) (string, error) {
-	for _, folder := range folders {
-		files, err := os.ReadDir(folder)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("look for drills: %w", err)
-		}
-		newest, at := "", time.Time{}
-		for _, f := range files {
-			info, err := f.Info()
-			if err != nil || !info.Mode().IsRegular() || filepath.Ext(f.Name()) != ".json" {
-				continue
-			}
-			if newest == "" || info.ModTime().After(at) {
-				newest, at = filepath.Join(folder, f.Name()), info.ModTime()
-			}
-		}
-		if newest != "" {
-			return newest, nil
-		}
-	}
-	return "", nil
 }

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/epidaurus-live/epidaurus/drill/capacity"
 	"github.com/epidaurus-live/epidaurus/drill/result"
@@ -40,41 +44,103 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// The newest result of the data folder is what counts.
-func TestPlanByDrill(t *testing.T) {
-	data := t.TempDir()
-	folder := filepath.Join(data, "drills")
-	err := os.Mkdir(folder, 0o700)
+// keptDrill writes a result into a folder as of so many seconds ago.
+func keptDrill(t *testing.T, folder, name string, ago int, change func(*result.Result)) {
+	t.Helper()
+	r := result.Result{
+		Name: name, Seconds: []result.Second{{At: 1, Seats: 1000}},
+		Servers: []result.Server{{Seconds: []result.Usage{{At: 1, CPU: 20_000, RSS: 1e6}}}},
+		Server:  result.Build{Program: "epidaurus", Version: presentBuild("").build},
+	}
+	if change != nil {
+		change(&r)
+	}
+	r.Settle()
+	var text bytes.Buffer
+	err := errors.Join(r.Write(&text), os.MkdirAll(folder, 0o700))
+	file := filepath.Join(folder, name+".json")
+	if err == nil {
+		err = os.WriteFile(file, text.Bytes(), 0o600)
+	}
+	at := time.Unix(1795700000-int64(ago), 0)
+	if err == nil {
+		err = os.Chtimes(file, at, at)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range []string{"new", "old"} {
-		r := result.Result{
-			Name: name, Seconds: []result.Second{{At: 1, Seats: 1000}},
-			Servers: []result.Server{{Seconds: []result.Usage{{At: 1, CPU: 20_000, RSS: 1e6}}}},
-		}
-		r.Settle()
-		file := filepath.Join(folder, name+".json")
-		var text bytes.Buffer
-		err = r.Write(&text)
-		if err == nil {
-			err = os.WriteFile(file, text.Bytes(), 0o600)
-		}
-		at := time.Unix(1795700000-int64(i)*1000, 0)
-		if err == nil {
-			err = os.Chtimes(file, at, at)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+}
+
+// The newest result is what counts, of those that still say something about this build.
+func TestPlanByDrill(t *testing.T) {
+	t.Chdir(t.TempDir())
+	data := t.TempDir()
+	folder := filepath.Join(data, "drills")
+	keptDrill(t, folder, "old", 1000, nil)
+	keptDrill(t, "drills", "new", 500, nil)
+	keptDrill(t, folder, "other-build", 3, func(r *result.Result) { r.Server.Version = "v0.0.1" })
+	keptDrill(t, folder, "invalid", 2, func(r *result.Result) { r.Invalid = []string{"too slow"} })
+	keptDrill(t, folder, "unwatched", 1, func(r *result.Result) { r.Servers = nil })
 	out, err := runPlan(t, "--listeners", "1e6", "--data", data)
 	if err != nil || !strings.Contains(out, `drill "new"`) || !strings.Contains(out, "20 µs") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	flat := strings.Join(strings.Fields(out), " ")
+	for _, why := range []string{
+		"other-build.json is of another build, v0.0.1: run the drill again", "invalid.json is of an invalid run",
+		"unwatched.json: this drill did not watch",
+	} {
+		if !strings.Contains(flat, why) {
+			t.Errorf("no word of %q:\n%s", why, out)
+		}
+	}
 	out, err = runPlan(t, "--listeners", "1e6", "--drill", filepath.Join(folder, "old.json"))
 	if err != nil || !strings.Contains(out, `drill "old"`) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// A result expires when the build or the configuration of the server that runs on the folder changes.
+func TestResultExpires(t *testing.T) {
+	r := result.Result{Server: result.Build{Program: "epidaurus", Version: "v1", Revision: "abc"}, Config: "f"}
+	for _, row := range []struct {
+		now  present
+		want string
+	}{
+		{present{"v1 (abc)", "f"}, ""}, {present{"v1 (abc)", ""}, ""}, {present{}, ""},
+		{present{"v1 (abd)", "f"}, "of another build, v1 (abc)"}, {present{"v1 (abc)", "g"}, "of another configuration"},
+	} {
+		got := row.now.expired(r)
+		if !strings.HasPrefix(got, row.want) || (got == "") != (row.want == "") {
+			t.Errorf("%+v: %q, want %q", row.now, got, row.want)
+		}
+	}
+}
+
+// Who serves from a folder is who holds its lock, and not who left a number in it.
+func TestServingFrom(t *testing.T) {
+	data := t.TempDir()
+	if pid := servingFrom(data); pid != 0 {
+		t.Errorf("process %d serves from an empty folder", pid)
+	}
+	lock, err := os.Create(filepath.Join(data, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	fmt.Fprintln(lock, os.Getpid())
+	if pid := servingFrom(data); pid != 0 {
+		t.Errorf("process %d serves without the lock", pid)
+	}
+	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pid := servingFrom(data); pid != os.Getpid() {
+		t.Errorf("process %d, want this one", pid)
+	}
+	if now := presentBuild(data); now.config == "" {
+		t.Errorf("%+v", now)
 	}
 }
 

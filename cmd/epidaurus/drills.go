@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/drill/capacity"
+	"github.com/epidaurus-live/epidaurus/drill/fleet"
+	"github.com/epidaurus-live/epidaurus/drill/report"
+	"github.com/epidaurus-live/epidaurus/drill/result"
+)
+
+// drillFolder is where results are kept: beside what they are about, and where there is no data folder, here.
+func drillFolder(data string) string {
+	info, err := os.Stat(data)
+	if err == nil && info.IsDir() {
+		return filepath.Join(data, "drills")
+	}
+	return "drills"
+}
+
+// keepResult writes a result and its page into a folder, named by time and plan, and returns the name of the result.
+func keepResult(folder string, r result.Result) (string, error) {
+	err := os.MkdirAll(folder, 0o700)
+	if err != nil {
+		return "", err
+	}
+	name := r.Started.UTC().Format("20060102T150405Z") + "-" + fileName(r.Name)
+	for n := 1; ; n++ {
+		base := filepath.Join(folder, name)
+		if n > 1 {
+			base += "-" + strconv.Itoa(n)
+		}
+		file, err := os.OpenFile(base+".json", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		err = errors.Join(r.Write(file), file.Close())
+		if err == nil {
+			err = writeFile(base+".html", func(w io.Writer) error { return report.Write(w, r) })
+		}
+		return base + ".json", err
+	}
+}
+
+// fileName makes a name of a file of what somebody called his plan.
+func fileName(s string) string {
+	const most = 60
+	s = strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			return c
+		case c >= 'A' && c <= 'Z':
+			return c - 'A' + 'a'
+		}
+		return '-'
+	}, s)
+	s = strings.Trim(s[:min(len(s), most)], "-")
+	return or(s, "drill")
+}
+
+// present is what results have to be of to say something.
+type present struct {
+	build  string // as [result.Build.String]; "" is not known
+	config string // "" is not known
+}
+
+// presentBuild is the server on a data folder where one runs, with its configuration, and else this program.
+func presentBuild(data string) present {
+	pid := servingFrom(data)
+	if pid > 0 {
+		build, config := fleet.Identify(pid)
+		return present{buildOf(build), config}
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return present{}
+	}
+	b := result.Build{Version: info.Main.Version}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			b.Revision = s.Value
+		}
+	}
+	return present{build: b.String()}
+}
+
+// buildOf leaves out how the program's file was called.
+func buildOf(b result.Build) string {
+	b.Program = ""
+	return b.String()
+}
+
+// servingFrom is the process that serves from a data folder; 0: none.
+func servingFrom(data string) int {
+	file, err := os.Open(filepath.Join(data, "lock"))
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	if unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
+		return 0 // closing it unlocks it
+	}
+	text, err := io.ReadAll(io.LimitReader(file, 32))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// expired says why a result says nothing any more, or "".
+func (p present) expired(r result.Result) string {
+	switch {
+	case p.build != "" && buildOf(r.Server) != p.build:
+		return "of another build, " + or(buildOf(r.Server), "which it does not name")
+	case p.config != "" && r.Config != p.config:
+		return "of another configuration of the server"
+	}
+	return ""
+}
+
+// newestCosts takes the costs from the newest result of some folders that still holds. Without any they are the baseline's, and skipped
+// says what was there instead.
+func newestCosts(now present, folders ...string) (costs capacity.Costs, skipped []string, err error) {
+	files, err := drillFiles(folders)
+	if err != nil {
+		return costs, nil, err
+	}
+	for _, file := range files {
+		r, err := readResult(file)
+		if err != nil {
+			skipped = append(skipped, err.Error())
+			continue
+		}
+		why := now.expired(r)
+		if why == "" {
+			costs, err = capacity.FromDrill(r, file)
+			if err == nil {
+				return costs, skipped, nil
+			}
+			skipped = append(skipped, err.Error())
+			continue
+		}
+		skipped = append(skipped, file+" is "+why+": run the drill again, or name it with --drill")
+	}
+	return capacity.Baseline(), skipped, nil
+}
+
+// drillFiles lists results, the newest first.
+func drillFiles(folders []string) ([]string, error) {
+	type found struct {
+		name string
+		at   time.Time
+	}
+	var all []found
+	for _, folder := range folders {
+		files, err := os.ReadDir(folder)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for drills: %w", err)
+		}
+		for _, f := range files {
+			info, err := f.Info()
+			if err == nil && info.Mode().IsRegular() && filepath.Ext(f.Name()) == ".json" {
+				all = append(all, found{filepath.Join(folder, f.Name()), info.ModTime()})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return b.at.Compare(a.at) })
+	names := make([]string, 0, len(all))
+	for _, f := range all {
+		names = append(names, f.name)
+	}
+	return names, nil
+}
