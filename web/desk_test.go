@@ -269,8 +269,20 @@ func testHomeLook(t *testing.T, b context.Context, d *deskServer, l look) {
 	p.Do(chromedp.Evaluate[chromedp.Void](`document.cookie = "host=yes; path=/"`), chromedp.Reload())
 	p.until(browsertest.At("open-desk"))
 	p.fits(l, "desk-home")
+	room := browsertest.Eval[float64](p.Tab, fmt.Sprintf(placeholderRoom, browsertest.At("room-expect")))
+	if room < 0 {
+		t.Errorf("the hint in the field of listeners expected lacks %.0f px", -room)
+	}
 	p.Do(chromedp.Evaluate[chromedp.Void](`document.cookie = "host=; path=/; max-age=0"`))
 }
+
+// placeholderRoom is the JavaScript for how many pixels a field has beside its placeholder.
+const placeholderRoom = `(field => {
+	const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
+	pen.font = style.font;
+	return field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - pen.measureText(field.placeholder).width
+		- (style.appearance === "textfield" ? 0 : 20);
+})(%s)`
 
 func testDeskLook(t *testing.T, b context.Context, d *deskServer, l look) {
 	p := deskTab{openLook(t, b, d.link("ada", "Ada", room.Host, "?lang="+l.lang), l)}

@@ -340,7 +340,7 @@ const fr: Text = {
   titleExample: "Paroles du port",
   language: "Langue de la conversation",
   expect: "Auditeurs attendus",
-  expectExample: "Laissez vide si vous ne savez pas",
+  expectExample: "Laissez vide si inconnu",
   expectHint: "À partir de quelques centaines de milliers, les auditeurs vous entendent plus tard, pour que tous aient une place.",
   tape: "Enregistrer",
   tapeHint: "On peut l’écouter depuis le début, et la réécouter ensuite ; la page des auditeurs le dit. Vous pouvez supprimer l’enregistrement à tout moment.",
