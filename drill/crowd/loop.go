@@ -425,8 +425,10 @@ func (l *loop) handle(e *unix.EpollEvent, ready time.Duration) {
 		l.feedWire(x)
 	case asking, refusing, hearing:
 		l.readable(x)
-	case dawdling:
-		l.shutOut(x)
+	case dawdling: // an event from before may tell of what is there to read
+		if e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			l.shutOut(x)
+		}
 	case away:
 		if x.hls != nil {
 			l.readable(x)
