@@ -320,6 +320,7 @@ func TestDeskMicrophoneUnplugged(t *testing.T) {
 		const media = navigator.mediaDevices, real = media.getUserMedia.bind(media);
 		media.getUserMedia = async (c) => {
 			if (window.unplugged) throw new DOMException("", "NotFoundError");
+			if (window.busy-- > 0) throw new DOMException("", "NotReadableError");
 			return (window.stream = await real(c));
 		};
 	}`))
@@ -333,7 +334,8 @@ func TestDeskMicrophoneUnplugged(t *testing.T) {
 
 	p.Do(chromedp.Evaluate[chromedp.Void](`window.unplugged = true`), pull)
 	p.says("nobody", "mic-lost")
-	p.Do(chromedp.Evaluate[chromedp.Void](`window.unplugged = false; navigator.mediaDevices.dispatchEvent(new Event("devicechange"))`))
+	// What has just been plugged in is not ready at once.
+	p.Do(chromedp.Evaluate[chromedp.Void](`window.unplugged = false; window.busy = 1; navigator.mediaDevices.dispatchEvent(new Event("devicechange"))`))
 	p.says("on-air", "live")
 }
 

@@ -28,6 +28,7 @@ export interface MicView {
 const TALKING_DB = -38;
 const TALKING_AFTER = 250; // ms above the threshold: a cough is not talk
 const TALKING_HOLD = 1500; // ms
+const NOT_READY = 1000; // ms until a microphone that is back is asked for again
 const MEASURE_EVERY = 50; // ms
 
 export class Microphone {
@@ -120,7 +121,12 @@ export class Microphone {
     if (device && (name === "OverconstrainedError" || name === "NotFoundError")) return this.start("", processing);
     if (this.raw?.readyState === "live") return;
     const problem: MicProblem = name === "NotAllowedError" ? "denied" : name === "NotReadableError" ? "busy" : "missing";
-    this.view.set({ state: "off", problem: this.view.value.problem === "unplugged" ? "unplugged" : problem });
+    const unplugged = this.view.value.problem === "unplugged";
+    this.view.set({ state: "off", problem: unplugged ? "unplugged" : problem });
+    // What was just plugged in may not be ready yet, and no event tells when it is.
+    const attempt = this.attempt;
+    const again = () => void (attempt === this.attempt && this.start(""));
+    if (unplugged && problem === "busy") setTimeout(again, NOT_READY);
   }
 
   private async use(track: MediaStreamTrack, processing: Processing): Promise<void> {
