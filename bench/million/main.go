@@ -3,7 +3,7 @@
 // Command million seats as many listeners as the machine holds with both ends on it, on the edges of one cluster. It prints one JSON line.
 //
 //	go run ./bench/million -prepare -apart -seats 300000 -cadence 3.84s -variant opus-12 -congestion cubic -rate 2000
-//	go run ./bench/million -prepare -apart -seats 1000000 -cadence 15.36s -variant opus-12 -congestion cubic -rate 2000
+//	go run ./bench/million -prepare -apart -seats 870000 -cadence 15.36s -variant opus-12 -congestion cubic -rate 2400 -taper 1000000 -bare-seats 1000000
 //	go run ./bench/million -serve 'epidaurus serve --roles edge … :{port}' -path /r/harbour/live.mp4 -seats 300000
 //
 // Without -serve the edges are processes of the bench, fed by the machine's clock with packets that are a function of their number:
@@ -68,14 +68,14 @@ func main() {
 	prepare := flag.Bool("prepare", false, "set what the kernel needs for very many connections (root)")
 	apart := flag.Bool("apart", false, "in a network namespace of its own, whose table of connections is as large as this needs (root)")
 	flag.Parse()
+	if p.taper > 0 && p.taper <= float64(p.seats) {
+		figure.Fail(fmt.Errorf("-taper %.0f: has to be more than -seats", p.taper))
+	}
 	if *prepare {
 		figure.Fail(machine.Prepare(flag.CommandLine.Output()))
 	}
 	if *apart {
 		figure.Fail(machine.Apart(max(p.seats, p.bareSeats)))
-	}
-	if p.taper > 0 && p.taper <= float64(p.seats) {
-		figure.Fail(fmt.Errorf("-taper %.0f: has to be more than -seats", p.taper))
 	}
 	for _, line := range machine.Commands() {
 		figure.Say("for very many connections: %s", line)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,17 +85,8 @@ func presentBuild(data string) present {
 		build, config := fleet.Identify(pid)
 		return present{buildOf(build), config}
 	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return present{}
-	}
-	b := result.Build{Version: info.Main.Version}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			b.Revision = s.Value
-		}
-	}
-	return present{build: b.String()}
+	build, _ := fleet.Identify(os.Getpid())
+	return present{build: buildOf(build)}
 }
 
 // buildOf leaves out how the program's file was called.
