@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/memory"
 )
 
 const (
@@ -112,24 +114,11 @@ func (e examination) meminfo() (total, available float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	for line := range strings.Lines(text) {
-		var kb float64
-		key, rest, _ := strings.Cut(line, ":")
-		_, err := fmt.Sscanf(rest, "%f kB", &kb)
-		if err != nil {
-			continue
-		}
-		switch key {
-		case "MemTotal":
-			total = kb * 1024
-		case "MemAvailable":
-			available = kb * 1024
-		}
-	}
-	if total == 0 || available == 0 {
+	r, ok := memory.Machine(text)
+	if !ok {
 		return 0, 0, errors.New("proc/meminfo names no MemTotal and MemAvailable")
 	}
-	return total, available, nil
+	return float64(r.Of), float64(r.Left), nil
 }
 
 func (e examination) cores() (Finding, bool) {

@@ -20,9 +20,9 @@ const noLimit = 1 << 60
 // out. root is the root of the file system. It may be called from any goroutine.
 func Left(root fs.FS) []Room {
 	var rooms []Room
-	total, available := machine(text(root, "proc/meminfo"))
-	if total > 0 && available >= 0 {
-		rooms = append(rooms, Room{available, total})
+	machine, ok := Machine(text(root, "proc/meminfo"))
+	if ok {
+		rooms = append(rooms, machine)
 	}
 	for line := range strings.Lines(text(root, "proc/self/cgroup")) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -39,9 +39,9 @@ func Left(root fs.FS) []Room {
 	return rooms
 }
 
-// machine reads /proc/meminfo; a negative figure is not there.
-func machine(meminfo string) (total, available int64) {
-	total, available = -1, -1
+// Machine is the machine's room by the text of /proc/meminfo. It is not ok where that does not tell.
+func Machine(meminfo string) (r Room, ok bool) {
+	r.Left = -1
 	for line := range strings.Lines(meminfo) {
 		key, rest, _ := strings.Cut(line, ":")
 		var kb int64
@@ -51,12 +51,12 @@ func machine(meminfo string) (total, available int64) {
 		}
 		switch key {
 		case "MemTotal":
-			total = kb << 10
+			r.Of = kb << 10
 		case "MemAvailable":
-			available = kb << 10
+			r.Left = kb << 10
 		}
 	}
-	return total, available
+	return r, r.Of > 0 && r.Left >= 0
 }
 
 // names are the files of a version of control groups.
