@@ -123,10 +123,12 @@ type queued struct {
 const hunger = 25
 
 // admissible is how many newcomers may be seated in this turn: none while those who have a seat wait for too much of their bursts, since
-// openings come out of the same budget.
+// openings come out of the same budget. Who paces the section by hand may wait for a seat between two ticks, which nobody else does.
 func (s *section) admissible() int {
 	left := (s.budget + hunger*s.refill) / (openingFrames * burstFrame)
 	switch {
+	case !s.paced:
+		return admitTurn
 	case len(s.queue) == 0:
 		return min(max(left, 1), admitTurn)
 	case s.clock-s.queue[0].since > hunger*tick:

@@ -268,6 +268,7 @@ func TestNobodyIsSeatedWhileOthersGoHungry(t *testing.T) {
 	const crowd = 100
 	b := newBench(t, 1, pairs)
 	s := b.section
+	s.paced = true
 	for range 450 {
 		b.frame() // a deep burst is there to be given
 		b.drain()

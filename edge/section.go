@@ -38,6 +38,7 @@ type section struct {
 	queue    []queued      // newcomers who wait for the rest of their burst
 	full     []queued      // scratch of the queue
 	budget   int           // bytes of bursts that may still begin in this tick
+	held     bool          // newcomers stay in the mailbox until others have had theirs
 	nextTick time.Duration
 	rested   time.Duration // when the last tick was
 	slots    []*seat       // by seat.slot; nil: free
@@ -160,6 +161,7 @@ func (s *section) fetch() (arrivals []arrival, steps []func(), closing bool) {
 		steps, s.mail.steps = s.mail.steps, nil
 		s.poll.calm()
 	}
+	s.held = len(s.mail.arrivals) > 0 && most == 0
 	if len(s.mail.arrivals) == 0 {
 		s.mail.arrivals = nil
 	}
@@ -321,7 +323,7 @@ const restMost = 8
 // rest sets the next tick: when the first row becomes due, since a section that wakes up for nothing costs as much as some writes.
 func (s *section) rest() {
 	rest := restMost * tick
-	if len(s.queue) > 0 || s.drain.Load() != nil {
+	if len(s.queue) > 0 || s.held || s.drain.Load() != nil {
 		rest = tick
 	}
 	for _, b := range s.blocks {
