@@ -23,7 +23,7 @@ func (n *Node) openEdge() (err error) {
 	}
 	cfg := edge.Config{
 		Expect: n.expect, Line: line, Cadence: n.cfg.Cadence,
-		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
+		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: int(n.cfg.MaxSeats), Log: n.log.With("part", "edge"),
 		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
 	}
 	if !n.cfg.has(roleEdge) {
@@ -35,5 +35,5 @@ func (n *Node) openEdge() (err error) {
 
 // expect is this edge's part of the audience that a room expects: all edges get the same.
 func (n *Node) expect(f room.Facts) int {
-	return cmp.Or(f.Expect, n.cfg.Expect) / max(1, int(n.edges.Load()))
+	return cmp.Or(f.Expect, int(n.cfg.Expect)) / max(1, int(n.edges.Load()))
 }
