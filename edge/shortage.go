@@ -24,13 +24,16 @@ const (
 	marginTiny  = 4
 )
 
-func margin(of int64) int64 { return min(max(of/marginPart, marginLeast), marginMost, of/marginTiny) }
+// MemoryMargin is how much of a bound of so many bytes an edge leaves free: it gives no seats where less is left.
+func MemoryMargin(of int64) int64 {
+	return min(max(of/marginPart, marginLeast), marginMost, of/marginTiny)
+}
 
 // observe takes in what is left, and reports whether that is too little. Half a margin has to be free beyond the margin before seats are
 // given again: the memory of a few who left must not open the doors for as many as come in a second.
 func (s *shortage) observe(rooms []memory.Room) bool {
-	tight := func(r memory.Room) bool { return r.Left < margin(r.Of) }
-	near := func(r memory.Room) bool { return r.Left < margin(r.Of)*3/2 }
+	tight := func(r memory.Room) bool { return r.Left < MemoryMargin(r.Of) }
+	near := func(r memory.Room) bool { return r.Left < MemoryMargin(r.Of)*3/2 }
 	switch {
 	case slices.ContainsFunc(rooms, tight):
 		s.short = true

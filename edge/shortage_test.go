@@ -16,7 +16,7 @@ func TestMargin(t *testing.T) {
 		{64 << 30, 1 << 30}, {20 << 30, 1 << 30}, {10 << 30, 512 << 20}, {1 << 30, 64 << 20}, {512 << 20, 64 << 20},
 		{128 << 20, 32 << 20}, {0, 0},
 	} {
-		if got := margin(row.of); got != row.want {
+		if got := MemoryMargin(row.of); got != row.want {
 			t.Errorf("of %d bytes %d stay free, want %d", row.of, got, row.want)
 		}
 	}

@@ -95,12 +95,12 @@ func TestFindings(t *testing.T) {
 	}{
 		{"FewFiles", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Files = func() (uint64, uint64, error) { return 1024, 20_000, nil }
-		}, Change, 18_976, "LimitNOFILE=201024"},
+		}, Change, 15_851, "LimitNOFILE=206144"},
 		{"UnlimitedFiles", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Files = func() (uint64, uint64, error) { return 1 << 63, 1<<64 - 1, nil }
-		}, Fine, 1_047_552, "hard unlimited"},
-		{"LowNrOpen", "open files", set("proc/sys/fs/nr_open", "65536"), Change, 64_512, "sysctl -w fs.nr_open=201024"},
-		{"LowFileMax", "open files", set("proc/sys/fs/file-max", "4000"), Change, 3000, "fs.file-max 4,000"},
+		}, Fine, 1_042_432, "hard unlimited"},
+		{"LowNrOpen", "open files", set("proc/sys/fs/nr_open", "65536"), Change, 59_392, "sysctl -w fs.nr_open=206144"},
+		{"LowFileMax", "open files", set("proc/sys/fs/file-max", "4000"), Change, 2375, "fs.file-max 4,000"},
 		{"FilesUnread", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Files = func() (uint64, uint64, error) { return 0, 0, errors.New("no") }
 		}, Better, 0, "could not be read: no"},
@@ -108,8 +108,16 @@ func TestFindings(t *testing.T) {
 		{"StrangeTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 x 3"), Better, 0, `"x" is no number`},
 		{"ShortTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 2"), Better, 0, "2 numbers, not 3"},
 		{"LittleMemory", "memory", set("proc/meminfo", "MemTotal: 1048576 kB\nMemAvailable: 1000000 kB\n"), Change, 0, "1 GB of it available"},
-		{"ControlGroup", "memory", set("sys/fs/cgroup/memory.max", "1073741824"), Change, 0, "the control group allows 1.1 GB"},
-		{"NoControlGroup", "memory", set("sys/fs/cgroup/memory.max", "max"), Fine, 0, "61.4 GB of it available"},
+		{"ControlGroup", "memory", func(m *Machine, files fstest.MapFS, o *Options) {
+			set("proc/self/cgroup", "0::/system.slice/epidaurus.service")(m, files, o)
+			set("sys/fs/cgroup/system.slice/memory.max", "1073741824")(m, files, o)
+			set("sys/fs/cgroup/system.slice/memory.current", "73741824")(m, files, o)
+		}, Change, 0, "the control group allows 1.1 GB, 1 GB of it left"},
+		{"WideControlGroup", "memory", func(m *Machine, files fstest.MapFS, o *Options) {
+			set("proc/self/cgroup", "0::/")(m, files, o)
+			set("sys/fs/cgroup/memory.max", "max")(m, files, o)
+			set("sys/fs/cgroup/memory.current", "73741824")(m, files, o)
+		}, Fine, 0, "61.4 GB of it available"},
 		{"NoMemory", "memory", set("proc/meminfo", "x"), Better, 0, "names no MemTotal"},
 		{"OneCore", "cores", func(m *Machine, _ fstest.MapFS, _ *Options) { m.Cores = 1 }, Change, 0, "1 that this process may use"},
 		{"NoSpeed", "line", gone("sys/class/net/eth0/speed"), Better, 0, "epidaurus doctor --line 10Gbit"},
@@ -157,8 +165,21 @@ func TestWithoutGoal(t *testing.T) {
 	m, _ := good()
 	m.Files = func() (uint64, uint64, error) { return 1024, 20_000, nil }
 	r := Examine(m, Options{})
-	if r.MustChange() || r.Seats != 18_976 || r.Sentence != "This machine can hold 18,976 seats (limited by open files)" {
+	if r.MustChange() || r.Seats != 15_851 || r.Sentence != "This machine can hold 15,851 seats (limited by open files)" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// What is left free of memory is what the server leaves free, and not more.
+func TestMemoryAsTheEdge(t *testing.T) {
+	m, files := good()
+	m.Cores, m.Files = 1000, func() (uint64, uint64, error) { return 1024, 1 << 20, nil }
+	seat := examination{Machine: m}.model(cadence).memory
+	const of = 2000 << 20
+	files["proc/meminfo"] = &fstest.MapFile{Data: fmt.Appendf(nil, "MemTotal: %d kB\nMemAvailable: %d kB\n", of>>10, (of/20+100<<20)>>10)}
+	f := finding(t, Examine(m, Options{}), "memory")
+	if want := int64(float64(100<<20) / seat); f.Seats != want || !strings.Contains(f.Means, "with less than 104.9 MB left") {
+		t.Errorf("%d seats, want %d: %+v", f.Seats, want, f)
 	}
 }
 
