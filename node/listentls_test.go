@@ -48,7 +48,7 @@ func TestListenersPortSpeaksTLS(t *testing.T) {
 	if !strings.HasPrefix(h.ListenersURL(), "https://localhost:") {
 		t.Errorf("listeners connect at %s", h.ListenersURL())
 	}
-	cert, err := tls.LoadX509KeyPair(h.data.file("listen-cert.pem"), h.data.file("listen-key.pem"))
+	cert, err := tls.LoadX509KeyPair(cfg.ListenersCertificate())
 	if err != nil {
 		t.Fatal(err)
 	}
