@@ -415,6 +415,7 @@ func TestDrain(t *testing.T) {
 	}
 	until(t, "all hear", func() bool { return !slices.ContainsFunc(heard, func(f func() int64) bool { return f() == 0 }) })
 	until(t, "both are listed", func() bool { return len(listed()) == 2 })
+	until(t, "the edge knows the other one", e.Replaceable)
 	status, body := e.ask(t, "POST", e.PrivateURL()+"/drain?over=2s", "")
 	var said DrainStatus
 	if err := json.Unmarshal([]byte(body), &said); err != nil || status != http.StatusAccepted || !said.Draining || said.Seats != listeners {
@@ -459,6 +460,44 @@ func TestDrain(t *testing.T) {
 	}
 	if s := e.edge.Stats(); s.Cut != listeners || s.Left > 0 {
 		t.Errorf("the edge counts %+v", s)
+	}
+}
+
+// The only edge is not emptied by mistake: where nobody can go on with its listeners, the show would be over.
+func TestOnlyEdgeIsNotDrained(t *testing.T) {
+	n := open(t, withOrigin(t, usual(t)))
+	until(t, "the node hears itself", func() bool { return len(n.bus.Edges()) == 1 })
+	drain := func(query string) (int, string) { return n.ask(t, "POST", n.PrivateURL()+"/drain?over=1s"+query, "") }
+	if status, body := drain(""); status != http.StatusConflict || !strings.Contains(body, "--force") || n.draining() {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := drain("&force=1"); status != http.StatusAccepted {
+		t.Errorf("with force: %d %s", status, body)
+	}
+	until(t, "it drains", n.draining)
+	if status, body := drain(""); status != http.StatusAccepted {
+		t.Errorf("a second time, which changes the time left: %d %s", status, body)
+	}
+}
+
+func TestReplaceable(t *testing.T) {
+	self := bus.Presence{Edge: "a", Origin: "https://a.example"}
+	for _, row := range []struct {
+		name  string
+		other bus.Presence
+		want  bool
+	}{
+		{"Itself", self, false},
+		{"Other", bus.Presence{Edge: "b", Origin: "https://b.example"}, true},
+		{"SameNameOfHost", bus.Presence{Edge: "b", Origin: self.Origin}, true}, // behind one balancer
+		{"Draining", bus.Presence{Edge: "b", Origin: "https://b.example", Draining: true}, false},
+		{"Nameless", bus.Presence{Edge: "b"}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := replaceable("a", []bus.Presence{self, row.other}); got != row.want {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }
 

@@ -31,6 +31,7 @@ type Node struct {
 	// immutable once open
 	cfg  Config
 	log  *slog.Logger
+	name string // by which other nodes know this one
 	data *dataDir
 	bus  *bus.Bus
 	edge *edge.Edge // a stage alone has one for monitors, of which no list and no count knows
@@ -109,7 +110,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	name, err := n.data.nodeName()
+	n.name, err = n.data.nodeName()
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	cfg, err := n.busConfig(name)
+	cfg, err := n.busConfig(n.name)
 	if err != nil {
 		return err
 	}
