@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -238,3 +240,45 @@ type oneConn struct{ net.Conn }
 
 func (l oneConn) Accept() (net.Conn, error) { return l.Conn, nil }
 func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
+
+// Each request that is described for the private port is answered there, with a status that is described.
+func TestPrivatePortIsDescribed(t *testing.T) {
+	raw, err := os.ReadFile("../docs/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Paths map[string]struct {
+			Servers   []struct{ URL string }
+			Get, Post *struct{ Responses map[string]json.RawMessage }
+		}
+	}
+	err = json.Unmarshal(raw, &d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := open(t, usual(t))
+	found := 0
+	for path, of := range d.Paths {
+		if len(of.Servers) != 1 || of.Servers[0].URL != "http://127.0.0.1:8082" {
+			continue
+		}
+		if of.Get != nil {
+			found++
+			status, body := n.ask(t, "GET", n.PrivateURL()+path, "")
+			if _, described := of.Get.Responses[strconv.Itoa(status)]; status != http.StatusOK || !described {
+				t.Errorf("GET %s: %d %s", path, status, body)
+			}
+		}
+		if of.Post != nil {
+			found++
+			status, body := n.ask(t, "POST", n.PrivateURL()+path+"?over=never", "")
+			if _, described := of.Post.Responses[strconv.Itoa(status)]; status != http.StatusBadRequest || !described {
+				t.Errorf("POST %s: %d %s", path, status, body)
+			}
+		}
+	}
+	if found != 6 {
+		t.Errorf("%d requests are described", found)
+	}
+}
