@@ -118,13 +118,18 @@ func (n *Node) listenersTLS(listen net.Addr) (*tls.Config, error) {
 	return config, nil
 }
 
-// sessionSecret is what all nodes of a cluster have and nobody else; of a node alone, what outlives its restart.
+// sessionSecret is what all nodes of a cluster have and nobody else; of a node alone, what outlives its restart. Nodes that know each other by
+// credentials or certificates have no secret in common: what they could share is not told to anybody.
 func (n *Node) sessionSecret() ([]byte, error) {
-	switch {
-	case n.cfg.sharesSecret():
+	if n.cfg.sharesSecret() {
 		secret, err := n.data.clusterSecret(n.cfg.ClusterSecretFile)
 		return []byte(secret), err
-	case n.store != nil:
+	}
+	if n.cfg.NATS != "" {
+		n.log.Warn("the listeners' TLS sessions go on at this node only, so whoever moves to another edge makes a full handshake there: " +
+			"give all nodes the same secret with cluster-secret-file, beside their credentials")
+	}
+	if n.store != nil {
 		return n.store.Key()[:], nil
 	}
 	return []byte(rand.Text()), nil
