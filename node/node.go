@@ -53,8 +53,9 @@ type Node struct {
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
-	news  edgeNews     // what this edge knows of the others
-	edges atomic.Int32 // how many there are, as counted last
+	news     edgeNews     // what this edge knows of the others
+	fullness fullness     // what it says of itself
+	edges    atomic.Int32 // how many there are, as counted last
 
 	servers   []*http.Server
 	acme      *authority // gets the listeners' certificate; nil: nobody does
