@@ -55,7 +55,8 @@ type Node struct {
 
 	news     edgeNews     // what this edge knows of the others
 	fullness fullness     // what it says of itself
-	edges    atomic.Int32 // how many there are, as counted last
+	edges    atomic.Int32 // how many seat newcomers, as counted last
+	audience audience     // expected in all rooms
 
 	servers   []*http.Server
 	acme      *authority // gets the listeners' certificate; nil: nobody does
@@ -160,6 +161,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}
 	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
+		n.audience.follow(f.ID, n.bus.Facts, n.cfg.Expect)
 		if f.State != room.Ended {
 			err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
 			if err != nil {

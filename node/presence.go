@@ -28,7 +28,7 @@ func (n *Node) count(ctx context.Context) {
 			return
 		}
 		n.present()
-		n.edges.Store(int32(len(n.bus.Edges())))
+		n.edges.Store(int32(seating(n.bus.Edges())))
 		if n.rooms != nil {
 			n.rooms.count()
 			n.list(time.Now())
