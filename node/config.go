@@ -125,6 +125,7 @@ type Config struct {
 	NATSCreds string `name:"nats-creds" help:"NATS credentials file for it." placeholder:"FILE"`
 
 	acmeRoots *x509.CertPool // whom to believe that he is the authority; a test's own, else the system's
+	stageMost int            // connections of the stage's port; a test's own, else stageMost
 }
 
 // Count is a number of people, which is written as such numbers are: 1e6, 300000, 300k.

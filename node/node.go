@@ -37,11 +37,12 @@ type Node struct {
 	edge *edge.Edge // a stage alone has one for monitors, of which no list and no count knows
 
 	// immutable once open; nil without the stage
-	store  *store.Store
-	rooms  *rooms
-	stage  *stage.Stage
-	lister *lister // owned by the counting
-	alarms *alarms
+	store     *store.Store
+	rooms     *rooms
+	stage     *stage.Stage
+	stageDoor edge.Door
+	lister    *lister // owned by the counting
+	alarms    *alarms
 
 	// immutable once open; empty without the part
 	listenersURL string
