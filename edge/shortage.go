@@ -5,7 +5,6 @@ package edge
 import (
 	"os"
 	"slices"
-	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/memory"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -43,11 +42,9 @@ func (s *shortage) observe(rooms []memory.Room) bool {
 	return s.short
 }
 
-// shortageWait is when to come back to an edge without memory: that of a full one, as it empties no faster.
-var shortageWait = wait{10 * time.Second, 20 * time.Second}
-
+// tooShort refuses who comes while memory is short: for him, and for when to come again, that is an edge whose seats are all taken.
 func (e *Edge) tooShort() problem.Problem {
-	return e.laterIn(shortageWait, problem.Busy, "This server has no memory to spare for more listeners. Try again in a moment.")
+	return e.later(problem.Full, "This server has no memory to spare for more listeners. Try again in a moment.")
 }
 
 // watchMemory looks at what is left. It is called by the keeper only.
