@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding"
 	"fmt"
 	"io"
 	"os"
@@ -56,7 +55,7 @@ func (f configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 		}
 	}
 	value := f[flag.Name]
-	if _, reads := flag.Target.Addr().Interface().(encoding.TextUnmarshaler); reads {
+	if _, reads := flag.Target.Addr().Interface().(interface{ UnmarshalText([]byte) error }); reads {
 		return asText(value), nil
 	}
 	return value, nil
