@@ -108,6 +108,13 @@ func TestRowsAreSparedWhereThereAreMany(t *testing.T) {
 			if !more[phase] {
 				t.Errorf("phase %d of %d seats is none of %d", phase, few, many)
 			}
+// How far a seat may be behind before it is given silence: docs/PROTOCOL.md has the figures.
+func TestBehind(t *testing.T) {
+	s := &section{maxBehind: frames(8 * time.Second)}
+	for k, want := range []time.Duration{8 * time.Second, 8 * time.Second, 8 * time.Second, 8 * time.Second, 8 * time.Second,
+		15360 * time.Millisecond, 30720 * time.Millisecond} {
+		if got := s.behind(&row{shape: shape{step: step(k)}}).Duration(); got != want {
+			t.Errorf("at %v: %v, want %v", step(k).cadence().Duration(), got, want)
 		}
 	}
 }

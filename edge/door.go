@@ -39,6 +39,7 @@ const (
 	halfOpenQueue = iota // the first request is not whole
 	idleQueue            // between two requests
 	activeQueue          // a request is under way
+	keptQueue            // a request is under way that may last, see Door.Keep: it counts for nothing
 	goingQueue           // evicted, and not yet closed by the server
 )
 
@@ -77,6 +78,41 @@ func newDoor(most int, random func() float64, now func() time.Duration) *door {
 // Config.MaxWaiting beside the seats. A call for a new connection may wait for calls that tell of the end of others.
 func (e *Edge) ConnState(conn net.Conn, state http.ConnState) { e.door.connState(conn, state) }
 
+// Door is for another port of the process than the listeners', so that half-open requests to that one cannot eat its descriptors either. Its
+// methods may be called from any goroutine.
+type Door struct{ door *door }
+
+// NewDoor makes a door with a bound of its own, at most Config.MaxWaiting. Nothing of it is in Stats.
+func (e *Edge) NewDoor(most int) Door {
+	return Door{newDoor(max(1, min(most, e.config.MaxWaiting)), e.config.Random, e.now)}
+}
+
+// ConnState is for http.Server.ConnState.
+func (d Door) ConnState(conn net.Conn, state http.ConnState) { d.door.connState(conn, state) }
+
+// Keep says that the request that is under way on a connection may last: until it is over, the connection gives way to nobody and counts for
+// nothing. It must be one that strangers cannot make.
+func (d Door) Keep(conn net.Conn) { d.door.move(conn, keptQueue) }
+
+// DoorStats is what a door counted since it was made.
+type DoorStats struct {
+	Open       int    // connections now, without those that are kept
+	Most       int    // of these
+	Kept       int    // connections that are kept, now
+	Evicted    uint64 // closed to let newcomers in
+	TurnedAway uint64 // newcomers closed unread
+}
+
+// Stats reads the counters.
+func (d Door) Stats() DoorStats {
+	s := DoorStats{Most: d.door.most, Evicted: d.door.evicted.Load(), TurnedAway: d.door.turnedAway.Load()}
+	d.door.mu.Lock()
+	defer d.door.mu.Unlock()
+	s.Kept = d.door.queues[keptQueue].length
+	s.Open = len(d.door.known) - s.Kept
+	return s
+}
+
 func (d *door) connState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -95,7 +131,7 @@ func (d *door) enter(conn net.Conn) {
 	d.settle()
 	d.mu.Lock()
 	out := d.roomLocked()
-	in := len(d.known) < d.most+d.goingMost() && (out != nil || d.waitingLocked() < d.most)
+	in := len(d.known)-d.queues[keptQueue].length < d.most+d.goingMost() && (out != nil || d.waitingLocked() < d.most)
 	if in {
 		c := &caller{conn: conn}
 		d.known[conn] = c
@@ -141,8 +177,10 @@ func (d *door) settle() {
 	}
 }
 
-// waitingLocked is how many connections there are, without those that go. The caller holds mu.
-func (d *door) waitingLocked() int { return len(d.known) - d.queues[goingQueue].length }
+// waitingLocked is how many connections there are, without those that are kept or go. The caller holds mu.
+func (d *door) waitingLocked() int {
+	return len(d.known) - d.queues[keptQueue].length - d.queues[goingQueue].length
+}
 
 // roomLocked chooses who has to go for a newcomer: nobody while there is room, or where nobody can be sent away. The caller holds mu.
 func (d *door) roomLocked() *caller {

@@ -100,6 +100,50 @@ func sameNames(got, want []string) bool {
 	return slices.Equal(got, want)
 }
 
+// A request that may last counts for nothing and gives way to nobody, until it is over.
+func TestDoorKeeps(t *testing.T) {
+	now := time.Duration(0)
+	d := Door{newDoor(2, func() float64 { return 0.5 }, func() time.Duration { return now })}
+	come := func(states ...http.ConnState) *fakeConn {
+		c := &fakeConn{}
+		for _, s := range append([]http.ConnState{http.StateNew}, states...) {
+			d.ConnState(c, s)
+		}
+		return c
+	}
+	var kept []*fakeConn
+	for range 10 {
+		c := come(http.StateActive)
+		d.Keep(c)
+		kept = append(kept, c)
+	}
+	now = 2 * activeLeast
+	first, second := come(), come()
+	third := come()
+	if !first.closed || second.closed || third.closed {
+		t.Errorf("closed %v, %v, %v: want the oldest that is half open", first.closed, second.closed, third.closed)
+	}
+	d.ConnState(first, http.StateClosed)
+	for _, c := range kept {
+		if c.closed {
+			t.Fatal("one that is kept was closed")
+		}
+	}
+	if s := d.Stats(); s != (DoorStats{Open: 2, Most: 2, Kept: 10, Evicted: 1}) {
+		t.Errorf("%+v", s)
+	}
+	d.ConnState(kept[0], http.StateIdle)
+	d.ConnState(kept[1], http.StateClosed)
+	d.ConnState(second, http.StateHijacked)
+	if s := d.Stats(); s.Open != 2 || s.Kept != 8 {
+		t.Errorf("when some were over: %+v", s)
+	}
+	come()
+	if !third.closed || kept[0].closed {
+		t.Error("one whose request is over counts again")
+	}
+}
+
 // A server that is slow to close what was evicted gets nobody new meanwhile.
 func TestDoorCountsThoseWhoGo(t *testing.T) {
 	d := newDoor(8, func() float64 { return 0 }, func() time.Duration { return 0 })
