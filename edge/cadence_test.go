@@ -108,6 +108,10 @@ func TestRowsAreSparedWhereThereAreMany(t *testing.T) {
 			if !more[phase] {
 				t.Errorf("phase %d of %d seats is none of %d", phase, few, many)
 			}
+		}
+	}
+}
+
 // How far a seat may be behind before it is given silence: docs/PROTOCOL.md has the figures.
 func TestBehind(t *testing.T) {
 	s := &section{maxBehind: frames(8 * time.Second)}

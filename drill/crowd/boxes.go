@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -33,6 +34,7 @@ type fragment struct {
 	count  int
 	silent int // known where packets are checked
 	bad    int // packets that are no Opus of 20 ms; known where packets are checked
+	differ int // packets that others got otherwise; where packets are not checked, 1 for all of them
 	bytes  int64
 }
 
@@ -45,6 +47,7 @@ const (
 	boxSkip
 	boxKeep  // an emsg, of which a part came
 	boxSound // an mdat, packet by packet
+	boxSum   // an mdat as a whole
 )
 
 // Box types.
@@ -90,7 +93,14 @@ type boxes struct {
 	moof     int64 // bytes of the moof
 	flags    uint32
 
-	closely *packets // nil: sound is skipped
+	// The sound of the fragment.
+	known   *sums  // what others got; nil: it is compared with nothing
+	sum     uint32 // of what was read of it
+	variant uint8  // as sums has it
+	behind  uint8  // the variant behind this fragment
+	hole    bool   // a packet is as long as one that stands for a hole
+
+	closely *packets // nil: sound is taken as a whole
 	kept    []byte   // of an emsg
 	heads   int64    // bytes of ftyp and moov
 	events  int64    // bytes of emsg
@@ -113,6 +123,9 @@ func (s *boxes) scan(p []byte, to sink) error {
 			p = s.packet(p)
 		case boxKeep:
 			p = s.keep(p, to)
+		case boxSum:
+			n := s.consume(min(len(p), int(s.left[s.depth-1])))
+			s.sum, p = crc32.Update(s.sum, castagnoli, p[:n]), p[n:]
 		case boxSkip:
 			p = p[s.consume(min(len(p), int(s.left[s.depth-1]))):]
 		}
@@ -226,7 +239,7 @@ func (s *boxes) enter(size, contents int64) error {
 // begin forgets the fragment before.
 func (s *boxes) begin(size int64) {
 	s.from, s.sequence, s.count, s.entries, s.fixed, s.sound, s.offset, s.moof = 0, 0, 0, 0, 0, 0, -1, size
-	s.hasTime = false
+	s.hasTime, s.hole, s.sum = false, false, 0
 	if s.closely != nil {
 		s.closely.sizes = s.closely.sizes[:0]
 	}
@@ -271,9 +284,13 @@ func (s *boxes) close(to sink) error {
 	case kindMdat:
 		s.waiting = false
 		f := fragment{from: s.from, count: int(s.count), bytes: s.moof + 8 + s.sound}
-		if c := s.closely; c != nil {
-			f.silent, f.bad = c.silent, c.bad
+		switch c := s.closely; {
+		case c != nil:
+			f.silent, f.bad, f.differ = c.silent, c.bad, c.differ
+		case s.known != nil && !s.hole && s.sound > 0 && !s.known.run(s.variant, s.from, s.count, s.sound, s.sum):
+			f.differ = 1
 		}
+		s.variant = s.behind
 		to.fragment(f)
 	}
 	return nil
@@ -413,6 +430,7 @@ func (s *boxes) sample(p []byte) (rest []byte, err error) {
 
 func (s *boxes) add(size uint32) {
 	s.sound += int64(size)
+	s.hole = s.hole || int(size) == len(tape.SilencePacket)
 	if s.closely != nil {
 		s.closely.sizes = append(s.closely.sizes, uint16(min(size, 0xffff)))
 	}

@@ -272,8 +272,9 @@ func (c *Crowd) remarks() []string {
 	var notes []string
 	p := &c.config.Plan
 	if p.Kind == plan.Epidaurus && p.Sample < 1 && p.Rest == plan.Frames {
-		notes = append(notes,
-			fmt.Sprintf("%.3g %% of the listeners looked at every packet; the others at chunks, boxes and frame numbers", p.Sample*100))
+		notes = append(notes, fmt.Sprintf(
+			"%.3g %% of the listeners looked at every packet; the others at chunks, boxes, frame numbers and the sound of whole fragments",
+			p.Sample*100))
 	}
 	if p.Sample < 1 && (p.Rest == plan.Bytes || p.Rest == plan.Chunks) {
 		notes = append(notes, fmt.Sprintf(

@@ -88,17 +88,17 @@ func FuzzPages(f *testing.F) {
 	whole := ogg.AppendHeaders(nil, 7, ogg.Head{PreSkip: 312})
 	f.Add(ogg.AppendPages(whole, 7, 96, packetsOf(96, 108)), 9)
 	f.Fuzz(func(t *testing.T, p []byte, n int) {
-		read := func(n int) (got []page, err error) {
+		read := func(n int) (got []page, bad int64, err error) {
 			var s pages
 			for rest := p; len(rest) > 0 && err == nil; rest = rest[min(n, len(rest)):] {
 				err = s.scan(rest[:min(n, len(rest))], func(p page) { got = append(got, p) })
 			}
-			return got, err
+			return got, s.bad, err
 		}
-		one, err := read(max(len(p), 1))
-		many, err2 := read(max(n, 1))
-		if len(one) != len(many) || (err == nil) != (err2 == nil) {
-			t.Fatalf("%v, %v in one piece; %v, %v in several", one, err, many, err2)
+		one, bad, err := read(max(len(p), 1))
+		many, bad2, err2 := read(max(n, 1))
+		if len(one) != len(many) || bad != bad2 || (err == nil) != (err2 == nil) {
+			t.Fatalf("%v, %d, %v in one piece; %v, %d, %v in several", one, bad, err, many, bad2, err2)
 		}
 	})
 }

@@ -216,7 +216,7 @@ func (l *loop) choose(x *listener, h *head) error {
 	case ogg:
 		x.pages = &pages{}
 	case mp4 && p.Kind == plan.Epidaurus:
-		x.boxes = &boxes{}
+		x.boxes = &boxes{known: &l.sums}
 		if x.check == plan.Packets {
 			x.boxes.closely = &packets{}
 		}
@@ -274,9 +274,12 @@ func (l *loop) data(x *listener, p []byte) error {
 		}
 		return err
 	case x.pages != nil:
-		heads := x.pages.heads
+		heads, bad := x.pages.heads, x.pages.bad
 		err := x.pages.scan(p, l.page)
 		l.tally.wire.Heads += x.pages.heads - heads
+		for ; bad < x.pages.bad; bad++ {
+			l.wrong("Ogg pages were not what their checksum says")
+		}
 		return err
 	default:
 		return l.opaque(x, len(p))
@@ -347,6 +350,7 @@ func (l *loop) fragment(f fragment) {
 		if f.from < x.next-int64(rewind/tape.FrameDuration) {
 			l.wrong("timelines went back")
 			x.next = f.from
+			l.sums.forget()
 		}
 	} else if f.from < x.expect {
 		l.wrong("frames came again, or late")
@@ -357,9 +361,12 @@ func (l *loop) fragment(f fragment) {
 	x.fresh, x.expect, x.next = false, to, max(x.next, to)
 	row.Frames += int64(f.count)
 	row.Silent += int64(f.silent)
+	row.Wrong += int64(f.bad + f.differ)
 	if f.bad > 0 {
-		row.Wrong += int64(f.bad)
 		l.tally.note("packets were no Opus of 20 ms")
+	}
+	if f.differ > 0 {
+		l.tally.note("sound was not what others got of the same frames")
 	}
 	if x.play.arrive(l.now, frames(f.from), frames(to)) > 0 {
 		l.stalled(x)
@@ -421,10 +428,10 @@ func (l *loop) playOn(x *listener, from, to time.Duration) {
 // event takes an emsg of the listener whose bytes are scanned.
 func (l *loop) event(contents []byte) {
 	kind, data, ok := readEvent(contents)
-	if !ok {
-		return
+	if ok && kind == "seat" {
+		l.variant(l.at, data)
 	}
-	if kind != "edges" {
+	if !ok || kind != "edges" {
 		return
 	}
 	list, err := l.keeper.read(data)
@@ -435,6 +442,19 @@ func (l *loop) event(contents []byte) {
 	if l.at.edges != list {
 		l.at.edges = list
 		l.learn(list)
+	}
+}
+
+// variant takes note of which sound a listener gets: at the beginning from here on, and later from behind the next fragment.
+func (l *loop) variant(x *listener, data []byte) {
+	variant, known := variantOf(data)
+	if !known {
+		x.boxes.known = nil
+		return
+	}
+	x.boxes.behind = variant
+	if x.fresh {
+		x.boxes.variant = variant
 	}
 }
 

@@ -51,6 +51,7 @@ type loop struct {
 	hellos    sync.WaitGroup
 	lookups   sync.WaitGroup
 	keeper    *edgeKeeper
+	sums      sums
 	places    map[string]*place // by origin; nil: not known yet, or not to be used
 	configs   map[string]*tls.Config
 	swept     time.Duration

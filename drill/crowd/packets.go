@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"fmt"
+	"hash/crc32"
 
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -12,8 +13,10 @@ type packets struct {
 	index  int
 	at     int // bytes of the packet that were seen
 	start  [3]byte
+	sum    uint32
 	silent int
 	bad    int
+	differ int
 }
 
 // enterSound begins an mdat.
@@ -29,6 +32,8 @@ func (s *boxes) enterSound(contents int64) error {
 		*c = packets{sizes: c.sizes}
 		s.state = boxSound
 		c.skipEmpty()
+	} else if s.known != nil {
+		s.state = boxSum
 	}
 	return nil
 }
@@ -42,12 +47,15 @@ func (s *boxes) packet(p []byte) (rest []byte) {
 		if c.at < len(c.start) {
 			copy(c.start[c.at:], p[:n])
 		}
+		if s.known != nil {
+			c.sum = crc32.Update(c.sum, castagnoli, p[:n])
+		}
 		s.consume(n)
 		c.at += n
 		p = p[n:]
 		if c.at == size {
-			c.judge(size)
-			c.index, c.at, c.start = c.index+1, 0, [3]byte{}
+			s.judge(c, size)
+			c.index, c.at, c.start, c.sum = c.index+1, 0, [3]byte{}, 0
 			c.skipEmpty()
 		}
 	}
@@ -58,12 +66,15 @@ func (s *boxes) packet(p []byte) (rest []byte) {
 	return p
 }
 
-func (c *packets) judge(size int) {
+// judge counts what a packet is. One that stands for a hole is another at each edge, and no fault.
+func (s *boxes) judge(c *packets, size int) {
 	switch {
 	case isSilence(c.start, size):
 		c.silent++
 	case opusSamples(c.start[0], c.start[1], size) != tape.FrameSamples:
 		c.bad++
+	case s.known != nil && !s.known.frame(s.variant, s.from+int64(c.index), size, c.sum):
+		c.differ++
 	}
 }
 

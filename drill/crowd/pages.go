@@ -3,6 +3,8 @@ package crowd
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/epidaurus-live/epidaurus/pack/ogg"
 )
 
 // page is an Ogg page (RFC 3533 §6) that carries sound.
@@ -34,9 +36,12 @@ type pages struct {
 	left     int64 // of the body
 	body     int64
 	heads    int64 // bytes of pages without sound
+	bad      int64 // pages that are not what their checksum says
 	serial   uint32
 	sequence uint32
 	missing  uint32 // pages before this one
+	sum      uint32 // of what was read of this one
+	stated   uint32
 	state    pageState
 	n        uint8 // bytes in b, or of the table
 	table    uint8 // its size
@@ -65,6 +70,7 @@ func (s *pages) scan(p []byte, visit func(page)) error {
 			p = s.lacing(p)
 		case pageStart:
 			n := copy(s.b[s.n:], p[:min(len(p), int(s.left))])
+			s.sum = ogg.Checksum(s.sum, p[:n])
 			s.n, s.left, p = s.n+uint8(n), s.left-int64(n), p[n:]
 			if s.left == 0 || int(s.n) == len(s.b) {
 				s.identify()
@@ -72,6 +78,7 @@ func (s *pages) scan(p []byte, visit func(page)) error {
 			}
 		case pageBody:
 			n := min(int64(len(p)), s.left)
+			s.sum = ogg.Checksum(s.sum, p[:n])
 			s.left, p = s.left-n, p[n:]
 		}
 		if s.state == pageBody && s.left == 0 {
@@ -97,6 +104,9 @@ func (s *pages) header() error {
 	}
 	s.n, s.body, s.packets, s.state = 0, 0, 0, pageTable
 	s.missing, s.sequence = sequence-s.sequence-1, sequence
+	s.stated = le.Uint32(s.b[22:])
+	clear(s.b[22:26]) // as they were when the checksum was made
+	s.sum = ogg.Checksum(0, s.b[:])
 	if s.table == 0 {
 		s.tabled()
 	}
@@ -106,6 +116,7 @@ func (s *pages) header() error {
 // lacing reads the sizes of segments.
 func (s *pages) lacing(p []byte) (rest []byte) {
 	n := min(int(s.table-s.n), len(p))
+	s.sum = ogg.Checksum(s.sum, p[:n])
 	for _, segment := range p[:n] {
 		s.body += int64(segment)
 		if segment < 255 {
@@ -150,6 +161,9 @@ func (s *pages) finish(visit func(page)) {
 		p.missing = int64(s.missing)
 	}
 	s.state, s.n = pageHead, 0
+	if s.sum != s.stated {
+		s.bad++
+	}
 	if !sound {
 		s.heads += size
 		return

@@ -42,6 +42,7 @@ const (
 	drop         // a frame is missing in the second fragment
 	repeat       // the second fragment comes twice
 	wrong        // the second fragment has a broken box
+	flip         // the second fragment has a bit of sound that is another one
 	short        // the answer ends within a chunk
 	reset        // reset after the second fragment, as an edge does to whom it gives up
 	end          // the room ends after the second fragment
@@ -120,6 +121,8 @@ func (f *fake) stream(w http.ResponseWriter, r *http.Request, body []byte, at in
 			body = append(body, body...)
 		case wrong:
 			body[3]++
+		case flip:
+			body[len(body)-9] ^= 1
 		}
 	}
 }

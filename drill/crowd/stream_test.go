@@ -37,7 +37,11 @@ func sound(from, to tape.Number) []byte {
 type heardBy struct{ lines []string }
 
 func (h *heardBy) fragment(f fragment) {
-	h.lines = append(h.lines, fmt.Sprintf("%d+%d silent %d bad %d", f.from, f.count, f.silent, f.bad))
+	line := fmt.Sprintf("%d+%d silent %d bad %d", f.from, f.count, f.silent, f.bad)
+	if f.differ > 0 {
+		line += fmt.Sprintf(" differ %d", f.differ)
+	}
+	h.lines = append(h.lines, line)
 }
 
 func (h *heardBy) event(contents []byte) {
@@ -47,7 +51,7 @@ func (h *heardBy) event(contents []byte) {
 
 // scanIn gives a stream to a scanner in pieces of n bytes.
 func scanIn(stream []byte, n int, closely bool) (string, error) {
-	s, h := boxes{}, heardBy{}
+	s, h := boxes{known: &sums{}}, heardBy{}
 	if closely {
 		s.closely = &packets{}
 	}

@@ -35,8 +35,8 @@ type Check string
 
 // The levels of checking, from the most to the least.
 const (
-	Packets Check = "packets" // as frames, and each Opus packet's first bytes: the sample
-	Frames  Check = "frames"  // chunks, boxes and frame numbers; sound itself is skipped
+	Packets Check = "packets" // as frames, and each Opus packet by itself: the sample
+	Frames  Check = "frames"  // chunks, boxes, frame numbers, and whether a fragment's sound is what others got
 	Chunks  Check = "chunks"  // chunks and bytes
 	Bytes   Check = "bytes"   // the kernel throws the bytes away and says how many there were
 )

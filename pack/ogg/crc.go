@@ -31,8 +31,8 @@ func makeTables() *[8][256]uint32 {
 	return &t
 }
 
-// checksum continues crc over p.
-func checksum(crc uint32, p []byte) uint32 {
+// Checksum continues the checksum of pages (RFC 3533 §6) over p; it begins with 0. Any goroutine may call it.
+func Checksum(crc uint32, p []byte) uint32 {
 	t := crcTables
 	for len(p) >= 8 {
 		hi := crc ^ binary.BigEndian.Uint32(p)

@@ -7,7 +7,7 @@ import (
 
 func TestChecksum(t *testing.T) {
 	// The check value of CRC-32 with this polynomial, no reflection, no inversion: catalogue name CRC-32/MPEG-2 with init 0.
-	if got := checksum(0, []byte("123456789")); got != 0x89a1897f {
+	if got := Checksum(0, []byte("123456789")); got != 0x89a1897f {
 		t.Errorf("checksum of 123456789 is %#x", got)
 	}
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -16,10 +16,10 @@ func TestChecksum(t *testing.T) {
 		p[i] = byte(rnd.Uint32())
 	}
 	for n := range p {
-		if got, want := checksum(0, p[:n]), bitwise(p[:n]); got != want {
+		if got, want := Checksum(0, p[:n]), bitwise(p[:n]); got != want {
 			t.Fatalf("%d bytes: %#x, want %#x", n, got, want)
 		}
-		if got, want := checksum(checksum(0, p[:n]), p[n:]), bitwise(p); got != want {
+		if got, want := Checksum(Checksum(0, p[:n]), p[n:]), bitwise(p); got != want {
 			t.Fatalf("cut at %d: %#x, want %#x", n, got, want)
 		}
 	}
@@ -41,6 +41,6 @@ func BenchmarkChecksum(b *testing.B) {
 	p := make([]byte, 1500)
 	b.SetBytes(int64(len(p)))
 	for b.Loop() {
-		checksum(0, p)
+		Checksum(0, p)
 	}
 }

@@ -56,7 +56,7 @@ func appendPage(dst []byte, h pageHeader, packets ...[]byte) []byte {
 	for _, p := range packets {
 		dst = append(dst, p...)
 	}
-	le.PutUint32(dst[start+offsetCRC:], checksum(0, dst[start:]))
+	le.PutUint32(dst[start+offsetCRC:], Checksum(0, dst[start:]))
 	return dst
 }
 

@@ -27,7 +27,7 @@ func (p *pager) page(flags byte, granule int64, lacing []byte, body []byte) {
 	p.out = append(p.out[:start+offsetCount], byte(len(lacing)))
 	p.out = append(append(p.out, lacing...), body...)
 	le.PutUint32(p.out[start+offsetCRC:], 0)
-	le.PutUint32(p.out[start+offsetCRC:], checksum(0, p.out[start:]))
+	le.PutUint32(p.out[start+offsetCRC:], Checksum(0, p.out[start:]))
 	p.number++
 }
 
@@ -185,7 +185,7 @@ func TestHoleDropsHalfPackets(t *testing.T) {
 		pages = append(pages, appendPage(nil, pg.pageHeader))
 		pages[at] = append(append(append(pages[at][:offsetCount], byte(len(pg.lacing))), pg.lacing...), pg.body...)
 		le.PutUint32(pages[at][offsetCRC:], 0)
-		le.PutUint32(pages[at][offsetCRC:], checksum(0, pages[at]))
+		le.PutUint32(pages[at][offsetCRC:], Checksum(0, pages[at]))
 	}
 	for lost := range pages {
 		b := append(bytes.Clone(p.out[:begin]), bytes.Join(slices.Delete(slices.Clone(pages), lost, lost+1), nil)...)
@@ -334,7 +334,7 @@ func FuzzReader(f *testing.F) {
 			}
 			if i+size <= len(b) {
 				le.PutUint32(b[i+offsetCRC:], 0)
-				le.PutUint32(b[i+offsetCRC:], checksum(0, b[i:i+size]))
+				le.PutUint32(b[i+offsetCRC:], Checksum(0, b[i:i+size]))
 				i += size - 1
 			}
 		}

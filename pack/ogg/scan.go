@@ -119,9 +119,9 @@ func (s *scanner) skip() (int, error) {
 
 // intact checks a page's checksum, which was made while its own four bytes were zero.
 func intact(p []byte) bool {
-	crc := checksum(0, p[:offsetCRC])
-	crc = checksum(crc, []byte{0, 0, 0, 0})
-	return checksum(crc, p[offsetCRC+4:]) == le.Uint32(p[offsetCRC:])
+	crc := Checksum(0, p[:offsetCRC])
+	crc = Checksum(crc, []byte{0, 0, 0, 0})
+	return Checksum(crc, p[offsetCRC+4:]) == le.Uint32(p[offsetCRC:])
 }
 
 // short takes note of a source that ended after n bytes of what may be a page. It may also be junk with whole pages within.

@@ -61,5 +61,5 @@ func Shift(page []byte, samples int64, pages int32) {
 	le.PutUint64(page[offsetGran:], le.Uint64(page[offsetGran:])+uint64(samples))
 	le.PutUint32(page[offsetNumber:], le.Uint32(page[offsetNumber:])+uint32(pages))
 	le.PutUint32(page[offsetCRC:], 0)
-	le.PutUint32(page[offsetCRC:], checksum(0, page))
+	le.PutUint32(page[offsetCRC:], Checksum(0, page))
 }
