@@ -25,11 +25,13 @@ import (
 type fakeConn struct {
 	net.Conn
 	name    string
+	from    net.IP
 	closed  bool
 	written []byte
 }
 
-func (c *fakeConn) Close() error { c.closed = true; return nil }
+func (c *fakeConn) Close() error         { c.closed = true; return nil }
+func (c *fakeConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: c.from, Port: 1} }
 func (c *fakeConn) Write(b []byte) (int, error) {
 	c.written = append(c.written, b...)
 	return len(b), nil
@@ -294,5 +296,47 @@ func TestTurnedAwayAnswers(t *testing.T) {
 		if len(answer) > 600 || int64(len(body)) != resp.ContentLength {
 			t.Errorf("%d bytes, %d of body, %d said", len(answer), len(body), resp.ContentLength)
 		}
+	}
+}
+
+// Whoever fills the door from one place closes his own half-open requests, and lets strangers finish theirs.
+func TestDoorClosesTheCrowdsOwn(t *testing.T) {
+	d := newDoor(64, func() float64 { return 0 }, func() time.Duration { return 0 })
+	come := func(from byte) *fakeConn {
+		c := &fakeConn{from: net.IPv4(192, 0, 2, from)}
+		d.connState(c, http.StateNew)
+		return c
+	}
+	stranger := come(1)
+	var crowd []*fakeConn
+	for range 200 {
+		c := come(2)
+		crowd = append(crowd, c)
+		for _, old := range crowd {
+			if old.closed {
+				d.connState(old, http.StateClosed)
+			}
+		}
+	}
+	late := come(3)
+	if stranger.closed || late.closed {
+		t.Errorf("closed: who came first %v, who came last %v", stranger.closed, late.closed)
+	}
+	open := 0
+	for i, c := range crowd {
+		if !c.closed {
+			open++
+		} else if i > 0 && !crowd[i-1].closed {
+			t.Errorf("the crowd's number %d was closed before an older one", i)
+		}
+	}
+	if open < 60 || open > 63 {
+		t.Errorf("%d of the crowd are open", open)
+	}
+	for _, c := range append(crowd, stranger, late) {
+		d.connState(c, http.StateClosed)
+	}
+	if len(d.kin) != 0 || d.crowd != nil || len(d.known) != 0 {
+		t.Errorf("%d origins and %d connections are left", len(d.kin), len(d.known))
 	}
 }

@@ -318,11 +318,16 @@ func (e *Edge) refuse(w http.ResponseWriter, err error) {
 	if !ok {
 		p = problem.New(problem.Internal, "The server failed.")
 	}
-	if i := slices.Index(refusals[:], p.Code); i >= 0 {
-		e.refused[i].Add(1)
-	}
+	e.count(p)
 	if p.Code == problem.MethodNotAllowed {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 	}
 	problem.Write(w, p)
+}
+
+// count counts a refusal.
+func (e *Edge) count(p problem.Problem) {
+	if i := slices.Index(refusals[:], p.Code); i >= 0 {
+		e.refused[i].Add(1)
+	}
 }
