@@ -122,3 +122,18 @@ func TestBehind(t *testing.T) {
 		}
 	}
 }
+
+// A section that rests looks soon at a row that it makes: where rows are spared, that one may be due at once.
+func TestNewRowEndsTheRest(t *testing.T) {
+	b := newBench(t, 1, pairs)
+	s := b.section
+	reel := b.hub.reels[0]
+	s.nextTick = s.clock + restMost*tick
+	s.rowOf(s.blockOf(reel), shape{mp4, 3, 0}, b.head, false)
+	if s.nextTick > s.clock+tick {
+		t.Errorf("the next tick is %v away", s.nextTick-s.clock)
+	}
+	if block := s.blockOf(reel); block.look > s.clock {
+		t.Errorf("the block is looked at in %v", block.look-s.clock)
+	}
+}

@@ -300,6 +300,7 @@ func (s *section) rowOf(b *block, want shape, head tape.Number, over bool) *row 
 	b.shape[want] = r
 	b.look = 0
 	s.rows++
+	s.hurry() // it may be due at once
 	return r
 }
 
@@ -316,8 +317,7 @@ func (s *section) due() bool {
 	return true
 }
 
-// restMost is how many ticks at most pass between two that the section wakes up for: fewer than the frames of the shortest cadence, so that
-// a row that is made in the meantime does not become due before the next one.
+// restMost is how many ticks at most pass between two that the section wakes up for: what a channel's end may come late.
 const restMost = 8
 
 // rest sets the next tick: when the first row becomes due, since a section that wakes up for nothing costs as much as some writes.

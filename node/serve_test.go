@@ -278,7 +278,7 @@ func TestPrivatePortIsDescribed(t *testing.T) {
 			}
 		}
 	}
-	if found != 6 {
+	if found != 7 {
 		t.Errorf("%d requests are described", found)
 	}
 }

@@ -38,6 +38,7 @@ func main() {
 	window := flag.Duration("window", 2880*time.Millisecond, "length of one window; a multiple of the cadence")
 	cadence := flag.Duration("cadence", 960*time.Millisecond, "between two writes to a seat")
 	variant := flag.String("variant", string(tape.Opus48), "what the seats hear")
+	inOrder := flag.Bool("in-order", false, "with -rooms: the bare loop takes the sockets as they came, not room by room")
 	plain := flag.Bool("plain", false, "leave TLS out")
 	prepare := flag.Bool("prepare", false, "set what the kernel needs for very many connections (root)")
 	apart := flag.Bool("apart", false, "in a network namespace of its own, whose table of connections is as large as -most needs (root)")
@@ -49,7 +50,7 @@ func main() {
 		figure.Fail(machine.Apart(max(*most, *seats)))
 	}
 	p := plan{
-		Servers: 1, Intake: !*quick, Seats: *seats, Rooms: *rooms, Windows: *windows, Window: *window, Cadence: *cadence,
+		Servers: 1, Intake: !*quick, Seats: *seats, Rooms: *rooms, InOrder: *inOrder, Windows: *windows, Window: *window, Cadence: *cadence,
 		Variant: slices.Index(tape.Variants, tape.Variant(*variant)),
 	}
 	switch {

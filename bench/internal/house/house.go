@@ -211,6 +211,7 @@ type Bare struct {
 	Interval time.Duration
 	Variant  int  // whose fragments' length it writes
 	TLS      bool // to the sockets of TLS seats, but for those whose listener decrypts
+	InOrder  bool // in the order of their coming, whatever room they are in
 }
 
 // bare writes the length of a fragment to the seats' sockets by bare loops, one per section, at the same pace as the edge, and in as many
@@ -229,7 +230,10 @@ func (h *house) bare(b Bare) (Window, error) {
 		sections = runtime.GOMAXPROCS(0)
 	}
 	junk := h.junk(b)
-	parts := deal(byRoom(calls, h.config.Rooms), sections, int(b.Interval/tape.FrameDuration))
+	if !b.InOrder {
+		calls = byRoom(calls, h.config.Rooms)
+	}
+	parts := deal(calls, sections, int(b.Interval/tape.FrameDuration))
 	plan := loop.Plan{Bytes: junk, Step: tape.FrameDuration, For: b.For, Whole: true}
 	var r loop.Result
 	w := measure(func() {
