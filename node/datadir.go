@@ -41,6 +41,15 @@ func openDataDir(path string) (_ *dataDir, err error) {
 	return d, nil
 }
 
+// describe writes behind the process's number by which configuration it serves: who reads drills compares theirs with it.
+func (d *dataDir) describe(config string) error {
+	_, err := fmt.Fprintln(d.lock, config)
+	if err != nil {
+		return fmt.Errorf("write the data folder's lock: %w", err)
+	}
+	return nil
+}
+
 // lockFile takes the lock of a data folder.
 func lockFile(path string, flags int) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(path, "lock"), flags, 0o600)
@@ -51,11 +60,11 @@ func lockFile(path string, flags int) (*os.File, error) {
 	if err == nil {
 		return lock, nil
 	}
-	pid, _ := os.ReadFile(lock.Name())
+	text, _ := os.ReadFile(lock.Name())
+	pid, _, _ := strings.Cut(string(text), "\n")
 	_ = lock.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("%s: %w (process %s): stop it, or give this one a folder of its own with --data", path, ErrDataInUse,
-			strings.TrimSpace(string(pid)))
+		return nil, fmt.Errorf("%s: %w (process %s): stop it, or give this one a folder of its own with --data", path, ErrDataInUse, pid)
 	}
 	return nil, fmt.Errorf("lock the data folder %s: %w", path, err)
 }

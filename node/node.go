@@ -106,6 +106,9 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Node, err error
 // openState opens what survives a restart.
 func (n *Node) openState(ctx context.Context) (err error) {
 	n.data, err = openDataDir(n.cfg.Data)
+	if err == nil {
+		err = n.data.describe(n.cfg.fingerprint())
+	}
 	if err != nil {
 		return err
 	}

@@ -220,7 +220,7 @@ func sameHost(configured, own, scheme, asked string) string {
 	return scheme + "://" + net.JoinHostPort(strings.Trim(host, "[]"), u.Port())
 }
 
-// privateHandler serves health, metrics, profiles, and who empties this node.
+// privateHandler serves health, metrics, profiles, what this node is, and who empties it.
 func (n *Node) privateHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -229,6 +229,7 @@ func (n *Node) privateHandler() http.Handler {
 	mux.Handle("POST /drain", http.NewCrossOriginProtection().Handler(http.HandlerFunc(n.serveDrain)))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics(), promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /edge/seconds", n.seconds)
+	mux.HandleFunc("GET /about", n.about)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)

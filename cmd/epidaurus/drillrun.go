@@ -169,22 +169,9 @@ func (c *drillRunCommand) permit(p *program, todo *plan.Plan) error {
 
 // drill plays the plan, and watches the server meanwhile.
 func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, err error) {
-	pids := c.Watch
-	for _, private := range todo.Privates() {
-		pid, err := fleet.Behind(private)
-		if err != nil {
-			return r, err
-		}
-		pids = append(pids, pid)
-	}
-	err = fleet.Alive(pids)
+	processes, err := fleet.Find(p.ctx, c.Watch, todo.Privates())
 	if err != nil {
 		return r, err
-	}
-	var build result.Build
-	var config string
-	if len(pids) > 0 { // while it lives
-		build, config = fleet.Identify(pids[0])
 	}
 	var counters *fleet.Counters
 	if todo.Kind == plan.Epidaurus && todo.Private != "" {
@@ -192,7 +179,7 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 	}
 	watching, stop := context.WithCancel(context.Background())
 	watched := make(chan []result.Server, 1)
-	go func() { watched <- fleet.Watch(watching, pids) }()
+	go func() { watched <- fleet.Watch(watching, processes) }()
 	line := liveline.New(os.Stderr)
 	show := func(at fleet.Progress) { line.Show(progress(at)) }
 	if c.Agents > 1 || c.NATS != "" {
@@ -207,13 +194,8 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 		r.Edges, r.Notes = edges, append(r.Notes, notes...)
 	}
 	r.Servers = append(r.Servers, <-watched...)
-	if len(pids) > 0 && r.Started.Unix() > 0 {
-		r.Server, r.Config = build, config
-		for i := range r.Machines {
-			if r.Machines[i].Host == r.Servers[0].Host {
-				r.Machines[i].Roles = append(r.Machines[i].Roles, "server")
-			}
-		}
+	if r.Started.Unix() > 0 {
+		fleet.Describe(&r, processes)
 	}
 	r.Commands = []string{strings.Join(os.Args, " ")}
 	return r, err

@@ -74,16 +74,17 @@ func fileName(s string) string {
 
 // present is what results have to be of to say something.
 type present struct {
-	build  string // as [result.Build.String]; "" is not known
-	config string // "" is not known
+	build   string   // as [result.Build.String]; "" is not known
+	configs []string // fingerprints of the one configuration, as it says itself and as it looks from outside; none is not known
 }
 
 // presentBuild is the server on a data folder where one runs, with its configuration, and else this program.
 func presentBuild(data string) present {
-	pid := servingFrom(data)
+	pid, says := servingFrom(data)
 	if pid > 0 {
 		build, config := fleet.Identify(pid)
-		return present{buildOf(build), config}
+		unknown := func(c string) bool { return c == "" }
+		return present{buildOf(build), slices.DeleteFunc([]string{says, config}, unknown)}
 	}
 	build, _ := fleet.Identify(os.Getpid())
 	return present{build: buildOf(build)}
@@ -95,33 +96,43 @@ func buildOf(b result.Build) string {
 	return b.String()
 }
 
-// servingFrom is the process that serves from a data folder; 0: none.
-func servingFrom(data string) int {
+// servingFrom is the process that serves from a data folder, and its configuration's fingerprint; 0: none.
+func servingFrom(data string) (pid int, config string) {
 	file, err := os.Open(filepath.Join(data, "lock"))
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer file.Close()
 	if unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
-		return 0 // closing it unlocks it
+		return 0, "" // closing it unlocks it
 	}
-	text, err := io.ReadAll(io.LimitReader(file, 32))
+	text, err := io.ReadAll(io.LimitReader(file, 256))
 	if err != nil {
-		return 0
+		return 0, ""
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	number, config, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	pid, err = strconv.Atoi(number)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
-	return pid
+	return pid, config
 }
 
 // expired says why a result says nothing any more, or "".
 func (p present) expired(r result.Result) string {
+	builds, configs := []string{buildOf(r.Server)}, []string{r.Config}
+	for _, s := range r.Servers { // a server may be several processes, and this is one of them
+		if s.Build != (result.Build{}) {
+			builds = append(builds, buildOf(s.Build))
+		}
+		configs = append(configs, s.Config)
+	}
+	other := slices.IndexFunc(builds, func(b string) bool { return b != p.build })
+	same := func(c string) bool { return c != "" && slices.Contains(p.configs, c) }
 	switch {
-	case p.build != "" && buildOf(r.Server) != p.build:
-		return "of another build, " + or(buildOf(r.Server), "which it does not name")
-	case p.config != "" && r.Config != p.config:
+	case p.build != "" && other >= 0:
+		return "of another build, " + or(builds[other], "which it does not name")
+	case len(p.configs) > 0 && !slices.ContainsFunc(configs, same):
 		return "of another configuration of the server"
 	}
 	return ""

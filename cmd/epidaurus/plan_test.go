@@ -107,20 +107,32 @@ func TestResultExpires(t *testing.T) {
 		now  present
 		want string
 	}{
-		{present{"v1 (abc)", "f"}, ""}, {present{"v1 (abc)", ""}, ""}, {present{}, ""},
-		{present{"v1 (abd)", "f"}, "of another build, v1 (abc)"}, {present{"v1 (abc)", "g"}, "of another configuration"},
+		{present{"v1 (abc)", []string{"f"}}, ""}, {present{"v1 (abc)", nil}, ""}, {present{}, ""},
+		{present{"v1 (abd)", []string{"f"}}, "of another build, v1 (abc)"}, {present{"v1 (abc)", []string{"g"}}, "of another configuration"},
 	} {
 		got := row.now.expired(r)
 		if !strings.HasPrefix(got, row.want) || (got == "") != (row.want == "") {
 			t.Errorf("%+v: %q, want %q", row.now, got, row.want)
 		}
 	}
+	// Of several processes the one here is one, and all are of its build.
+	r.Config = "fg"
+	r.Servers = []result.Server{{PID: 1, Build: r.Server, Config: "f"}, {PID: 2, Build: r.Server, Config: "g"}}
+	for config, want := range map[string]bool{"f": false, "g": false, "h": true, "fg": false} {
+		if got := (present{"v1 (abc)", []string{"x", config}}).expired(r); (got != "") != want {
+			t.Errorf("configuration %s: %q", config, got)
+		}
+	}
+	r.Servers[1].Build.Revision = "abd"
+	if got := (present{"v1 (abc)", []string{"f"}}).expired(r); !strings.HasPrefix(got, "of another build, v1 (abd)") {
+		t.Errorf("another process is of another build: %q", got)
+	}
 }
 
 // Who serves from a folder is who holds its lock, and not who left a number in it.
 func TestServingFrom(t *testing.T) {
 	data := t.TempDir()
-	if pid := servingFrom(data); pid != 0 {
+	if pid, _ := servingFrom(data); pid != 0 {
 		t.Errorf("process %d serves from an empty folder", pid)
 	}
 	lock, err := os.Create(filepath.Join(data, "lock"))
@@ -128,18 +140,18 @@ func TestServingFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	fmt.Fprintln(lock, os.Getpid())
-	if pid := servingFrom(data); pid != 0 {
+	fmt.Fprintf(lock, "%d\nf00d\n", os.Getpid())
+	if pid, _ := servingFrom(data); pid != 0 {
 		t.Errorf("process %d serves without the lock", pid)
 	}
 	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pid := servingFrom(data); pid != os.Getpid() {
-		t.Errorf("process %d, want this one", pid)
+	if pid, config := servingFrom(data); pid != os.Getpid() || config != "f00d" {
+		t.Errorf("process %d of %q, want this one", pid, config)
 	}
-	if now := presentBuild(data); now.config == "" {
+	if now := presentBuild(data); len(now.configs) != 2 {
 		t.Errorf("%+v", now)
 	}
 }

@@ -239,11 +239,12 @@ func TestProc(t *testing.T) {
 func TestWatch(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	pid, err := Behind(server.URL)
-	if err != nil || pid != os.Getpid() {
-		t.Fatalf("process %d, %v", pid, err)
+	pid := os.Getpid()
+	all, err := Find(t.Context(), []int{pid}, []string{server.URL})
+	if err != nil || len(all) != 1 || all[0].pid != pid {
+		t.Fatalf("%+v, %v", all, err)
 	}
-	_, err = Behind("http://127.0.0.1")
+	_, err = Find(t.Context(), nil, []string{"http://127.0.0.1"})
 	if err == nil {
 		t.Error("no port is a port")
 	}
@@ -257,8 +258,9 @@ func TestWatch(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
-	seen := Watch(ctx, []int{pid})
-	if len(seen) != 1 || seen[0].PID != pid || seen[0].Name == "" || len(seen[0].Seconds) == 0 || seen[0].Seconds[0].RSS <= 0 {
+	seen := Watch(ctx, all)
+	if len(seen) != 1 || seen[0].PID != pid || seen[0].Config != config || seen[0].Build != build ||
+		seen[0].Name == "" || len(seen[0].Seconds) == 0 || seen[0].Seconds[0].RSS <= 0 {
 		t.Errorf("%+v", seen)
 	}
 }

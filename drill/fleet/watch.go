@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -25,13 +26,12 @@ import (
 const clockTick = 10 * time.Millisecond
 
 // Watch notes what processes of this machine use, second by second, until ctx is done. A process that ends is known until then.
-func Watch(ctx context.Context, pids []int) []result.Server {
-	host, _ := os.Hostname() // a machine without a name has an empty one
-	servers := make([]result.Server, len(pids))
-	before := make([]time.Duration, len(pids))
-	for i, pid := range pids {
-		servers[i] = result.Server{Host: host, PID: pid, Name: processName(pid)}
-		before[i], _, _ = usage(pid) // the next look says whether it is there
+func Watch(ctx context.Context, all []Process) []result.Server {
+	servers := make([]result.Server, len(all))
+	before := make([]time.Duration, len(all))
+	for i, p := range all {
+		servers[i] = p.said
+		before[i], _, _ = usage(p.pid) // the next look says whether it is there
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -40,8 +40,8 @@ func Watch(ctx context.Context, pids []int) []result.Server {
 		case <-ctx.Done():
 			return servers
 		case now := <-tick.C:
-			for i, pid := range pids {
-				used, resident, err := usage(pid)
+			for i, p := range all {
+				used, resident, err := usage(p.pid)
 				if err != nil {
 					continue
 				}
@@ -54,8 +54,9 @@ func Watch(ctx context.Context, pids []int) []result.Server {
 	}
 }
 
-// Identify says which build and configuration a process of this machine is: what the Go toolchain wrote into its program, and a
-// fingerprint of its command line and of its settings in the environment. A configuration file counts by its name only.
+// Identify says which build and configuration a process of this machine is, seen from outside: what the Go toolchain wrote into its
+// program, and a fingerprint of its command line, of the files that stand in it and are as they were when it began, and of its settings in
+// the environment.
 func Identify(pid int) (b result.Build, config string) {
 	b.Program = processName(pid)
 	info, err := buildinfo.ReadFile(fmt.Sprintf("/proc/%d/exe", pid))
@@ -81,8 +82,64 @@ func Identify(pid int) (b result.Build, config string) {
 		}
 	}
 	slices.Sort(settings)
-	sum := sha256.Sum256([]byte(string(command) + strings.Join(settings, "\x00")))
-	return b, hex.EncodeToString(sum[:8])
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s%s", command, strings.Join(settings, "\x00"))
+	began, err := beginning(pid)
+	if err == nil {
+		for _, word := range slices.Concat(strings.Split(string(command), "\x00"), settings) {
+			hashFile(sum, pid, word, began)
+		}
+	}
+	return b, hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+// hashFile adds the text of a file that a process was told of by a word such as "file", "--config=file" or "EPIDAURUS_CONFIG=file". One
+// that was written since the process began, such as a log, is not what it began with.
+func hashFile(sum hash.Hash, pid int, word string, began time.Time) {
+	const most = 1 << 20 // nobody configures by more
+	_, name, named := strings.Cut(word, "=")
+	if !named {
+		name = word
+	}
+	if name == "" {
+		return
+	}
+	if !filepath.IsAbs(name) {
+		name = fmt.Sprintf("/proc/%d/cwd/%s", pid, name)
+	}
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most || info.ModTime().After(began) {
+		return
+	}
+	text, err := os.ReadFile(name)
+	if err == nil { // what we may not read does not count
+		fmt.Fprintf(sum, "\x00%d\x00%s", len(text), text)
+	}
+}
+
+// beginning is when a process began, to some hundredths of a second.
+func beginning(pid int) (time.Time, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return time.Time{}, err
+	}
+	up, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return time.Time{}, err
+	}
+	const state, start = 3, 22
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var seconds float64
+	_, err = fmt.Sscan(string(up), &seconds)
+	if err != nil || len(fields) <= start-state {
+		return time.Time{}, errors.New("/proc does not say when a process began")
+	}
+	ticks, err := strconv.ParseInt(fields[start-state], 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	age := time.Duration(seconds*float64(time.Second)) - time.Duration(ticks)*clockTick
+	return time.Now().Add(-age), nil
 }
 
 // Alive says which of these is no process of this machine that can be watched.

@@ -188,7 +188,7 @@ func (s Server) key() string { return fmt.Sprintf("%s/%d", s.Host, s.PID) }
 
 // mergeServers joins what two agents of one machine saw of the same process: not its use twice.
 func mergeServers(a, b Server) Server {
-	a.Name = max(a.Name, b.Name)
+	a.Name, a.Build, a.Config = max(a.Name, b.Name), cmp.Or(a.Build, b.Build), max(a.Config, b.Config)
 	a.Seconds = mergeBy(a.Seconds, b.Seconds, func(u Usage) int64 { return u.At }, func(x, y Usage) Usage {
 		return Usage{At: x.At, CPU: max(x.CPU, y.CPU), RSS: max(x.RSS, y.RSS)}
 	})

@@ -30,7 +30,7 @@ type Result struct {
 	Plan     json.RawMessage `json:"plan,omitempty"` // as it was read
 	Target   Target          `json:"target"`
 	Server   Build           `json:"server"`           // as told by the server
-	Config   string          `json:"config,omitempty"` // fingerprint of the server's configuration
+	Config   string          `json:"config,omitempty"` // fingerprint of the server's configuration: of all its processes
 	Commands []string        `json:"commands,omitempty"`
 
 	// Cadence is what most seats had while most were held, as the server told them. Zero: not told, or several.
@@ -173,8 +173,10 @@ func (w Wire) PerSecond() (all, withoutEvents float64) {
 // Server is one process of the target.
 type Server struct {
 	Host    string  `json:"host"`
-	PID     int     `json:"pid"`
+	PID     int     `json:"pid"` // zero: not told
 	Name    string  `json:"name"`
+	Build   Build   `json:"build,omitzero"`
+	Config  string  `json:"config,omitempty"` // fingerprint of its configuration
 	Seconds []Usage `json:"seconds"`
 }
 
