@@ -292,7 +292,7 @@ func TestPresenceOfOtherVersions(t *testing.T) {
 	p := &presences{edges: map[string]heardPresence{}}
 	for _, msg := range []string{
 		`{"edge":"old","rooms":{"harbour":3}}`,
-		`{"edge":"new","origin":"https://e2.example","rooms":{"harbour":4},"capacity":50,"step":2,"draining":true,"version":"v9","heat":{"cpu":0.5}}`,
+		`{"edge":"new","origin":"https://e2.example","rooms":{"harbour":4},"capacity":50,"step":2,"draining":true,"full":true,"version":"v9","heat":{"cpu":0.5}}`,
 		`{"edge":"","rooms":{"harbour":100}}`, `{"edge":"odd","rooms":7}`, `junk`, ``,
 	} {
 		p.hear([]byte(msg), now)
@@ -302,10 +302,10 @@ func TestPresenceOfOtherVersions(t *testing.T) {
 		t.Errorf("%d seats, want 7", got)
 	}
 	edges := b.Edges()
-	if len(edges) != 2 || edges[1].Edge != "old" || edges[1].Origin != "" || edges[1].Draining || edges[1].Capacity != 0 {
+	if len(edges) != 2 || edges[1].Edge != "old" || edges[1].Origin != "" || edges[1].Draining || edges[1].Full || edges[1].Capacity != 0 {
 		t.Fatalf("%+v", edges)
 	}
-	if e := edges[0]; e.Origin != "https://e2.example" || e.Capacity != 50 || e.Step != 2 || !e.Draining || e.Version != "v9" {
+	if e := edges[0]; e.Origin != "https://e2.example" || e.Capacity != 50 || e.Step != 2 || !e.Draining || !e.Full || e.Version != "v9" {
 		t.Errorf("%+v", e)
 	}
 	p.hear([]byte(`{"edge":"old","rooms":{"harbour":9}}`), now.Add(-edgeExpires-time.Second))

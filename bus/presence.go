@@ -22,6 +22,7 @@ type Presence struct {
 	Capacity int             `json:"capacity,omitempty"` // seats that it gives at most; 0: it did not say
 	Step     int             `json:"step,omitempty"`     // of its cadence: how loaded it is
 	Draining bool            `json:"draining,omitempty"` // it gives no seats any more
+	Full     bool            `json:"full,omitempty"`     // it gives no seats for now: all are taken, or its memory is short
 	Version  string          `json:"version,omitempty"`  // of its software
 }
 

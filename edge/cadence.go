@@ -18,9 +18,31 @@ const steps = 7
 // cadence is how many frames lie between two writes to a seat.
 func (k step) cadence() tape.Number { return tape.PageFrames << k }
 
-// grain is how many frames lie between the phases of a step: every cadence has as many phases as the shortest has frames. Seats that are
-// written to together share their bytes, and wake the section and its neighbours on the machine once.
-func (k step) grain() tape.Number { return 1 << k }
+// phases is how many there are of every step: as many as the shortest has frames.
+const phases = tape.PageFrames
+
+// grain is how many frames lie between the phases of a step. Seats that are written to together share their bytes, and wake the section and
+// its neighbours on the machine once.
+func (k step) grain() tape.Number { return k.cadence() / phases }
+
+const (
+	// manyRows is how many rows a section has when it begins to spare them: those of five rooms that take every phase.
+	manyRows = 5 * phases
+
+	// rowSeats is how many seats of a room are worth a phase of their own.
+	rowSeats = 48
+)
+
+// sharedPhases is how many phases the newcomers of a room with so many seats share, where rows are spared. Each count is a multiple of the
+// one before, so that a room that grows goes on using the rows it has.
+func sharedPhases(seats int64) tape.Number {
+	for _, n := range []tape.Number{phases, 4, 2} {
+		if seats >= int64(n)*rowSeats {
+			return n
+		}
+	}
+	return 1
+}
 
 // margins is what a player must hold beyond the cadence when a write is due: the time that the write may be late, by the section, by the
 // network, and by the player's own laziness.

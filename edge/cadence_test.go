@@ -62,3 +62,78 @@ func TestGrantedDepth(t *testing.T) {
 		}
 	}
 }
+
+// A small room's newcomers share rows where a section has many, at frames that differ from room to room.
+func TestRowsAreSparedWhereThereAreMany(t *testing.T) {
+	const k = step(2)
+	used := func(rows int, seats int64, spread uint32) map[tape.Number]bool {
+		h := &hub{spread: spread}
+		h.seats.Store(seats)
+		s := &section{rows: rows}
+		at := make(map[tape.Number]bool)
+		for head := tape.Number(1000); head < 1000+k.cadence(); head++ {
+			phase := s.phase(h, k, head)
+			if phase < 0 || phase >= k.cadence() || phase%k.grain() != 0 {
+				t.Fatalf("head %d gives phase %d", head, phase)
+			}
+			at[phase] = true
+		}
+		return at
+	}
+	for _, tt := range []struct {
+		rows  int
+		seats int64
+		want  int
+	}{
+		{0, 1, phases}, {manyRows - 1, 1, phases},
+		{manyRows, 1, 1}, {manyRows, 2*rowSeats - 1, 1}, {manyRows, 2 * rowSeats, 2}, {manyRows, 4 * rowSeats, 4},
+		{manyRows, phases * rowSeats, phases},
+	} {
+		if got := len(used(tt.rows, tt.seats, 7)); got != tt.want {
+			t.Errorf("%d rows, %d seats: %d phases, want %d", tt.rows, tt.seats, got, tt.want)
+		}
+	}
+	all := make(map[tape.Number]bool)
+	for spread := range uint32(phases) {
+		for phase := range used(manyRows, 1, spread) {
+			all[phase] = true
+		}
+	}
+	if len(all) != phases {
+		t.Errorf("small rooms use %d phases together, want %d", len(all), phases)
+	}
+	for few, many := range map[int64]int64{1: 2 * rowSeats, 2 * rowSeats: 4 * rowSeats, 4 * rowSeats: phases * rowSeats} {
+		more := used(manyRows, many, 5)
+		for phase := range used(manyRows, few, 5) {
+			if !more[phase] {
+				t.Errorf("phase %d of %d seats is none of %d", phase, few, many)
+			}
+		}
+	}
+}
+
+// How far a seat may be behind before it is given silence: docs/PROTOCOL.md has the figures.
+func TestBehind(t *testing.T) {
+	s := &section{maxBehind: frames(8 * time.Second)}
+	for k, want := range []time.Duration{8 * time.Second, 8 * time.Second, 8 * time.Second, 8 * time.Second, 8 * time.Second,
+		15360 * time.Millisecond, 30720 * time.Millisecond} {
+		if got := s.behind(&row{shape: shape{step: step(k)}}).Duration(); got != want {
+			t.Errorf("at %v: %v, want %v", step(k).cadence().Duration(), got, want)
+		}
+	}
+}
+
+// A section that rests looks soon at a row that it makes: where rows are spared, that one may be due at once.
+func TestNewRowEndsTheRest(t *testing.T) {
+	b := newBench(t, 1, pairs)
+	s := b.section
+	reel := b.hub.reels[0]
+	s.nextTick = s.clock + restMost*tick
+	s.rowOf(s.blockOf(reel), shape{mp4, 3, 0}, b.head, false)
+	if s.nextTick > s.clock+tick {
+		t.Errorf("the next tick is %v away", s.nextTick-s.clock)
+	}
+	if block := s.blockOf(reel); block.look > s.clock {
+		t.Errorf("the block is looked at in %v", block.look-s.clock)
+	}
+}

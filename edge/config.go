@@ -48,7 +48,7 @@ type Config struct {
 	Now    func() time.Time // default: time.Now; must carry a monotonic reading
 	Random func() float64   // default: math/rand/v2.Float64; spreads retries, safe for concurrent use
 
-	Expect func(room.Facts) int // listeners that a room expects on this edge: their depth is granted for the crowd; default: unknown
+	Expect func(room.Facts) int // listeners expected on this edge when one joins the room: depth is granted for the crowd; default: unknown
 	Line   int64                // bits per second that seats may be sent together; default: unknown
 
 	Cores    int // that this process may use; default: GOMAXPROCS

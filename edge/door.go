@@ -4,7 +4,6 @@ package edge
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -17,6 +16,8 @@ import (
 // door bounds the connections of a server that are accepted and are not seats, so that half-open requests cannot eat the descriptors of
 // seats and stage. A newcomer beyond the bound takes the place of the oldest whose first request is not whole, else of the oldest that is
 // between two requests, else of one whose request has been under way for longer than any takes; where there is none he is turned away unread.
+// An origin that holds many half-open requests gives way before others do: who opens thousands from one place closes his own, and no
+// stranger's handshake.
 type door struct {
 	// immutable
 	most     int
@@ -32,6 +33,8 @@ type door struct {
 	mu     sync.Mutex
 	known  map[net.Conn]*caller // guarded by mu
 	queues [goingQueue + 1]queue
+	kin    map[origin]*queue // guarded by mu; the half-open of each origin that has any
+	crowd  *queue            // guarded by mu; the longest of kin, as far as those who came lately tell; nil: none
 }
 
 // The queues of a door, in the order of eviction.
@@ -39,11 +42,15 @@ const (
 	halfOpenQueue = iota // the first request is not whole
 	idleQueue            // between two requests
 	activeQueue          // a request is under way
+	keptQueue            // a request is under way that may last, see Door.Keep: it counts for nothing
 	goingQueue           // evicted, and not yet closed by the server
 )
 
 // activeLeast is how long a request is left alone: longer than a listener waits for the first frame of a channel.
 const activeLeast = 10 * time.Second
+
+// originPart is which part of a door's most one origin may have half open before it gives way first.
+const originPart = 8
 
 // How many evicted connections may still have to be closed by the server, as a part of the door's most, and how long that may take. It takes
 // no longer than a goroutine has to wait for its turn.
@@ -52,30 +59,100 @@ const (
 	goingPatience = 250 * time.Millisecond
 )
 
-// caller is one connection, linked with its neighbours in its queue.
+// caller is one connection, linked with its neighbours in its queue, and in that of its origin.
 type caller struct {
-	conn       net.Conn
-	queue      int
-	since      time.Duration // when it came into the queue
-	prev, next *caller
+	conn   net.Conn
+	origin origin
+	queue  int
+	since  time.Duration // when it came into the queue
+	links  [byOrigin + 1]struct{ prev, next *caller }
 }
+
+// Which links a queue uses.
+const (
+	byState = iota
+	byOrigin
+)
 
 // queue is a list of callers, oldest first.
 type queue struct {
+	by          int
 	first, last *caller
 	length      int
+}
+
+func (q *queue) push(c *caller) {
+	links := &c.links[q.by]
+	links.prev, links.next = q.last, nil
+	if q.last == nil {
+		q.first = c
+	} else {
+		q.last.links[q.by].next = c
+	}
+	q.last = c
+	q.length++
+}
+
+func (q *queue) remove(c *caller) {
+	links := &c.links[q.by]
+	if links.prev == nil {
+		q.first = links.next
+	} else {
+		links.prev.links[q.by].next = links.next
+	}
+	if links.next == nil {
+		q.last = links.prev
+	} else {
+		links.next.links[q.by].prev = links.prev
+	}
+	q.length--
 }
 
 func newDoor(most int, random func() float64, now func() time.Duration) *door {
 	return &door{
 		most: most, random: random, now: now, patience: goingPatience,
-		gone: make(chan struct{}, 1), known: make(map[net.Conn]*caller),
+		gone: make(chan struct{}, 1), known: make(map[net.Conn]*caller), kin: make(map[origin]*queue),
 	}
 }
 
 // ConnState is for http.Server.ConnState of a server that strangers reach and that serves Handler: it bounds its connections to
 // Config.MaxWaiting beside the seats. A call for a new connection may wait for calls that tell of the end of others.
 func (e *Edge) ConnState(conn net.Conn, state http.ConnState) { e.door.connState(conn, state) }
+
+// Door is for another port of the process than the listeners', so that half-open requests to that one cannot eat its descriptors either. Its
+// methods may be called from any goroutine.
+type Door struct{ door *door }
+
+// NewDoor makes a door with a bound of its own, at most Config.MaxWaiting. Nothing of it is in Stats.
+func (e *Edge) NewDoor(most int) Door {
+	return Door{newDoor(max(1, min(most, e.config.MaxWaiting)), e.config.Random, e.now)}
+}
+
+// ConnState is for http.Server.ConnState.
+func (d Door) ConnState(conn net.Conn, state http.ConnState) { d.door.connState(conn, state) }
+
+// Keep says that the request that is under way on a connection may last: until it is over, the connection gives way to nobody and counts for
+// nothing. It must be one that strangers cannot make.
+func (d Door) Keep(conn net.Conn) { d.door.move(conn, keptQueue) }
+
+// DoorStats is what a door counted since it was made.
+type DoorStats struct {
+	Open       int    // connections now, without those that are kept
+	Most       int    // of these
+	Kept       int    // connections that are kept, now
+	Evicted    uint64 // closed to let newcomers in
+	TurnedAway uint64 // newcomers closed unread
+}
+
+// Stats reads the counters.
+func (d Door) Stats() DoorStats {
+	s := DoorStats{Most: d.door.most, Evicted: d.door.evicted.Load(), TurnedAway: d.door.turnedAway.Load()}
+	d.door.mu.Lock()
+	defer d.door.mu.Unlock()
+	s.Kept = d.door.queues[keptQueue].length
+	s.Open = len(d.door.known) - s.Kept
+	return s
+}
 
 func (d *door) connState(conn net.Conn, state http.ConnState) {
 	switch state {
@@ -95,9 +172,9 @@ func (d *door) enter(conn net.Conn) {
 	d.settle()
 	d.mu.Lock()
 	out := d.roomLocked()
-	in := len(d.known) < d.most+d.goingMost() && (out != nil || d.waitingLocked() < d.most)
+	in := len(d.known)-d.queues[keptQueue].length < d.most+d.goingMost() && (out != nil || d.waitingLocked() < d.most)
 	if in {
-		c := &caller{conn: conn}
+		c := &caller{conn: conn, origin: peerOf(conn)}
 		d.known[conn] = c
 		d.putLocked(c, halfOpenQueue)
 	}
@@ -141,13 +218,18 @@ func (d *door) settle() {
 	}
 }
 
-// waitingLocked is how many connections there are, without those that go. The caller holds mu.
-func (d *door) waitingLocked() int { return len(d.known) - d.queues[goingQueue].length }
+// waitingLocked is how many connections there are, without those that are kept or go. The caller holds mu.
+func (d *door) waitingLocked() int {
+	return len(d.known) - d.queues[keptQueue].length - d.queues[goingQueue].length
+}
 
 // roomLocked chooses who has to go for a newcomer: nobody while there is room, or where nobody can be sent away. The caller holds mu.
 func (d *door) roomLocked() *caller {
 	if d.waitingLocked() < d.most {
 		return nil
+	}
+	if d.crowd != nil && d.crowd.length > d.most/originPart {
+		return d.crowd.first
 	}
 	for _, q := range d.queues[:activeQueue] {
 		if q.first != nil {
@@ -191,31 +273,45 @@ func (d *door) leave(conn net.Conn) {
 
 // putLocked appends c to a queue. The caller holds mu.
 func (d *door) putLocked(c *caller, to int) {
-	q := &d.queues[to]
-	c.queue, c.since, c.prev, c.next = to, d.now(), q.last, nil
-	if q.last == nil {
-		q.first = c
-	} else {
-		q.last.next = c
+	c.queue, c.since = to, d.now()
+	d.queues[to].push(c)
+	if to != halfOpenQueue || c.origin == 0 {
+		return
 	}
-	q.last = c
-	q.length++
+	kin := d.kin[c.origin]
+	if kin == nil {
+		kin = &queue{by: byOrigin}
+		d.kin[c.origin] = kin
+	}
+	kin.push(c)
+	if d.crowd == nil || kin.length > d.crowd.length {
+		d.crowd = kin
+	}
 }
 
 // takeOutLocked takes c out of its queue. The caller holds mu.
 func (d *door) takeOutLocked(c *caller) {
-	q := &d.queues[c.queue]
-	if c.prev == nil {
-		q.first = c.next
-	} else {
-		c.prev.next = c.next
+	d.queues[c.queue].remove(c)
+	if c.queue != halfOpenQueue || c.origin == 0 {
+		return
 	}
-	if c.next == nil {
-		q.last = c.prev
-	} else {
-		c.next.prev = c.prev
+	kin := d.kin[c.origin]
+	kin.remove(c)
+	if kin.length == 0 {
+		delete(d.kin, c.origin)
+		if d.crowd == kin {
+			d.crowd = nil
+		}
 	}
-	q.length--
+}
+
+// peerOf is where a connection comes from, as the kernel says: of those that a balancer passes on, the balancer.
+func peerOf(conn net.Conn) origin {
+	peer, ok := beneath(conn).RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return 0
+	}
+	return originOf(plainAddress(peer.AddrPort().Addr()))
 }
 
 func (d *door) addTo(s *Stats) {
@@ -248,11 +344,9 @@ func turnAway(conn net.Conn, dice float64) {
 // turnedAway are the answers to whom nobody reads, one for each time to wait.
 var turnedAway = func() (answers [3][]byte) {
 	for i := range answers {
-		seconds := i + 1
-		body := fmt.Sprintf(`{"type":"about:blank","title":"Too many at once","status":503,"code":%q,`+
-			`"detail":"Very many come at this moment. Try again in a few seconds.","retry_after_ms":%d}`+"\n", problem.Busy, seconds*1000)
-		answers[i] = fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: "+problem.ContentType+"\r\nCache-Control: no-store\r\n"+
-			"Access-Control-Allow-Origin: *\r\nRetry-After: %d\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", seconds, len(body), body)
+		p := problem.New(problem.Busy, busyDetail)
+		p.RetryAfter = time.Duration(i+1) * time.Second
+		answers[i] = p.Answer(time.Time{})
 	}
 	return answers
 }()

@@ -25,11 +25,13 @@ import (
 type fakeConn struct {
 	net.Conn
 	name    string
+	from    net.IP
 	closed  bool
 	written []byte
 }
 
-func (c *fakeConn) Close() error { c.closed = true; return nil }
+func (c *fakeConn) Close() error         { c.closed = true; return nil }
+func (c *fakeConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: c.from, Port: 1} }
 func (c *fakeConn) Write(b []byte) (int, error) {
 	c.written = append(c.written, b...)
 	return len(b), nil
@@ -98,6 +100,50 @@ func sameNames(got, want []string) bool {
 	slices.Sort(got)
 	want = slices.Sorted(slices.Values(want))
 	return slices.Equal(got, want)
+}
+
+// A request that may last counts for nothing and gives way to nobody, until it is over.
+func TestDoorKeeps(t *testing.T) {
+	now := time.Duration(0)
+	d := Door{newDoor(2, func() float64 { return 0.5 }, func() time.Duration { return now })}
+	come := func(states ...http.ConnState) *fakeConn {
+		c := &fakeConn{}
+		for _, s := range append([]http.ConnState{http.StateNew}, states...) {
+			d.ConnState(c, s)
+		}
+		return c
+	}
+	var kept []*fakeConn
+	for range 10 {
+		c := come(http.StateActive)
+		d.Keep(c)
+		kept = append(kept, c)
+	}
+	now = 2 * activeLeast
+	first, second := come(), come()
+	third := come()
+	if !first.closed || second.closed || third.closed {
+		t.Errorf("closed %v, %v, %v: want the oldest that is half open", first.closed, second.closed, third.closed)
+	}
+	d.ConnState(first, http.StateClosed)
+	for _, c := range kept {
+		if c.closed {
+			t.Fatal("one that is kept was closed")
+		}
+	}
+	if s := d.Stats(); s != (DoorStats{Open: 2, Most: 2, Kept: 10, Evicted: 1}) {
+		t.Errorf("%+v", s)
+	}
+	d.ConnState(kept[0], http.StateIdle)
+	d.ConnState(kept[1], http.StateClosed)
+	d.ConnState(second, http.StateHijacked)
+	if s := d.Stats(); s.Open != 2 || s.Kept != 8 {
+		t.Errorf("when some were over: %+v", s)
+	}
+	come()
+	if !third.closed || kept[0].closed {
+		t.Error("one whose request is over counts again")
+	}
 }
 
 // A server that is slow to close what was evicted gets nobody new meanwhile.
@@ -250,5 +296,47 @@ func TestTurnedAwayAnswers(t *testing.T) {
 		if len(answer) > 600 || int64(len(body)) != resp.ContentLength {
 			t.Errorf("%d bytes, %d of body, %d said", len(answer), len(body), resp.ContentLength)
 		}
+	}
+}
+
+// Whoever fills the door from one place closes his own half-open requests, and lets strangers finish theirs.
+func TestDoorClosesTheCrowdsOwn(t *testing.T) {
+	d := newDoor(64, func() float64 { return 0 }, func() time.Duration { return 0 })
+	come := func(from byte) *fakeConn {
+		c := &fakeConn{from: net.IPv4(192, 0, 2, from)}
+		d.connState(c, http.StateNew)
+		return c
+	}
+	stranger := come(1)
+	var crowd []*fakeConn
+	for range 200 {
+		c := come(2)
+		crowd = append(crowd, c)
+		for _, old := range crowd {
+			if old.closed {
+				d.connState(old, http.StateClosed)
+			}
+		}
+	}
+	late := come(3)
+	if stranger.closed || late.closed {
+		t.Errorf("closed: who came first %v, who came last %v", stranger.closed, late.closed)
+	}
+	open := 0
+	for i, c := range crowd {
+		if !c.closed {
+			open++
+		} else if i > 0 && !crowd[i-1].closed {
+			t.Errorf("the crowd's number %d was closed before an older one", i)
+		}
+	}
+	if open < 60 || open > 63 {
+		t.Errorf("%d of the crowd are open", open)
+	}
+	for _, c := range append(crowd, stranger, late) {
+		d.connState(c, http.StateClosed)
+	}
+	if len(d.kin) != 0 || d.crowd != nil || len(d.known) != 0 {
+		t.Errorf("%d origins and %d connections are left", len(d.kin), len(d.known))
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -260,8 +261,8 @@ func addressOf(a *unix.RawSockaddrAny) netip.Addr {
 	return netip.Addr{}
 }
 
-// greet gives a seat to a connection whose first bytes are a request of the usual form. It reports whether it did; else nothing has
-// happened to the connection, and the caller still owns it.
+// greet gives a seat to a connection whose first bytes are a request of the usual form, or says why there is none for now. It reports
+// whether it did; else nothing has happened to the connection, and the caller still owns it.
 func (e *Edge) greet(fd int32, head []byte, from netip.Addr) bool {
 	if e.config.ProxyHeader != "" && contains(e.config.ProxyFrom, from) {
 		return false // who comes stands in the head
@@ -284,7 +285,7 @@ func (e *Edge) greet(fd int32, head []byte, from netip.Addr) bool {
 	}
 	h, ticket, err := e.take(ask)
 	if err != nil {
-		return false
+		return e.turnDown(fd, e.tellInside(err, room))
 	}
 	defer e.joining.Done()
 	reel := h.reels[ask.variant]
@@ -294,6 +295,20 @@ func (e *Edge) greet(fd int32, head []byte, from netip.Addr) bool {
 	}
 	e.offered.Add(1)
 	e.place(&seat{conn: socket(fd), fd: fd, ticket: ticket}, h, ask)
+	return true
+}
+
+// turnDown answers a request that got no seat for now, and closes its connection: when a house is full most who come are turned down, and
+// what that costs is taken from those who sit. It reports whether it did, as greet.
+func (e *Edge) turnDown(fd int32, err error) bool {
+	p, ok := errors.AsType[problem.Problem](err)
+	if !ok || p.RetryAfter == 0 {
+		return false
+	}
+	e.offered.Add(1)
+	e.count(p)
+	_, _ = send(fd, p.Answer(e.config.Now())) // a new socket takes it, or is gone
+	unix.Close(int(fd))
 	return true
 }
 

@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 // watched serves the edge by a server that tells of the connections that it accepted.
@@ -133,11 +136,11 @@ func TestFrontBehindBalancer(t *testing.T) {
 	}
 }
 
-// A seat of the front is limited and refused like any other, and by net/http's answer.
+// A seat of the front is limited and refused like any other, and by the same answer, which the front gives itself.
 func TestFrontRefuses(t *testing.T) {
-	h := open(t, func(c *Config) { c.PerAddress = 1 })
+	h := open(t, func(c *Config) { c.PerAddress, c.Inside = 1, func(room.ID) int { return 12 } })
 	h.play(250)
-	address, _ := h.watched()
+	address, accepted := h.watched()
 	for i, want := range []int{http.StatusOK, http.StatusTooManyRequests} {
 		conn := dialTo(t, address)
 		_, err := io.WriteString(conn, usual)
@@ -149,8 +152,30 @@ func TestFrontRefuses(t *testing.T) {
 			t.Fatalf("listener %d: %+v, %v; want %d", i, resp, err, want)
 		}
 	}
-	if s := h.edge.Stats(); s.Offered != 2 || s.Seated != 1 {
-		t.Errorf("%d offered, %d seated, want 2 and 1", s.Offered, s.Seated)
+	if s := h.edge.Stats(); s.Offered != 2 || s.Seated != 1 || s.Refused[problem.TooMany] != 1 || accepted() != 0 {
+		t.Errorf("%d offered, %d seated, %v refused, want 2, 1 and 1; net/http accepted %d", s.Offered, s.Seated, s.Refused, accepted())
+	}
+	answers := make([]string, 2)
+	for i, request := range []string{usual, strings.Replace(usual, "HTTP/1.1", "HTTP/1.0", 1)} { // net/http has to answer the second
+		conn := dialTo(t, address)
+		_, err := io.WriteString(conn, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Header.Del("Date")
+		resp.Header.Del("Connection")
+		answers[i] = fmt.Sprint(resp.StatusCode, resp.Header, string(body))
+	}
+	if answers[0] != answers[1] || accepted() != 1 {
+		t.Errorf("the front says\n%s\nwhere net/http says\n%s", answers[0], answers[1])
 	}
 }
 

@@ -13,8 +13,8 @@ type load struct {
 	others float64       // share of all cores that the rest of the machine used
 	late   time.Duration // the latest tick of a section
 	line   float64       // share of the configured line that seats were sent; 0 where it is not known
-	stuck  float64       // share of the writes that found the socket full
-	writes uint64        // to seats
+	behind float64       // share of the offers to seats at which the network had not taken what was before
+	offers uint64        // to seats
 }
 
 // governor decides, second by second, how often seats are written to and which variant the line carries. It is a function of what it
@@ -53,9 +53,9 @@ const (
 	ownCPU            = 0.15 // below this it is not our work that makes ticks late, or the machine busy
 	hotAll, coolAll   = 0.95, 0.70
 	hotLine, coolLine = 0.92, 0.38
-	hotStuck          = 0.25
-	coolStuck         = 0.02
-	fewWrites         = 50 // below so many a second a full socket says nothing about the line
+	hotBehind         = 0.25
+	coolBehind        = 0.02
+	fewOffers         = 50 // below so many a second a slow listener says nothing about the line
 )
 
 func newGovernor(shortest, longest step) governor {
@@ -88,8 +88,8 @@ func (g *governor) observe(l load, variants int) {
 	if (hot || l.cpu > tightCPU || all > (hotAll+tightCPU)/2 && l.cpu > ownCPU) && g.step < g.longest {
 		g.wish++
 	}
-	full := l.writes > fewWrites && l.stuck > hotStuck
-	free := l.line < coolLine && (l.writes <= fewWrites || l.stuck < coolStuck)
+	full := l.offers > fewOffers && l.behind > hotBehind
+	free := l.line < coolLine && (l.offers <= fewOffers || l.behind < coolBehind)
 	switch g.line.judge(l.line > hotLine || full, free) {
 	case +1:
 		if g.variant < variants-1 {

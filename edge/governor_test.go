@@ -93,31 +93,31 @@ func TestGovernorLearnsFromRegret(t *testing.T) {
 
 func TestGovernorStepsTheVariant(t *testing.T) {
 	g := newGovernor(0, 6)
-	g.seconds(20, load{line: 0.97, writes: 1000})
+	g.seconds(20, load{line: 0.97, offers: 1000})
 	if g.variant != 2 {
 		t.Fatalf("a full line carries variant %d", g.variant)
 	}
-	g.seconds(60, load{line: 0.5, writes: 1000})
+	g.seconds(60, load{line: 0.5, offers: 1000})
 	if g.variant != 2 {
 		t.Error("twice the bytes would not fit, and the variant rose")
 	}
-	g.seconds(500, load{line: 0.2, writes: 1000})
+	g.seconds(500, load{line: 0.2, offers: 1000})
 	if g.variant != 0 {
 		t.Errorf("variant %d on a free line", g.variant)
 	}
-	g.seconds(20, load{writes: 1000, stuck: 0.4})
+	g.seconds(20, load{offers: 1000, behind: 0.4})
 	if g.variant != 2 {
-		t.Errorf("variant %d where sockets are full", g.variant)
+		t.Errorf("variant %d where seats stay behind", g.variant)
 	}
 	if g.step != 0 {
 		t.Error("a full line changed the cadence")
 	}
 }
 
-// A few stuck listeners in a small house are no full line.
+// A few slow listeners in a small house are no full line.
 func TestGovernorKnowsAFewListenersFromALine(t *testing.T) {
 	g := newGovernor(0, 6)
-	g.seconds(60, load{writes: 20, stuck: 1})
+	g.seconds(60, load{offers: 20, behind: 1})
 	if g.variant != 0 {
 		t.Errorf("variant %d", g.variant)
 	}
@@ -134,7 +134,7 @@ func TestGovernorStaysInItsBounds(t *testing.T) {
 				cpu:    rapid.Float64Range(0, 1.2).Draw(t, "cpu"),
 				others: rapid.Float64Range(0, 1).Draw(t, "others"),
 				late:   time.Duration(rapid.IntRange(0, 400).Draw(t, "late")) * time.Millisecond,
-				line:   rapid.Float64Range(0, 1.2).Draw(t, "line"), stuck: rapid.Float64Range(0, 1).Draw(t, "stuck"), writes: 1000,
+				line:   rapid.Float64Range(0, 1.2).Draw(t, "line"), behind: rapid.Float64Range(0, 1).Draw(t, "stuck"), offers: 1000,
 			}, len(tape.Variants))
 			if g.step < shortest || g.step > longest || g.wish < g.step || g.wish > longest || g.variant < 0 || g.variant > 2 {
 				t.Fatalf("%+v", g)

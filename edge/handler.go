@@ -297,12 +297,7 @@ type wait struct{ least, most time.Duration }
 
 // later is a refusal that waiting helps against.
 func (e *Edge) later(code problem.Code, detail string) problem.Problem {
-	return e.laterIn(retryAfter[code], code, detail)
-}
-
-// laterIn is a refusal that this much waiting helps against.
-func (e *Edge) laterIn(w wait, code problem.Code, detail string) problem.Problem {
-	p := problem.New(code, detail)
+	p, w := problem.New(code, detail), retryAfter[code]
 	p.RetryAfter = w.least + time.Duration(e.config.Random()*float64(w.most-w.least))
 	return p
 }
@@ -323,11 +318,16 @@ func (e *Edge) refuse(w http.ResponseWriter, err error) {
 	if !ok {
 		p = problem.New(problem.Internal, "The server failed.")
 	}
-	if i := slices.Index(refusals[:], p.Code); i >= 0 {
-		e.refused[i].Add(1)
-	}
+	e.count(p)
 	if p.Code == problem.MethodNotAllowed {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 	}
 	problem.Write(w, p)
+}
+
+// count counts a refusal.
+func (e *Edge) count(p problem.Problem) {
+	if i := slices.Index(refusals[:], p.Code); i >= 0 {
+		e.refused[i].Add(1)
+	}
 }

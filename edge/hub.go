@@ -25,14 +25,15 @@ type hubKey struct {
 // hub keeps the last minute of one channel in all variants. It is a tape.Receiver: one goroutine of the feed fills it, the sections read.
 type hub struct {
 	// immutable
-	key   hubKey
-	reels []*reel // in the order of tape.Variants
-	told  *told
-	now   func() time.Duration
-	wait  time.Duration // Config.LossWait, or less where the room's listeners have less depth
-	tally *tally
-	log   *slog.Logger
-	peers Peers // nil: none
+	key    hubKey
+	reels  []*reel // in the order of tape.Variants
+	told   *told
+	spread uint32 // of the key: where the phases of a small room lie
+	now    func() time.Duration
+	wait   time.Duration // Config.LossWait, or less where the room's listeners have less depth
+	tally  *tally
+	log    *slog.Logger
+	peers  Peers // nil: none
 
 	subscribe func() error // subscribes at the first call; later ones wait for it and return what it returned
 	stop      func()       // ends the subscription; set by subscribe
@@ -79,7 +80,7 @@ type hole struct {
 func newHub(key hubKey, c *Config, now func() time.Duration, p *policies, t *tally) *hub {
 	h := &hub{
 		key: key, told: newTold(), now: now, wait: lossWait(key, c), tally: t, log: c.Log, peers: c.Peers,
-		idleSince: -1, overSince: -1,
+		spread: key.sum(), idleSince: -1, overSince: -1,
 	}
 	h.fetch.ctx, h.fetch.cancel = context.WithCancel(context.Background())
 	packers := []packer{newMP4Packer(c.PreSkip), newOggPacker(key, c.PreSkip)}
@@ -113,12 +114,17 @@ func lossWait(key hubKey, c *Config) time.Duration {
 // newOggPacker makes the packer of a channel. The stream's serial number is a function of its name: the same on every edge, and in all
 // variants, since a seat's variant may change within its answer.
 func newOggPacker(key hubKey, preSkip uint16) oggPacker {
+	return oggPacker{serial: key.sum(), head: ogg.Head{PreSkip: preSkip, Vendor: "epidaurus"}}
+}
+
+// sum is a number made of the key, the same everywhere.
+func (k hubKey) sum() uint32 {
 	sum := fnv.New32a()
-	for _, part := range []string{string(key.room), string(key.channel)} {
+	for _, part := range []string{string(k.room), string(k.channel)} {
 		sum.Write([]byte(part))
 		sum.Write([]byte{0})
 	}
-	return oggPacker{serial: sum.Sum32(), head: ogg.Head{PreSkip: preSkip, Vendor: "epidaurus"}}
+	return sum.Sum32()
 }
 
 // Takeover implements tape.Receiver.

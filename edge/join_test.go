@@ -410,3 +410,27 @@ func FuzzRequest(f *testing.F) {
 		mux.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1})
 	})
 }
+
+// What docs/PROTOCOL.md says a seat is: an open answer, from the moment it was let in, and nothing else that comes to the port.
+func TestWhatCountsAsASeat(t *testing.T) {
+	h := open(t, nil)
+	seats := func(what string, want int) {
+		t.Helper()
+		h.until(what, func(s Stats) bool { return s.Seats == want && h.edge.Seats()[harbour] == want })
+	}
+	first, answered := h.dial(), make(chan *listener, 1)
+	go func() { answered <- ask(t, first, joinMP4) }()
+	seats("a request on its way", 1)
+	h.play(100)
+	<-answered
+	seats("its seat", 1)
+	h.get("/r/harbour/live.ogg")
+	seats("a second tab", 2)
+	h.dial() // says nothing
+	for _, line := range []string{"HEAD /r/harbour/live.mp4 HTTP/1.1", "GET /r/nowhere/live.mp4 HTTP/1.1", "POST /r/harbour/live.mp4 HTTP/1.1"} {
+		ask(t, h.dial(), line)
+		seats(line, 2)
+	}
+	_ = first.Close()
+	seats("the first has left", 1)
+}

@@ -166,10 +166,12 @@ func (e *Edge) admit(ask request, r *reel) (ticket, error) {
 	head, _ := r.reach()
 	if !e.turnstile.pass(e.now(), openingBytes(r.variant, e.depthOf(ask), ask.from, head)) {
 		e.crowd.leave(t)
-		return 0, e.later(problem.Busy, "Very many come at this moment. Try again in a few seconds.")
+		return 0, e.later(problem.Busy, busyDetail)
 	}
 	return t, nil
 }
+
+const busyDetail = "Very many come at this moment. Try again in a few seconds."
 
 // origin is whom a request counts for.
 func (e *Edge) origin(r *http.Request) origin {

@@ -245,3 +245,18 @@ func TestShareFiles(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asks how many files so many seats need is given a number that is enough, and not one more.
+func TestFilesFor(t *testing.T) {
+	for _, row := range []struct{ seats, files int }{
+		{1, 2}, {608, 1021}, {15_851, 19_998}, {300_000, 306_144}, {filesMost, filesMost},
+	} {
+		files := FilesFor(row.seats)
+		if files != row.files {
+			t.Errorf("%d seats need %d files, want %d", row.seats, files, row.files)
+		}
+		if row.seats < filesMost && (SeatsFor(files) < row.seats || SeatsFor(files-1) >= row.seats) {
+			t.Errorf("%d files give %d seats, one less gives %d", files, SeatsFor(files), SeatsFor(files-1))
+		}
+	}
+}

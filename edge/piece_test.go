@@ -18,7 +18,7 @@ func TestSeal(t *testing.T) {
 	for _, size := range []int{0, 1, 15, 16, 255, 256, 65535, 65536} {
 		for _, prefix := range []string{"", "HTTP/1.1 200 OK\r\n\r\n"} {
 			body := bytes.Repeat([]byte{'x'}, size)
-			framed, bare := seal(append(blank(len(prefix), size), body...), prefix)
+			framed, bare := seal(append(blank(nil, len(prefix), size), body...), prefix)
 			rest, ok := strings.CutPrefix(string(framed), prefix)
 			if !ok {
 				t.Fatalf("%d bytes: the prefix is not in front", size)
@@ -33,6 +33,18 @@ func TestSeal(t *testing.T) {
 			if size > 0 && !bytes.Equal(bare, body) {
 				t.Errorf("%d bytes: the bare view differs", size)
 			}
+		}
+	}
+}
+
+func TestBlankTakesAnOldBufferThatFits(t *testing.T) {
+	old := blank(nil, 0, 4000)
+	for _, tt := range []struct {
+		size  int
+		taken bool
+	}{{4001, false}, {4000, true}, {2100, true}, {1900, false}} {
+		if taken := &blank(old, 0, tt.size)[0] == &old[0]; taken != tt.taken {
+			t.Errorf("a buffer for 4000 bytes is taken for %d: %v", tt.size, taken)
 		}
 	}
 }

@@ -77,7 +77,8 @@ type sampler struct {
 	cpu    time.Duration
 	all    time.Duration // CPU time of the whole machine; 0: not known
 	writes uint64
-	full   uint64
+	offers uint64
+	behind uint64
 	bytes  uint64
 }
 
@@ -90,20 +91,27 @@ func (s *sampler) sample(e *Edge) (l load, ok bool) {
 		l = load{
 			cpu:    float64(cpu-s.cpu) / float64(took) / float64(e.config.Cores),
 			late:   st.WorstLate,
-			writes: st.Writes - s.writes,
+			offers: st.Offers - s.offers,
 		}
 		if all > 0 && s.all > 0 {
 			l.others = max(0, float64(all-s.all)/float64(took)/float64(runtime.NumCPU())-l.cpu)
 		}
-		if l.writes > 0 {
-			l.stuck = float64(st.Full-s.full) / float64(l.writes)
+		if l.offers > 0 {
+			l.behind = float64(st.Behind-s.behind) / float64(l.offers)
 		}
 		if e.config.Line > 0 {
-			l.line = float64(st.BytesOut-s.bytes) * 8 / took.Seconds() / float64(e.config.Line)
+			l.line = onTheWire(st.Writes-s.writes, st.BytesOut-s.bytes) * 8 / took.Seconds() / float64(e.config.Line)
 		}
 	}
-	*s = sampler{at: now, cpu: cpu, all: all, writes: st.Writes, full: st.Full, bytes: st.BytesOut}
+	*s = sampler{at: now, cpu: cpu, all: all, writes: st.Writes, offers: st.Offers, behind: st.Behind, bytes: st.BytesOut}
 	return l, ok
+}
+
+// onTheWire is about how many bytes an Ethernet carries for so many writes of so many bytes together: each segment of at most 1448 bytes has
+// the headers of Ethernet, IPv4 and TCP with timestamps before it, and preamble, checksum and gap around it.
+func onTheWire(writes, sent uint64) float64 {
+	const segment, around = 1448, 90
+	return float64(sent) + around*float64(writes+sent/segment)
 }
 
 // processCPU is the CPU time that this process has used, user and system.
@@ -158,7 +166,7 @@ func (e *Edge) govern() {
 	}
 	if g.step != before.step || g.variant != before.variant {
 		e.config.Log.Info("the seats' cadence or variant changes", "cadence", g.step.cadence().Duration(), "variant", tape.Variants[g.variant],
-			"cpu", l.cpu, "late", l.late, "line", l.line, "full_writes", l.stuck)
+			"cpu", l.cpu, "late", l.late, "line", l.line, "behind", l.behind)
 	}
 	e.policies.change(func(p *policy) { p.step, p.wish, p.variant = g.step, g.wish, g.variant })
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-// press makes the pieces of one variant in one container, each once. All methods may be called from any goroutine.
+// press makes the pieces of one variant in one container, each once. All methods may be called from any goroutine. Who gets a piece holds
+// it, and releases it when done.
 type press struct {
 	// immutable
 	ring      *tape.Ring
@@ -94,13 +95,17 @@ func (p *press) get(k pieceKey) *piece {
 	defer p.mu.Unlock()
 	for i, known := range p.keys {
 		if p.recent[i] != nil && known == k {
-			return p.recent[i]
+			return p.recent[i].hold()
 		}
 	}
-	made := p.build(k)
+	made := p.recent[p.turn]
+	if made == nil || made.holders.Load() > 0 {
+		made = new(piece)
+	}
+	p.build(made, k)
 	p.recent[p.turn], p.keys[p.turn] = made, k
 	p.turn = (p.turn + 1) % recentPieces
-	return made
+	return made.hold()
 }
 
 // forget drops the pieces made so far: a takeover changes what their frames are.
@@ -110,15 +115,15 @@ func (p *press) forget() {
 	clear(p.recent[:])
 }
 
-// build makes a piece. The caller holds mu.
-func (p *press) build(k pieceKey) *piece {
-	made := &piece{from: k.from, to: k.to, last: k.kind == ending}
+// build makes a piece of one that nobody holds. The caller holds mu.
+func (p *press) build(made *piece, k pieceKey) {
+	made.from, made.to, made.last = k.from, k.to, k.kind == ending
 	prefix := ""
 	if k.kind == opening {
 		prefix = p.responseHead(k)
 	}
 	size := p.load(k)
-	body := blank(len(prefix), size)
+	body := blank(made.buf, len(prefix), size)
 	switch k.kind {
 	case ending:
 		body = p.pack.appendEnd(body, k.to, p.said)
@@ -131,6 +136,7 @@ func (p *press) build(k pieceKey) *piece {
 	default:
 		body = p.appendSound(body, k)
 	}
+	made.buf = body
 	made.framed, made.bare = seal(body, prefix)
 	switch k.kind {
 	case ending:
@@ -140,7 +146,6 @@ func (p *press) build(k pieceKey) *piece {
 			made.bare = append([]byte(prefix), made.bare...)
 		}
 	}
-	return made
 }
 
 // load puts the packets and events of k into the scratch, and estimates how long their container is.

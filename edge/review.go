@@ -20,11 +20,13 @@ func (s *section) review(r *row, p *piece) {
 			return
 		}
 		to, g, news := s.plan(st)
-		mine := p
 		if news && r.shape.container == mp4 {
-			mine = r.press.noticed(p.from, p.to, g)
+			mine := r.press.noticed(p.from, p.to, g)
+			s.offer(st, mine)
+			mine.release()
+		} else {
+			s.offer(st, p)
 		}
-		s.offer(st, mine)
 		if s.slots[st.slot] != st {
 			return
 		}
@@ -98,7 +100,7 @@ func (s *section) move(st *seat, to place) {
 		want.phase += tape.Number(b.moved/neighbours%many) * from.shape.step.cadence()
 		b.moved++
 	}
-	r := b.row(want, head, over)
+	r := s.rowOf(b, want, head, over)
 	from.leave(st)
 	s.emptied = s.emptied || len(from.seats) == 0
 	st.row = r
@@ -110,18 +112,43 @@ func (s *section) move(st *seat, to place) {
 	s.tally.moved.Add(1)
 }
 
+// queued is a newcomer who has had his opening, or a further piece, and waits for more.
+type queued struct {
+	seat  *seat
+	since time.Duration // when he got in line, for the first time or again
+}
+
+// hunger is how many ticks the first in line may have waited, and the openings of others may have used up beforehand, while newcomers are
+// still seated. Those admitted until then are served within twice that and as much again, which is less than an opening lasts.
+const hunger = 25
+
+// admissible is how many newcomers may be seated in this turn: none while those who have a seat wait for too much of their bursts, since
+// openings come out of the same budget. Who paces the section by hand may wait for a seat between two ticks, which nobody else does.
+func (s *section) admissible() int {
+	left := (s.budget + hunger*s.refill) / (openingFrames * burstFrame)
+	switch {
+	case !s.paced:
+		return admitTurn
+	case len(s.queue) == 0:
+		return min(max(left, 1), admitTurn)
+	case s.clock-s.queue[0].since > hunger*tick:
+		return 0
+	}
+	return min(max(left, 0), admitTurn)
+}
+
 // feedQueue gives newcomers the rest of their bursts, in turns, as far as the budget goes.
 func (s *section) feedQueue() {
 	full := s.full[:0]
 	done := 0
 	for ; done < len(s.queue) && s.budget > 0; done++ {
-		st := s.queue[done]
-		switch {
+		st := s.queue[done].seat
+		switch again := (queued{st, s.clock}); {
 		case s.slots[st.slot] != st: // it left
 		case st.cur != nil || !s.feed(st):
-			full = append(full, st)
+			full = append(full, again)
 		case st.queued:
-			s.queue = append(s.queue, st)
+			s.queue = append(s.queue, again)
 		}
 	}
 	s.queue = append(slices.Delete(s.queue, 0, done), full...)
@@ -129,13 +156,18 @@ func (s *section) feedQueue() {
 	s.full = full[:0]
 }
 
-// feed gives a seat of the queue its next piece, and takes it out of the queue's hands when it lacks nothing more. It reports whether the
-// seat's socket took all.
+// feed gives a seat of the queue its next piece, and another where that one is short, and takes it out of the queue's hands when it lacks
+// nothing more. It reports whether the seat's socket took all.
 func (s *section) feed(st *seat) (taken bool) {
-	if st.next >= st.row.next && !st.row.over || !s.take(st) {
-		st.queued, st.catching = false, false
-		return true
+	for from := st.next; st.next-from < bridgeFrames/2; {
+		if st.next >= st.row.next && !st.row.over || !s.take(st) {
+			st.queued, st.catching = false, false
+			return true
+		}
+		s.budget -= len(st.cur.framed)
+		if !s.flush(st) {
+			return s.slots[st.slot] != st
+		}
 	}
-	s.budget -= len(st.cur.framed)
-	return s.flush(st) || s.slots[st.slot] != st
+	return true
 }

@@ -2,7 +2,11 @@
 
 package edge
 
-import "github.com/epidaurus-live/epidaurus/tape"
+import (
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
 
 // shape says how the bytes of a row are packed and when they are written.
 type shape struct {
@@ -18,6 +22,7 @@ type block struct {
 	shape map[shape]*row // the same rows
 	head  tape.Number    // how far the rows were served
 	over  bool
+	look  time.Duration // when to look at the channel again
 
 	moved uint // seats that came from rows of a shorter cadence: they take its phases in turn
 }
@@ -86,6 +91,7 @@ func (s *section) advance(r *row, head tape.Number, over bool) {
 	}
 	if to > from {
 		r.next = to
+		s.tally.offers.Add(uint64(len(r.seats)))
 		var p *piece
 		if to-from <= s.behind(r) {
 			p = r.press.sound(from, to)
@@ -94,6 +100,9 @@ func (s *section) advance(r *row, head tape.Number, over bool) {
 			s.review(r, p)
 		} else {
 			r.each(func(st *seat) { s.offer(st, p) })
+		}
+		if p != nil {
+			p.release()
 		}
 	}
 	if over && !r.over {

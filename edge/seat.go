@@ -65,6 +65,14 @@ func (st *seat) connect(conn net.Conn, stuck time.Duration) error {
 	return err
 }
 
+// drop forgets the piece that the seat is sent.
+func (st *seat) drop() {
+	if st.cur != nil {
+		st.cur.release()
+		st.cur, st.off = nil, 0
+	}
+}
+
 // following returns what comes after what the seat has got: nil, true when nothing does for now, and false when it missed more than
 // can be made up for.
 func (s *section) following(st *seat) (_ *piece, ok bool) {
@@ -99,6 +107,9 @@ func bridge(n tape.Number) tape.Number { return floorTo(n, bridgeFrames) + bridg
 // offer writes the row's newest piece to a seat that has all before it, and else what it lacks.
 func (s *section) offer(st *seat, p *piece) {
 	if st.cur != nil {
+		if !st.queued { // else it has its opening still on the way
+			s.tally.behind.Add(1)
+		}
 		s.suspect(st)
 		return
 	}
@@ -114,7 +125,7 @@ func (s *section) offer(st *seat, p *piece) {
 	}
 	st.next = p.to
 	if !done {
-		st.cur, st.off, st.since = p, int32(n), s.clock
+		st.cur, st.off, st.since = p.hold(), int32(n), s.clock
 		s.arm(st, true)
 	}
 }
@@ -171,7 +182,7 @@ func (s *section) flush(st *seat) bool {
 		return false
 	}
 	last := st.cur.last
-	st.cur, st.off = nil, 0
+	st.drop()
 	if last {
 		s.farewell(st)
 		s.close(st, &s.tally.ended)

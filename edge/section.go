@@ -19,7 +19,7 @@ type section struct {
 	// immutable
 	poll      *poller
 	now       func() time.Duration // monotonic
-	paced     bool                 // ticks by the clock; else only when told to
+	paced     bool                 // ticks by the clock; else only when told to, and then looks at everything
 	policies  *policies
 	refill    int // bytes of bursts in a tick
 	maxBehind tape.Number
@@ -35,14 +35,16 @@ type section struct {
 	// owned by run
 	clock    time.Duration // when the present turn began
 	policy   *policy       // as this turn has it
-	queue    []*seat       // newcomers who wait for the rest of their burst
-	full     []*seat       // scratch of the queue
+	queue    []queued      // newcomers who wait for the rest of their burst
+	full     []queued      // scratch of the queue
 	budget   int           // bytes of bursts that may still begin in this tick
+	held     bool          // newcomers stay in the mailbox until others have had theirs
 	nextTick time.Duration
 	rested   time.Duration // when the last tick was
 	slots    []*seat       // by seat.slot; nil: free
 	free     []int32
 	blocks   []*block
+	rows     int  // in all blocks
 	emptied  bool // a row may have lost its last seat
 	input    [4096]byte
 	records  []byte // what crypto/tls writes for one seat, until it is sent
@@ -148,16 +150,20 @@ func (s *section) patience(waiting bool) time.Duration {
 func (s *section) fetch() (arrivals []arrival, steps []func(), closing bool) {
 	s.mail.mu.Lock()
 	defer s.mail.mu.Unlock()
-	n := min(len(s.mail.arrivals), admitTurn)
+	most := s.admissible()
+	n := min(len(s.mail.arrivals), most)
 	if s.mail.closing {
 		n = len(s.mail.arrivals)
 	}
 	arrivals = s.mail.arrivals[:n:n]
 	s.mail.arrivals = s.mail.arrivals[n:]
-	if len(s.mail.arrivals) == 0 {
-		s.mail.arrivals = nil
+	if len(s.mail.arrivals) == 0 || most == 0 {
 		steps, s.mail.steps = s.mail.steps, nil
 		s.poll.calm()
+	}
+	s.held = len(s.mail.arrivals) > 0 && most == 0
+	if len(s.mail.arrivals) == 0 {
+		s.mail.arrivals = nil
 	}
 	return arrivals, steps, s.mail.closing
 }
@@ -191,9 +197,8 @@ func (s *section) admit(a arrival) {
 	reel := a.hub.reels[max(int(st.wish), s.policy.variant)]
 	head, over := reel.reach()
 	k := min(s.policy.step, st.most)
-	// Who comes now is written to about now, and so a cadence later: arrivals spread the writes by themselves.
 	b := s.blockOf(reel)
-	r := b.row(shape{a.container, k, floorMod(floorTo(head, k.grain()), k.cadence())}, head, over)
+	r := s.rowOf(b, shape{a.container, k, s.phase(a.hub, k, head)}, head, over)
 	s.advance(r, head, over)
 	first, end, resumes := r.begin(a.from, tape.Number(st.depth), head)
 	if burst := int(end-first) * burstFrame; s.budget < burst {
@@ -225,7 +230,7 @@ func (s *section) admit(a arrival) {
 	}
 	if st.next < r.next {
 		st.queued = true
-		s.queue = append(s.queue, st)
+		s.queue = append(s.queue, queued{st, s.clock})
 		s.hurry()
 	}
 	s.serve(st)
@@ -268,8 +273,20 @@ func (s *section) blockOf(r *reel) *block {
 	return b
 }
 
-// row finds or makes the row of a shape, in a channel that has all before head.
-func (b *block) row(want shape, head tape.Number, over bool) *row {
+// phase is which of a step's phases a newcomer gets at head. Who comes now is written to about now, and so a cadence later: arrivals spread
+// the writes by themselves. But bytes that are made for one or two seats cost more than their writes, so where a section has many rows the
+// seats of a small room share a few. Those wait for up to a cadence before their next write, as everybody does after his first.
+func (s *section) phase(h *hub, k step, head tape.Number) tape.Number {
+	grain, first := k.grain(), tape.Number(0)
+	if s.rows >= manyRows {
+		grain = k.cadence() / sharedPhases(h.seats.Load())
+		first = tape.Number(h.spread%phases) * k.grain()
+	}
+	return floorMod(floorTo(head-first, grain)+first, k.cadence())
+}
+
+// rowOf finds or makes the row of a shape, in a channel that has all before head.
+func (s *section) rowOf(b *block, want shape, head tape.Number, over bool) *row {
 	r := b.shape[want]
 	if r != nil {
 		return r
@@ -281,6 +298,9 @@ func (b *block) row(want shape, head tape.Number, over bool) *row {
 	}
 	b.rows = append(b.rows, r)
 	b.shape[want] = r
+	b.look = 0
+	s.rows++
+	s.hurry() // it may be due at once
 	return r
 }
 
@@ -297,25 +317,23 @@ func (s *section) due() bool {
 	return true
 }
 
-// restMost is how many ticks at most pass between two that the section wakes up for: fewer than the frames of the shortest cadence, so that
-// a row that is made in the meantime does not become due before the next one.
+// restMost is how many ticks at most pass between two that the section wakes up for: what a channel's end may come late.
 const restMost = 8
 
 // rest sets the next tick: when the first row becomes due, since a section that wakes up for nothing costs as much as some writes.
 func (s *section) rest() {
-	ticks := tape.Number(restMost)
-	if len(s.queue) > 0 || s.drain.Load() != nil {
-		ticks = 1
+	rest := restMost * tick
+	if len(s.queue) > 0 || s.held || s.drain.Load() != nil {
+		rest = tick
 	}
 	for _, b := range s.blocks {
-		for _, r := range b.rows {
-			ticks = min(ticks, r.dueIn(b.head))
-		}
+		rest = min(rest, b.look-s.clock)
 	}
+	ticks := max(1, (rest+tick-1)/tick)
 	s.rested = s.clock
 	// Ticks that were missed altogether are not made up for.
 	missed := max(0, s.clock-s.nextTick) / tick
-	s.nextTick += tick * (missed + time.Duration(ticks))
+	s.nextTick += tick * (missed + ticks)
 }
 
 // hurry brings the next tick forward to where it would be if the section had not rested.
@@ -326,16 +344,11 @@ func (s *section) hurry() {
 // tick offers all rows what their channels have by now.
 func (s *section) tick() {
 	for _, b := range s.blocks {
-		head, over := b.reel.reach()
-		if head == b.head && over == b.over {
-			continue
-		}
-		b.head, b.over = head, over
-		for _, r := range b.rows {
-			s.advance(r, head, over)
+		if s.clock >= b.look || !s.paced {
+			s.look(b)
 		}
 	}
-	passed := int((s.clock-s.rested)/tick) + 1
+	passed := max(1, int((s.clock-s.rested+tick/2)/tick))
 	s.budget = min(s.budget+passed*s.refill, 4*s.refill)
 	s.feedQueue()
 	if s.emptied {
@@ -344,12 +357,31 @@ func (s *section) tick() {
 	}
 }
 
+// look offers a block's rows what there is, and says when to look again: not before a row becomes due, since most blocks of many have none
+// that is.
+func (s *section) look(b *block) {
+	head, over := b.reel.reach()
+	if head != b.head || over != b.over {
+		b.head, b.over = head, over
+		for _, r := range b.rows {
+			s.advance(r, head, over)
+		}
+	}
+	ticks := tape.Number(restMost)
+	for _, r := range b.rows {
+		ticks = min(ticks, r.dueIn(head))
+	}
+	// Half a tick early: the tick that is meant may come a little sooner than this one did.
+	b.look = s.clock + ticks.Duration() - tick/2
+}
+
 // sweep forgets rows and blocks without seats.
 func (s *section) sweep() {
 	for _, b := range s.blocks {
 		b.rows = slices.DeleteFunc(b.rows, func(r *row) bool {
 			if len(r.seats) == 0 {
 				delete(b.shape, r.shape)
+				s.rows--
 				return true
 			}
 			return false
@@ -366,7 +398,7 @@ func (s *section) close(st *seat, why *atomic.Uint64) {
 	s.slots[st.slot] = nil
 	// The slot is used again only in a later turn: an event of this one may still name it.
 	s.free = append(s.free, st.slot)
-	st.cur = nil
+	st.drop()
 	_ = st.conn.Close() // takes the socket out of the epoll too; there is nobody to tell about an error
 	why.Add(1)
 	hub.seats.Add(-1)

@@ -5,7 +5,6 @@ package edge
 import (
 	"os"
 	"slices"
-	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/memory"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -24,13 +23,16 @@ const (
 	marginTiny  = 4
 )
 
-func margin(of int64) int64 { return min(max(of/marginPart, marginLeast), marginMost, of/marginTiny) }
+// MemoryMargin is how much of a bound of so many bytes an edge leaves free: it gives no seats where less is left.
+func MemoryMargin(of int64) int64 {
+	return min(max(of/marginPart, marginLeast), marginMost, of/marginTiny)
+}
 
 // observe takes in what is left, and reports whether that is too little. Half a margin has to be free beyond the margin before seats are
 // given again: the memory of a few who left must not open the doors for as many as come in a second.
 func (s *shortage) observe(rooms []memory.Room) bool {
-	tight := func(r memory.Room) bool { return r.Left < margin(r.Of) }
-	near := func(r memory.Room) bool { return r.Left < margin(r.Of)*3/2 }
+	tight := func(r memory.Room) bool { return r.Left < MemoryMargin(r.Of) }
+	near := func(r memory.Room) bool { return r.Left < MemoryMargin(r.Of)*3/2 }
 	switch {
 	case slices.ContainsFunc(rooms, tight):
 		s.short = true
@@ -40,11 +42,9 @@ func (s *shortage) observe(rooms []memory.Room) bool {
 	return s.short
 }
 
-// shortageWait is when to come back to an edge without memory: that of a full one, as it empties no faster.
-var shortageWait = wait{10 * time.Second, 20 * time.Second}
-
+// tooShort refuses who comes while memory is short: for him, and for when to come again, that is an edge whose seats are all taken.
 func (e *Edge) tooShort() problem.Problem {
-	return e.laterIn(shortageWait, problem.Busy, "This server has no memory to spare for more listeners. Try again in a moment.")
+	return e.later(problem.Full, "This server has no memory to spare for more listeners. Try again in a moment.")
 }
 
 // watchMemory looks at what is left. It is called by the keeper only.

@@ -16,7 +16,7 @@ func TestMargin(t *testing.T) {
 		{64 << 30, 1 << 30}, {20 << 30, 1 << 30}, {10 << 30, 512 << 20}, {1 << 30, 64 << 20}, {512 << 20, 64 << 20},
 		{128 << 20, 32 << 20}, {0, 0},
 	} {
-		if got := margin(row.of); got != row.want {
+		if got := MemoryMargin(row.of); got != row.want {
 			t.Errorf("of %d bytes %d stay free, want %d", row.of, got, row.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestShortage(t *testing.T) {
 	}
 }
 
-// Without memory newcomers are told when to come again, and who is seated stays.
+// Without memory newcomers are told that it is full and when to come again, and who is seated stays.
 func TestShortOfMemory(t *testing.T) {
 	left := memory.Room{Left: 1 << 30, Of: 1 << 30}
 	h := open(t, func(c *Config) { c.Memory = func() []memory.Room { return []memory.Room{left} } })
@@ -71,10 +71,10 @@ func TestShortOfMemory(t *testing.T) {
 		Code  problem.Code
 		Retry int `json:"retry_after_ms"`
 	}
-	if err != nil || json.Unmarshal(body, &p) != nil || refused.resp.StatusCode != 503 || p.Code != problem.Busy || p.Retry != 15_000 {
+	if err != nil || json.Unmarshal(body, &p) != nil || refused.resp.StatusCode != 503 || p.Code != problem.Full || p.Retry != 15_000 {
 		t.Errorf("%d, %s (%v)", refused.resp.StatusCode, body, err)
 	}
-	if s := h.edge.Stats(); !s.Short || s.Seats != 1 || s.Refused[problem.Busy] != 1 || s.Cut+s.Stuck+s.Ended != 0 {
+	if s := h.edge.Stats(); !s.Short || s.Seats != 1 || s.Refused[problem.Full] != 1 || s.Cut+s.Stuck+s.Ended != 0 {
 		t.Errorf("%+v", s)
 	}
 	h.play(100)

@@ -310,3 +310,33 @@ func descriptors(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+// A network with a long way takes a large write in parts, and is not full for that. One is that has not taken it when the next is due.
+func TestSeatIsBehindWhenTheNextWriteFindsTheLastOne(t *testing.T) {
+	b := newBench(t, 1, pairs)
+	b.cadence()
+	b.drain()
+	takes := 400
+	b.section.write = func(fd int32, p []byte) (int, error) { return send(fd, p[:min(takes, len(p))]) }
+	count := func() (offers, behind, full uint64) {
+		tally := &b.section.tally
+		return tally.offers.Load(), tally.behind.Load(), tally.full.Load()
+	}
+	offers, behind, full := count()
+	for range 3 {
+		b.cadence()
+		b.drain()
+	}
+	o, late, short := count()
+	if o-offers != 3 || late != behind || short == full {
+		t.Errorf("%d offers, %d of them behind, %d short writes, want 3, 0 and some", o-offers, late-behind, short-full)
+	}
+	takes = 0
+	b.cadence()
+	_, behind, _ = count()
+	b.cadence()
+	_, late, _ = count()
+	if late != behind+1 {
+		t.Errorf("%d offers found the seat behind, want 1", late-behind)
+	}
+}

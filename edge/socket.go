@@ -117,7 +117,23 @@ const (
 	reservePart = 4    // at least one in so many, where the limit is low
 	waitingMost = 4096 // to connections that have no seat yet, or want none
 	waitingPart = 8    // at most one in so many
+	filesMost   = 1 << 30
 )
+
+// SeatsFor is how many seats an edge gives at most where its process may open so many files.
+func SeatsFor(files int) int {
+	_, seats := shareFiles(min(files, filesMost), 0)
+	return seats
+}
+
+// FilesFor is the least number of open files with which an edge gives so many seats.
+func FilesFor(seats int) int {
+	files := seats
+	for SeatsFor(files) < seats && files < filesMost {
+		files++ // never beyond what is left to the rest of the process, which is bounded
+	}
+	return files
+}
 
 // boundByFiles sets MaxWaiting and MaxSeats to what fits below the process's limit of open files, or less where they are less.
 func (c *Config) boundByFiles() error {
@@ -126,7 +142,7 @@ func (c *Config) boundByFiles() error {
 	if err != nil {
 		return fmt.Errorf("edge: read the limit of open files: %w", err)
 	}
-	waiting, seats := shareFiles(int(min(limit.Cur, 1<<30)), c.MaxWaiting)
+	waiting, seats := shareFiles(int(min(limit.Cur, filesMost)), c.MaxWaiting)
 	c.MaxWaiting = waiting
 	orDefault(&c.MaxSeats, seats)
 	if c.MaxSeats > seats {

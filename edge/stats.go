@@ -34,7 +34,9 @@ type Stats struct {
 	BytesOut uint64 // handed to the kernel
 	BytesIn  uint64 // sent by seats and thrown away
 	Writes   uint64 // calls that wrote to a seat
-	Full     uint64 // of these, those that found the socket full
+	Full     uint64 // of these, those that the socket did not take whole; a line with a long way does that to every large one
+	Offers   uint64 // times that a seat was due something new
+	Behind   uint64 // of these, those at which the network had not taken all of what was before
 	Gaps     uint64 // times that a seat stayed behind and was given silence
 	Skipped  uint64 // frames of that silence
 	Lost     uint64 // frames that did not reach this edge in time, in all variants
@@ -57,6 +59,7 @@ type Stats struct {
 type tally struct {
 	seated, left, ended, stuck, talkative, cut           atomic.Uint64
 	bytesOut, bytesIn, writes, full, gaps, skipped, lost atomic.Uint64
+	offers, behind                                       atomic.Uint64
 	ticks, late, moved                                   atomic.Uint64
 	refetched, backfilled, mismatched, peerRefused       atomic.Uint64
 	worst                                                atomic.Int64
@@ -75,6 +78,8 @@ func (t *tally) addTo(s *Stats) {
 	s.BytesIn += t.bytesIn.Load()
 	s.Writes += t.writes.Load()
 	s.Full += t.full.Load()
+	s.Offers += t.offers.Load()
+	s.Behind += t.behind.Load()
 	s.Gaps += t.gaps.Load()
 	s.Skipped += t.skipped.Load()
 	s.Lost += t.lost.Load()

@@ -26,16 +26,12 @@ var Curves = []tls.CurveID{tls.X25519, tls.CurveP256}
 // first half minute, into records of a packet each.
 func NewTLSListener(inner net.Listener, config *tls.Config, handshakes int) net.Listener {
 	config.DynamicRecordSizingDisabled = true
-	if handshakes <= 0 {
-		handshakes = runtime.GOMAXPROCS(0)
-	}
-	return &tlsListener{Listener: inner, config: config, slots: make(chan struct{}, handshakes)}
+	return &tlsListener{Listener: inner, server: TLSServers(config, handshakes)}
 }
 
 type tlsListener struct {
 	net.Listener
-	config *tls.Config
-	slots  chan struct{} // full: so many handshakes compute
+	server func(net.Conn) *tls.Conn
 }
 
 func (l *tlsListener) Accept() (net.Conn, error) {
@@ -43,11 +39,20 @@ func (l *tlsListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tlsServer(conn, l.config, l.slots), nil
+	return l.server(conn), nil
 }
 
-// TLSServer is tls.Server for a connection that the edge can seat. It bounds the time of the handshake as NewTLSListener does, not their
-// number.
+// TLSServers is for a port that speaks more than TLS: it returns a tls.Server for connections that the edge can seat. Time and number of all
+// their handshakes are bounded as those of NewTLSListener, apart from them.
+func TLSServers(config *tls.Config, handshakes int) func(net.Conn) *tls.Conn {
+	if handshakes <= 0 {
+		handshakes = runtime.GOMAXPROCS(0)
+	}
+	slots := make(chan struct{}, handshakes) // full: so many handshakes compute
+	return func(conn net.Conn) *tls.Conn { return tlsServer(conn, config, slots) }
+}
+
+// TLSServer is TLSServers for one connection: its handshake counts among no others.
 func TLSServer(conn net.Conn, config *tls.Config) *tls.Conn { return tlsServer(conn, config, nil) }
 
 func tlsServer(conn net.Conn, config *tls.Config, slots chan struct{}) *tls.Conn {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"slices"
 
 	"github.com/caddyserver/certmagic"
@@ -15,6 +16,16 @@ import (
 
 // acmeProtocol is what an authority says in a handshake that checks the name (RFC 8737).
 const acmeProtocol = "acme-tls/1"
+
+// acmeFolder is where certificates are kept, in the data folder.
+const acmeFolder = "acme"
+
+// acmeFiles are those in which the authority keeps certificate and key.
+func (c *Config) acmeFiles(folder string) (cert, key string) {
+	issuer := (&certmagic.ACMEIssuer{CA: cmp.Or(c.ACMECA, certmagic.LetsEncryptProductionCA)}).IssuerKey()
+	keys := certmagic.StorageKeys
+	return filepath.Join(folder, keys.SiteCert(issuer, c.ACMEDomain)), filepath.Join(folder, keys.SitePrivateKey(issuer, c.ACMEDomain))
+}
 
 // authority gets a certificate by ACME and renews it.
 type authority struct {

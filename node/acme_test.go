@@ -56,6 +56,10 @@ func TestACME(t *testing.T) {
 		t.Error("the authority's protocol is spoken although it has nothing to check")
 	}
 	shut(t, n)
+	kept, err := tls.LoadX509KeyPair(cfg.ListenersCertificate())
+	if err != nil || !kept.Leaf.Equal(state.PeerCertificates[0]) {
+		t.Errorf("the certificate is not where it is said to be (%v)", err)
+	}
 
 	// It is kept: a restart works without the authority.
 	authority.Close()

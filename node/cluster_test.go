@@ -25,6 +25,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/bus"
 	"github.com/epidaurus-live/epidaurus/drill/listener"
+	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -415,6 +416,7 @@ func TestDrain(t *testing.T) {
 	}
 	until(t, "all hear", func() bool { return !slices.ContainsFunc(heard, func(f func() int64) bool { return f() == 0 }) })
 	until(t, "both are listed", func() bool { return len(listed()) == 2 })
+	until(t, "the edge knows the other one", e.Replaceable)
 	status, body := e.ask(t, "POST", e.PrivateURL()+"/drain?over=2s", "")
 	var said DrainStatus
 	if err := json.Unmarshal([]byte(body), &said); err != nil || status != http.StatusAccepted || !said.Draining || said.Seats != listeners {
@@ -459,6 +461,44 @@ func TestDrain(t *testing.T) {
 	}
 	if s := e.edge.Stats(); s.Cut != listeners || s.Left > 0 {
 		t.Errorf("the edge counts %+v", s)
+	}
+}
+
+// The only edge is not emptied by mistake: where nobody can go on with its listeners, the show would be over.
+func TestOnlyEdgeIsNotDrained(t *testing.T) {
+	n := open(t, withOrigin(t, usual(t)))
+	until(t, "the node hears itself", func() bool { return len(n.bus.Edges()) == 1 })
+	drain := func(query string) (int, string) { return n.ask(t, "POST", n.PrivateURL()+"/drain?over=1s"+query, "") }
+	if status, body := drain(""); status != http.StatusConflict || !strings.Contains(body, "--force") || n.draining() {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := drain("&force=1"); status != http.StatusAccepted {
+		t.Errorf("with force: %d %s", status, body)
+	}
+	until(t, "it drains", n.draining)
+	if status, body := drain(""); status != http.StatusAccepted {
+		t.Errorf("a second time, which changes the time left: %d %s", status, body)
+	}
+}
+
+func TestReplaceable(t *testing.T) {
+	self := bus.Presence{Edge: "a", Origin: "https://a.example"}
+	for _, row := range []struct {
+		name  string
+		other bus.Presence
+		want  bool
+	}{
+		{"Itself", self, false},
+		{"Other", bus.Presence{Edge: "b", Origin: "https://b.example"}, true},
+		{"SameNameOfHost", bus.Presence{Edge: "b", Origin: self.Origin}, true}, // behind one balancer
+		{"Draining", bus.Presence{Edge: "b", Origin: "https://b.example", Draining: true}, false},
+		{"Nameless", bus.Presence{Edge: "b"}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := replaceable("a", []bus.Presence{self, row.other}); got != row.want {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }
 
@@ -519,10 +559,46 @@ func TestLister(t *testing.T) {
 	step("one more", true, e1, e2)
 	step("one drains", true, e1, gone)
 	step("all are gone: the old list is better than none", false, gone)
+	full1, full2 := e1, e2
+	full1.Full, full2.Full = true, true
+	step("one is full", true, full1, e2)
+	if want := []string{e2.Origin}; !slices.Equal(l.told, want) {
+		t.Errorf("told %v, want %v", l.told, want)
+	}
+	step("the other one too: better full ones than none", true, full1, full2)
+	step("one has room again", true, e1, full2)
 	l.listenFirst(now)
 	step("after silence", false, e1, e2)
 	now = now.Add(listenTime)
 	step("and then", true, e1, e2)
+}
+
+// An edge that is full says so at once, and takes it back only when there is room for more than those who go and come.
+func TestFullness(t *testing.T) {
+	var f fullness
+	now := time.Unix(1_800_000_000, 0)
+	for _, row := range []struct {
+		what  string
+		after time.Duration
+		stats edge.Stats
+		want  bool
+	}{
+		{"Room", 0, edge.Stats{Seats: 99, MaxSeats: 100}, false},
+		{"Full", time.Second, edge.Stats{Seats: 100, MaxSeats: 100}, true},
+		{"OneLeft", time.Second, edge.Stats{Seats: 99, MaxSeats: 100}, true},
+		{"ManyLeftAtOnce", time.Second, edge.Stats{Seats: 10, MaxSeats: 100}, true},
+		{"FewLeftLongAgo", fullLeast, edge.Stats{Seats: 91, MaxSeats: 100}, true},
+		{"Enough", time.Second, edge.Stats{Seats: 90, MaxSeats: 100}, false},
+		{"NoMemory", time.Second, edge.Stats{Seats: 1, MaxSeats: 100, Short: true}, true},
+		{"StillNoMemory", fullLeast, edge.Stats{Seats: 1, MaxSeats: 100, Short: true}, true},
+		{"MemoryAgain", time.Second, edge.Stats{Seats: 1, MaxSeats: 100}, true},
+		{"LongSo", fullLeast, edge.Stats{Seats: 1, MaxSeats: 100}, false},
+	} {
+		now = now.Add(row.after)
+		if got := f.observe(row.stats, now); got != row.want {
+			t.Errorf("%s: %v", row.what, got)
+		}
+	}
 }
 
 func TestEdgeNews(t *testing.T) {

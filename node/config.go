@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/drill/capacity"
 	"github.com/epidaurus-live/epidaurus/edge"
 )
 
@@ -74,13 +75,13 @@ type Config struct {
 	// Complexity of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many. Default 10.
 	Complexity int `help:"Of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many." default:"10"`
 	// Expect is how many listeners a room expects, where its host gave no figure: their depth is granted for the crowd. Default 0: unknown.
-	Expect int `help:"Listeners that a room expects on all edges, where its host gives no figure." default:"0" placeholder:"N"`
+	Expect Count `help:"Listeners that a room expects on all edges, where its host gives no figure: 1e6, 300k." default:"0" placeholder:"N"`
 	// Line is what this edge may send to seats: when it is full, listeners get a smaller variant. Default: unknown.
 	Line string `help:"What this edge may send, such as 10Gbit: when it is full, listeners get a smaller variant." placeholder:"RATE"`
 	// Cadence is the shortest time between two writes to a seat, 240ms times a power of two. Default 240ms.
 	Cadence time.Duration `help:"Shortest time between two writes to a seat: 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s." default:"240ms"`
 	// MaxSeats bounds the seats of this edge. Default 0: by the limit of open files.
-	MaxSeats int `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
+	MaxSeats Count `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
 	// PerAddress bounds the seats of one IPv4 address, or of one /56 of IPv6. Default 2000, for carriers that put thousands of people
 	// behind one address; 0: no limit.
 	PerAddress int `help:"Most seats of one IPv4 address or IPv6 /56; 0: no limit." default:"2000"`
@@ -124,6 +125,20 @@ type Config struct {
 	NATSCreds string `name:"nats-creds" help:"NATS credentials file for it." placeholder:"FILE"`
 
 	acmeRoots *x509.CertPool // whom to believe that he is the authority; a test's own, else the system's
+	stageMost int            // connections of the stage's port; a test's own, else stageMost
+}
+
+// Count is a number of people, which is written as such numbers are: 1e6, 300000, 300k.
+type Count int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Count) UnmarshalText(text []byte) error {
+	n, err := capacity.ParseCount(string(text))
+	if err != nil {
+		return err
+	}
+	*c = Count(n)
+	return nil
 }
 
 // Validate says what is wrong, before anything is opened.

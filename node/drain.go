@@ -3,11 +3,16 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/bus"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 const (
@@ -40,6 +45,13 @@ func (n *Node) draining() bool {
 	return n.news.draining
 }
 
+// Replaceable reports whether another edge is known that could take the listeners of this node.
+func (n *Node) Replaceable() bool { return replaceable(n.name, n.bus.Edges()) }
+
+func replaceable(name string, edges []bus.Presence) bool {
+	return slices.ContainsFunc(edges, func(e bus.Presence) bool { return e.Edge != name && !e.Draining && room.ValidOrigin(e.Origin) })
+}
+
 // DrainStatus is what the private port says about a drain.
 type DrainStatus struct {
 	Draining bool `json:"draining"`
@@ -54,24 +66,37 @@ func (n *Node) serveDrain(w http.ResponseWriter, r *http.Request) {
 	}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
-		over, err := drainTime(r.URL.Query().Get("over"))
-		if err != nil {
-			problem.Write(w, problem.New(problem.BadRequest, err.Error()))
+		err := n.beginDrain(r.URL.Query())
+		if refusal, ok := errors.AsType[problem.Problem](err); ok {
+			problem.Write(w, refusal)
 			return
 		}
-		n.log.Info("sending the listeners elsewhere", "over", over)
-		n.running.Go(func() {
-			err := n.Drain(n.open, over)
-			if err != nil && n.open.Err() == nil {
-				n.log.Warn("this node was not emptied to the end", "error", err)
-			}
-		})
 		status = http.StatusAccepted
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(DrainStatus{n.draining() || r.Method == http.MethodPost, n.edge.Stats().Seats}) // the reader may be gone
+}
+
+// beginDrain empties this node as it is asked to, unless that would end the show. Its errors are problems.
+func (n *Node) beginDrain(ask url.Values) error {
+	over, err := drainTime(ask.Get("over"))
+	if err != nil {
+		return problem.New(problem.BadRequest, err.Error())
+	}
+	if ask.Get("force") != "1" && !n.draining() && !n.Replaceable() {
+		return problem.New(problem.StepImpossible, "No other edge is known that could take the listeners: they would be cut off, and the show would be "+
+			"over. Start another edge with a public-url first, or drain all the same with --force (force=1).")
+	}
+	n.log.Info("sending the listeners elsewhere", "over", over)
+	n.running.Go(func() {
+		err := n.Drain(n.open, over)
+		if err != nil && n.open.Err() == nil {
+			n.log.Warn("this node was not emptied to the end", "error", err)
+		}
+	})
+	return nil
 }
 
 func drainTime(text string) (time.Duration, error) {

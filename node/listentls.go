@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -28,6 +29,20 @@ func (c *Config) listenScheme() string {
 		return "https"
 	}
 	return "http"
+}
+
+// ListenersCertificate names the files of the listeners' port's certificate and key, "" where the port speaks plain. Those of a certificate
+// that the node makes itself, by ACME or self-signed, are not there before it has run.
+func (c *Config) ListenersCertificate() (cert, key string) {
+	switch {
+	case !c.listensTLS():
+		return "", ""
+	case c.ListenTLSCert != "":
+		return c.ListenTLSCert, c.ListenTLSKey
+	case c.ACMEDomain != "":
+		return c.acmeFiles(filepath.Join(c.Data, acmeFolder))
+	}
+	return filepath.Join(c.Data, "listen-cert.pem"), filepath.Join(c.Data, "listen-key.pem")
 }
 
 // acmeURL is how listeners reach a port whose certificate is for one name; empty without ACME.
@@ -76,7 +91,7 @@ func (n *Node) listenersTLS(listen net.Addr) (*tls.Config, error) {
 		return nil, nil
 	case n.cfg.ACMEDomain != "":
 		var err error
-		n.acme, err = newAuthority(&n.cfg, n.data.file("acme"), listen, n.log.With("part", "acme"))
+		n.acme, err = newAuthority(&n.cfg, n.data.file(acmeFolder), listen, n.log.With("part", "acme"))
 		if err != nil {
 			return nil, err
 		}
@@ -103,13 +118,18 @@ func (n *Node) listenersTLS(listen net.Addr) (*tls.Config, error) {
 	return config, nil
 }
 
-// sessionSecret is what all nodes of a cluster have and nobody else; of a node alone, what outlives its restart.
+// sessionSecret is what all nodes of a cluster have and nobody else; of a node alone, what outlives its restart. Nodes that know each other by
+// credentials or certificates have no secret in common: what they could share is not told to anybody.
 func (n *Node) sessionSecret() ([]byte, error) {
-	switch {
-	case n.cfg.sharesSecret():
+	if n.cfg.sharesSecret() {
 		secret, err := n.data.clusterSecret(n.cfg.ClusterSecretFile)
 		return []byte(secret), err
-	case n.store != nil:
+	}
+	if n.cfg.NATS != "" {
+		n.log.Warn("the listeners' TLS sessions go on at this node only, so whoever moves to another edge makes a full handshake there: " +
+			"give all nodes the same secret with cluster-secret-file, beside their credentials")
+	}
+	if n.store != nil {
 		return n.store.Key()[:], nil
 	}
 	return []byte(rand.Text()), nil

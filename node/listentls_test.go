@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -48,7 +49,7 @@ func TestListenersPortSpeaksTLS(t *testing.T) {
 	if !strings.HasPrefix(h.ListenersURL(), "https://localhost:") {
 		t.Errorf("listeners connect at %s", h.ListenersURL())
 	}
-	cert, err := tls.LoadX509KeyPair(h.data.file("listen-cert.pem"), h.data.file("listen-key.pem"))
+	cert, err := tls.LoadX509KeyPair(cfg.ListenersCertificate())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +144,45 @@ func TestCertificateFilesAreReadAgain(t *testing.T) {
 
 	_, err = openCertFiles("/nowhere", keyFile, time.Now, slog.New(slog.DiscardHandler))
 	fails(t, err, "load the listeners' certificate: stat /nowhere")
+}
+
+// Nodes without a secret in common cannot go on with each other's sessions, and say so at the start with what to do.
+func TestSessionSecret(t *testing.T) {
+	shared := write(t, filepath.Join(t.TempDir(), "secret"), strings.Repeat("secret", 5))
+	for _, row := range []struct {
+		name   string
+		change func(*Config)
+		same   bool // as another node with this configuration
+		warns  bool
+	}{
+		{"Alone", func(*Config) {}, false, false},
+		{"Credentials", func(c *Config) { c.NATS, c.NATSCreds = "tls://10.0.0.1:4222", "node.creds" }, false, true},
+		{"Certificate", func(c *Config) { c.NATS, c.NATSCert, c.NATSKey = "tls://10.0.0.1:4222", "c.pem", "k.pem" }, false, true},
+		{"CredentialsAndSecret", func(c *Config) {
+			c.NATS, c.NATSCreds, c.ClusterSecretFile = "tls://10.0.0.1:4222", "node.creds", shared
+		}, true, false},
+		{"Secret", func(c *Config) { c.NATS, c.ClusterSecretFile = "tls://10.0.0.1:4222", shared }, true, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var secrets [2]string
+			var said bytes.Buffer
+			for i := range secrets {
+				n := &Node{cfg: usual(t), log: slog.New(slog.NewTextHandler(&said, nil))}
+				row.change(&n.cfg)
+				secret, err := n.sessionSecret()
+				if err != nil {
+					t.Fatal(err)
+				}
+				secrets[i] = string(secret)
+			}
+			if same := secrets[0] == secrets[1]; same != row.same {
+				t.Errorf("the same secret: %v", same)
+			}
+			if warns := strings.Contains(said.String(), "cluster-secret-file"); warns != row.warns {
+				t.Errorf("said %q", said.String())
+			}
+		})
+	}
 }
 
 func TestListenersURLUnderTLS(t *testing.T) {

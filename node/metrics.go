@@ -57,7 +57,10 @@ var (
 		edgeCounter("bytes_out_total", "Bytes handed to the kernel for seats.", func(s edge.Stats) float64 { return float64(s.BytesOut) }),
 		edgeCounter("bytes_in_total", "Bytes that seats sent and that were thrown away.", func(s edge.Stats) float64 { return float64(s.BytesIn) }),
 		edgeCounter("writes_total", "Writes to seats.", func(s edge.Stats) float64 { return float64(s.Writes) }),
-		edgeCounter("writes_full_total", "Writes that found the socket full.", func(s edge.Stats) float64 { return float64(s.Full) }),
+		edgeCounter("writes_full_total", "Writes that the socket did not take whole.", func(s edge.Stats) float64 { return float64(s.Full) }),
+		edgeCounter("offers_total", "Times that a seat was due something new.", func(s edge.Stats) float64 { return float64(s.Offers) }),
+		edgeCounter("offers_behind_total", "Of these, those at which the network had not taken what was before.",
+			func(s edge.Stats) float64 { return float64(s.Behind) }),
 		edgeCounter("gaps_total", "Times that a seat stayed behind and was given silence.", func(s edge.Stats) float64 { return float64(s.Gaps) }),
 		edgeCounter("frames_lost_total", "Frames that never reached this edge.", func(s edge.Stats) float64 { return float64(s.Lost) }),
 		edgeCounter("frames_refetched_total", "Frames that were fetched from other edges.", func(s edge.Stats) float64 { return float64(s.Refetched) }),
@@ -73,6 +76,9 @@ var (
 	}
 	refusedDesc = prometheus.NewDesc("epidaurus_edge_joins_refused_total", "Requests refused a seat, by reason.", []string{"reason"}, nil)
 	proxyDesc   = prometheus.NewDesc("epidaurus_proxy_malformed_total", "Connections of balancers without a PROXY header that can be read.", nil, nil)
+	stageDesc   = prometheus.NewDesc("epidaurus_stage_connections", "Connections of the stage's port, without those on which people follow the stage.", nil, nil)
+	stageOut    = prometheus.NewDesc("epidaurus_stage_evicted_total", "Of these, closed to let newcomers in.", nil, nil)
+	stageAway   = prometheus.NewDesc("epidaurus_stage_turned_away_total", "Of these, closed unread.", nil, nil)
 	roomsDesc   = prometheus.NewDesc("epidaurus_rooms_open", "Rooms whose channel is made by this node.", nil, nil)
 	framesDesc  = prometheus.NewDesc("epidaurus_channel_frames_total", "Frames made by this node in its open rooms, gaps included.", nil, nil)
 	tapingDesc  = prometheus.NewDesc("epidaurus_tape_rooms", "Rooms that are heard for the tape.", nil, nil)
@@ -88,7 +94,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, e := range edgeCounters {
 		ch <- e.desc
 	}
-	for _, d := range []*prometheus.Desc{refusedDesc, proxyDesc, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc} {
+	for _, d := range []*prometheus.Desc{
+		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
+	} {
 		ch <- d
 	}
 }
@@ -111,6 +119,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if c.node.rooms == nil {
 		return // channels are made elsewhere
 	}
+	door := c.node.stageDoor.Stats()
+	ch <- prometheus.MustNewConstMetric(stageDesc, prometheus.GaugeValue, float64(door.Open))
+	ch <- prometheus.MustNewConstMetric(stageOut, prometheus.CounterValue, float64(door.Evicted))
+	ch <- prometheus.MustNewConstMetric(stageAway, prometheus.CounterValue, float64(door.TurnedAway))
 	rooms, frames, gaps := c.node.rooms.made()
 	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
 	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))

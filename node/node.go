@@ -31,16 +31,18 @@ type Node struct {
 	// immutable once open
 	cfg  Config
 	log  *slog.Logger
+	name string // by which other nodes know this one
 	data *dataDir
 	bus  *bus.Bus
 	edge *edge.Edge // a stage alone has one for monitors, of which no list and no count knows
 
 	// immutable once open; nil without the stage
-	store  *store.Store
-	rooms  *rooms
-	stage  *stage.Stage
-	lister *lister // owned by the counting
-	alarms *alarms
+	store     *store.Store
+	rooms     *rooms
+	stage     *stage.Stage
+	stageDoor edge.Door
+	lister    *lister // owned by the counting
+	alarms    *alarms
 
 	// immutable once open; empty without the part
 	listenersURL string
@@ -52,8 +54,10 @@ type Node struct {
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
-	news  edgeNews     // what this edge knows of the others
-	edges atomic.Int32 // how many there are, as counted last
+	news     edgeNews     // what this edge knows of the others
+	fullness fullness     // what it says of itself
+	edges    atomic.Int32 // how many seat newcomers, as counted last
+	audience audience     // expected in all rooms
 
 	servers   []*http.Server
 	acme      *authority // gets the listeners' certificate; nil: nobody does
@@ -112,7 +116,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	name, err := n.data.nodeName()
+	n.name, err = n.data.nodeName()
 	if err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	cfg, err := n.busConfig(name)
+	cfg, err := n.busConfig(n.name)
 	if err != nil {
 		return err
 	}
@@ -161,6 +165,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}
 	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
+		n.audience.follow(f.ID, n.bus.Facts, n.cfg.Expect)
 		if f.State != room.Ended {
 			err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
 			if err != nil {

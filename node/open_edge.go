@@ -2,7 +2,10 @@ package node
 
 import (
 	"cmp"
+	"sync"
+	"sync/atomic"
 
+	"github.com/epidaurus-live/epidaurus/bus"
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -23,7 +26,7 @@ func (n *Node) openEdge() (err error) {
 	}
 	cfg := edge.Config{
 		Expect: n.expect, Line: line, Cadence: n.cfg.Cadence,
-		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: n.cfg.MaxSeats, Log: n.log.With("part", "edge"),
+		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: int(n.cfg.MaxSeats), Log: n.log.With("part", "edge"),
 		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
 	}
 	if !n.cfg.has(roleEdge) {
@@ -33,7 +36,52 @@ func (n *Node) openEdge() (err error) {
 	return err
 }
 
-// expect is this edge's part of the audience that a room expects: all edges get the same.
+// expect is this edge's part of the audience that is expected: all edges get the same of it. An edge has one cadence for all of its seats, so
+// whoever comes to one room needs depth for the listeners of the others too.
 func (n *Node) expect(f room.Facts) int {
-	return cmp.Or(f.Expect, n.cfg.Expect) / max(1, int(n.edges.Load()))
+	all := max(n.audience.expected(), expects(f, n.cfg.Expect))
+	return int(all) / max(1, int(n.edges.Load()))
+}
+
+// audience is what the rooms that are not over expect.
+type audience struct {
+	mu    sync.Mutex
+	rooms map[room.ID]int64 // guarded by mu; those that expect anybody
+	all   atomic.Int64      // their sum; changed under mu
+}
+
+// expects is what one room expects: what its host said, or else what every room is said to.
+func expects(f room.Facts, otherwise Count) int64 { return cmp.Or(int64(f.Expect), int64(otherwise)) }
+
+// expected is what all rooms expect together.
+func (a *audience) expected() int64 { return a.all.Load() }
+
+// follow takes note of what facts says of a room now. Facts is asked in turn, so that of two who follow one room the later one is right.
+func (a *audience) follow(id room.ID, facts func(room.ID) (room.Facts, bool), otherwise Count) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f, ok := facts(id)
+	now := int64(0)
+	if ok && f.State != room.Ended {
+		now = expects(f, otherwise)
+	}
+	a.all.Add(now - a.rooms[id])
+	if now == 0 {
+		delete(a.rooms, id)
+		return
+	}
+	if a.rooms == nil {
+		a.rooms = make(map[room.ID]int64)
+	}
+	a.rooms[id] = now
+}
+
+// seating is how many edges seat newcomers. One that drains takes no part of an audience.
+func seating(edges []bus.Presence) (n int) {
+	for _, e := range edges {
+		if !e.Draining {
+			n++
+		}
+	}
+	return n
 }

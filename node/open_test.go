@@ -11,6 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 // A port that is taken is told before anything else happens: no folder, no database.
@@ -186,4 +189,41 @@ func TestFailed(t *testing.T) {
 	n.start("another", ln, http.NotFoundHandler())
 	_ = ln.Close()
 	fails(t, <-n.Failed(), "the another port stopped")
+}
+
+// An edge is made ready for its part of all that the rooms expect together; edges that drain have none of it, and rooms that are over neither.
+func TestExpectedAudience(t *testing.T) {
+	known := map[room.ID]room.Facts{}
+	facts := func(id room.ID) (room.Facts, bool) { f, ok := known[id]; return f, ok }
+	n := &Node{cfg: Config{Expect: 100}}
+	harbour := room.Facts{ID: "harbour", State: room.Doors, Expect: 900_000}
+	for _, row := range []struct {
+		name  string
+		facts room.Facts
+		edges int32
+		want  int // in the harbour
+	}{
+		{"NotFollowedYet", room.Facts{ID: "nowhere", State: room.Ended}, 0, 900_000},
+		{"Doors", harbour, 1, 900_000},
+		{"Again", harbour, 1, 900_000},
+		{"ThreeEdges", harbour, 3, 300_000},
+		{"AnotherRoom", room.Facts{ID: "lighthouse", State: room.Live, Expect: 300_000}, 3, 400_000},
+		{"OneWithoutAFigure", room.Facts{ID: "quay", State: room.Live}, 2, 600_050},
+		{"TheOtherIsOver", room.Facts{ID: "lighthouse", State: room.Ended, Expect: 300_000}, 2, 450_050},
+	} {
+		known[row.facts.ID] = row.facts
+		n.audience.follow(row.facts.ID, facts, n.cfg.Expect)
+		n.edges.Store(row.edges)
+		if got := n.expect(harbour); got != row.want {
+			t.Errorf("%s: %d, want %d", row.name, got, row.want)
+		}
+	}
+	delete(known, "harbour")
+	n.audience.follow("harbour", facts, n.cfg.Expect)
+	if len(n.audience.rooms) != 1 || n.audience.expected() != 100 {
+		t.Errorf("%v, %d together", n.audience.rooms, n.audience.expected())
+	}
+	if got := seating([]bus.Presence{{Edge: "a"}, {Edge: "b", Draining: true}, {Edge: "c", Full: true}}); got != 2 {
+		t.Errorf("%d edges seat newcomers, want 2", got)
+	}
 }

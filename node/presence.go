@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -27,7 +28,7 @@ func (n *Node) count(ctx context.Context) {
 			return
 		}
 		n.present()
-		n.edges.Store(int32(len(n.bus.Edges())))
+		n.edges.Store(int32(seating(n.bus.Edges())))
 		if n.rooms != nil {
 			n.rooms.count()
 			n.list(time.Now())
@@ -42,11 +43,38 @@ func (n *Node) present() {
 	}
 	stats := n.edge.Stats()
 	err := n.bus.PublishPresence(bus.Presence{
-		Origin: n.cfg.PublicURL, Rooms: n.edge.Seats(), Capacity: stats.MaxSeats, Step: step(stats.Cadence), Draining: n.draining(), Version: version(),
+		Origin: n.cfg.PublicURL, Rooms: n.edge.Seats(), Capacity: stats.MaxSeats, Step: step(stats.Cadence), Draining: n.draining(),
+		Full: n.fullness.observe(stats, time.Now()), Version: version(),
 	})
 	if err != nil {
 		n.log.Warn("this edge could not say how it is", "error", err)
 	}
+}
+
+// fullness decides whether an edge calls itself full. Each change of the list is told to every seat of the cluster, so an edge whose last seats
+// come and go must not come and go with them.
+type fullness struct {
+	mu    sync.Mutex
+	full  bool      // guarded by mu
+	since time.Time // guarded by mu; of full
+}
+
+const (
+	fullLeast = 30 * time.Second // an edge that was full is so for at least that long
+	freeShare = 0.9              // of its seats: more must not be taken for it to be free again
+)
+
+// observe takes in how an edge is now.
+func (f *fullness) observe(s edge.Stats, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case s.Short || s.Seats >= s.MaxSeats:
+		f.full, f.since = true, now
+	case f.full && now.Sub(f.since) >= fullLeast && float64(s.Seats) <= freeShare*float64(s.MaxSeats):
+		f.full = false
+	}
+	return f.full
 }
 
 // step is the number of a cadence: 0.24 s, doubled so many times.
@@ -100,16 +128,24 @@ func newLister(key room.ClusterKey, now time.Time) *lister {
 // listenFirst is for who has just come, or has heard nothing for a while: what he knows of the edges is not all.
 func (l *lister) listenFirst(now time.Time) { l.notBefore = now.Add(listenTime) }
 
-// next is the event to tell, or nil while there is nothing new. A list without an edge is never told: an old one is better.
+// next is the event to tell, or nil while there is nothing new. Edges that are full are named only where all are. A list without an edge is
+// never told: an old one is better.
 func (l *lister) next(edges []bus.Presence, now time.Time) ([]byte, error) {
 	if now.Before(l.notBefore) {
 		return nil, nil
 	}
-	var origins []string
+	var origins, full []string
 	for _, e := range edges {
-		if !e.Draining && room.ValidOrigin(e.Origin) {
+		switch {
+		case e.Draining || !room.ValidOrigin(e.Origin):
+		case e.Full:
+			full = append(full, e.Origin)
+		default:
 			origins = append(origins, e.Origin)
 		}
+	}
+	if len(origins) == 0 {
+		origins = full
 	}
 	list := room.NewEdgeList(origins, now)
 	if len(list.Edges) == 0 || slices.Equal(list.Edges, l.told) && now.Sub(l.toldAt) < listAgain {

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
@@ -83,12 +85,36 @@ func (n *Node) serveStage(p *ports) error {
 		if err != nil {
 			return errors.Join(err, stage.Close())
 		}
-		stage = tlsOrPlain{stage, &tls.Config{
+		stage = tlsOrPlain{stage, edge.TLSServers(&tls.Config{
 			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		}}
+		}, 0)}
 	}
-	n.start("stage", stage, n.stageHandler())
+	n.stageDoor = n.edge.NewDoor(cmp.Or(n.cfg.stageMost, stageMost))
+	n.start("stage", stage, n.stageHandler(), func(s *http.Server) {
+		s.ConnState = n.stageDoor.ConnState
+		s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, conn)
+		}
+	})
 	return nil
+}
+
+// stageMost is how many connections the stage's port may have, beside those on which the people on stage follow it: half of the descriptors
+// that the edge leaves to the rest of the process.
+const stageMost = 512
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// lasting marks a request that lasts as long as somebody is on stage, so that a crowd at the port cannot end it. Who may make it was asked
+// for his token by the time that it lasts.
+func (n *Node) lasting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+			n.stageDoor.Keep(conn)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // behindBalancers takes the word of balancers that speak the PROXY protocol on a client's address.
@@ -158,6 +184,7 @@ func (n *Node) stageHandler() http.Handler {
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.stage.Handler())
+	mux.Handle("GET /r/{room}/stage/events", n.lasting(n.stage.Handler()))
 	mux.Handle("/r/{room}/live.mp4", n.edge.Handler())
 	mux.Handle("/r/{room}/live.ogg", n.edge.Handler())
 	mux.Handle("/api/", host)

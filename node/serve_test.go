@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -238,3 +240,109 @@ type oneConn struct{ net.Conn }
 
 func (l oneConn) Accept() (net.Conn, error) { return l.Conn, nil }
 func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
+
+// Each request that is described for the private port is answered there, with a status that is described.
+func TestPrivatePortIsDescribed(t *testing.T) {
+	raw, err := os.ReadFile("../docs/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Paths map[string]struct {
+			Servers   []struct{ URL string }
+			Get, Post *struct{ Responses map[string]json.RawMessage }
+		}
+	}
+	err = json.Unmarshal(raw, &d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := open(t, usual(t))
+	found := 0
+	for path, of := range d.Paths {
+		if len(of.Servers) != 1 || of.Servers[0].URL != "http://127.0.0.1:8082" {
+			continue
+		}
+		if of.Get != nil {
+			found++
+			status, body := n.ask(t, "GET", n.PrivateURL()+path, "")
+			if _, described := of.Get.Responses[strconv.Itoa(status)]; status != http.StatusOK || !described {
+				t.Errorf("GET %s: %d %s", path, status, body)
+			}
+		}
+		if of.Post != nil {
+			found++
+			status, body := n.ask(t, "POST", n.PrivateURL()+path+"?over=never", "")
+			if _, described := of.Post.Responses[strconv.Itoa(status)]; status != http.StatusBadRequest || !described {
+				t.Errorf("POST %s: %d %s", path, status, body)
+			}
+		}
+	}
+	if found != 7 {
+		t.Errorf("%d requests are described", found)
+	}
+}
+
+// However many half-open requests and handshakes come to the stage's port, they take a bounded number of descriptors, and keep out neither
+// those who are on stage nor those who come.
+func TestFloodedStagePort(t *testing.T) {
+	const most = 8
+	cfg := usual(t)
+	cfg.stageMost = most
+	h := openHouse(t, cfg)
+	r := h.room()
+	token, err := h.host.Token(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := strings.Replace(h.StageURL(), "http://", "https://", 1)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, secure+"/r/"+string(r.ID)+"/stage/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	desk := h.insecure(t)
+	desk.Timeout = 0
+	resp, err := desk.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v (%v)", resp, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it ends with the test
+	until(t, "the desk's stream is kept", func() bool { return h.stageDoor.Stats().Kept == 1 })
+
+	address := strings.TrimPrefix(strings.Replace(h.StageURL(), "localhost", "127.0.0.1", 1), "http://")
+	for i := range 10 * most {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close() //nolint:errcheck // nothing was sent that matters
+		begin := []byte("GET /desk/ HTTP/1.1\r\nHost:")
+		if i%2 == 0 {
+			begin = []byte{tlsRecord, 3, 1} // of a handshake
+		}
+		_, err = conn.Write(begin)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the first give way", func() bool { s := h.stageDoor.Stats(); return s.Evicted+s.TurnedAway >= 8*most })
+	if s := h.stageDoor.Stats(); s.Open > most+most/4 || s.Most != most || s.Kept != 1 {
+		t.Errorf("%+v", s)
+	}
+	for _, base := range []string{h.StageURL(), secure} {
+		c := h.insecure(t)
+		resp, err := c.Get(base + "/api/me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s answers %d", base, resp.StatusCode)
+		}
+	}
+	_, err = resp.Body.Read(make([]byte, 1))
+	if err != nil {
+		t.Errorf("the desk's stream ended: %v", err)
+	}
+}

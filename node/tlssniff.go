@@ -3,8 +3,6 @@ package node
 import (
 	"crypto/tls"
 	"net"
-
-	"github.com/epidaurus-live/epidaurus/edge"
 )
 
 // tlsRecord is the first byte of a TLS handshake (RFC 8446, section 5.1); HTTP begins with a letter.
@@ -13,7 +11,7 @@ const tlsRecord = 0x16
 // tlsOrPlain speaks TLS with whoever begins it. The listener under it must hand over connections whose first byte is already there.
 type tlsOrPlain struct {
 	net.Listener
-	config *tls.Config
+	secure func(net.Conn) *tls.Conn // tls.Server
 }
 
 func (l tlsOrPlain) Accept() (net.Conn, error) {
@@ -27,7 +25,7 @@ func (l tlsOrPlain) Accept() (net.Conn, error) {
 		return p, nil
 	}
 	if p.first[0] == tlsRecord {
-		return edge.TLSServer(p, l.config), nil
+		return l.secure(p), nil
 	}
 	return p, nil
 }

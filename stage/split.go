@@ -13,7 +13,8 @@ import (
 const (
 	// sniffTimeout closes a connection that does not say what it is.
 	sniffTimeout = 5 * time.Second
-	// maxSniffing bounds the connections that have said nothing yet; the one that has been silent longest gives way.
+	// maxSniffing bounds the connections that have said nothing yet; the one that has been silent longest gives way. And those that wait for
+	// Accept: one more is closed.
 	maxSniffing = 512
 	// maxTCP bounds the media connections over TCP of all rooms.
 	maxTCP = 1024
@@ -86,6 +87,7 @@ type splitter struct {
 	closed   bool       // guarded by mu
 	err      error      // guarded by mu; why accepting ended
 	sniffing []net.Conn // guarded by mu; silent ones, oldest first
+	passing  int        // guarded by mu; those that wait for Accept
 }
 
 func (s *splitter) accept() {
@@ -131,6 +133,24 @@ func (s *splitter) decided(conn net.Conn) {
 	s.sniffing = slices.DeleteFunc(s.sniffing, func(c net.Conn) bool { return c == conn })
 }
 
+// pass lets a connection wait for Accept, unless too many do. It is not silent from then on.
+func (s *splitter) pass(conn net.Conn) bool {
+	s.decided(conn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.passing >= s.limit {
+		return false
+	}
+	s.passing++
+	return true
+}
+
+func (s *splitter) passed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passing--
+}
+
 func (s *splitter) sniff(conn net.Conn) {
 	defer s.decided(conn)
 	head, kind := readHead(conn, s.timeout)
@@ -139,7 +159,11 @@ func (s *splitter) sniff(conn net.Conn) {
 	case media:
 		s.media.offer(mediaConn{c})
 	case web:
-		s.decided(conn) // what waits for Accept is not silent
+		if !s.pass(conn) {
+			_ = conn.Close()
+			return
+		}
+		defer s.passed()
 		select {
 		case s.web <- c:
 		case <-s.done:

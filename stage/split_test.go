@@ -129,6 +129,21 @@ func TestSplitBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+	for range 2 {
+		dial([]byte("GET"))
+	}
+	eventually(t, "two wait for Accept", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.passing == 2 })
+	_, err = dial([]byte("GET")).Read(make([]byte, 1))
+	if err == nil {
+		t.Error("one connection too many waits for Accept")
+	}
+	for range 2 {
+		conn, err := s.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	}
 
 	check := bytes.Join([][]byte{firstCheck, make([]byte, 92)}, nil)
 	dial(check)

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"slices"
 	"time"
@@ -32,10 +33,13 @@ func main() {
 	svg := flag.String("svg", "", "with -cost: where the plot goes")
 	most := flag.Int("most", 500_000, "with -cost: leave out counts of seats above this")
 	seats := flag.Int("seats", 15_000, "how many")
+	rooms := flag.Int("rooms", 1, "how many rooms they are spread over")
 	windows := flag.Int("windows", 9, "pairs of windows")
 	window := flag.Duration("window", 2880*time.Millisecond, "length of one window; a multiple of the cadence")
 	cadence := flag.Duration("cadence", 960*time.Millisecond, "between two writes to a seat")
 	variant := flag.String("variant", string(tape.Opus48), "what the seats hear")
+	inOrder := flag.Bool("in-order", false, "with -rooms: the bare loop takes the sockets as they came, not room by room")
+	plain := flag.Bool("plain", false, "leave TLS out")
 	prepare := flag.Bool("prepare", false, "set what the kernel needs for very many connections (root)")
 	apart := flag.Bool("apart", false, "in a network namespace of its own, whose table of connections is as large as -most needs (root)")
 	flag.Parse()
@@ -46,7 +50,7 @@ func main() {
 		figure.Fail(machine.Apart(max(*most, *seats)))
 	}
 	p := plan{
-		Servers: 1, Intake: !*quick, Seats: *seats, Rooms: 1, Windows: *windows, Window: *window, Cadence: *cadence,
+		Servers: 1, Intake: !*quick, Seats: *seats, Rooms: *rooms, InOrder: *inOrder, Windows: *windows, Window: *window, Cadence: *cadence,
 		Variant: slices.Index(tape.Variants, tape.Variant(*variant)),
 	}
 	switch {
@@ -55,6 +59,9 @@ func main() {
 	case *quick:
 		p.Seats, p.Windows, p.Window = 5000, 6, 960*time.Millisecond
 		figure.Fail(both(p, true))
+	case *plain:
+		r, err := measure(p)
+		figure.Fail(errors.Join(err, figure.Print(r)))
 	default:
 		figure.Fail(both(p, false))
 	}

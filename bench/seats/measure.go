@@ -28,6 +28,7 @@ type plan struct {
 	Cadence time.Duration
 	Variant int
 	TLS     bool
+	InOrder bool // the bare loop knows no rooms
 	Intake  bool // measure what frames cost that nobody hears, too
 }
 
@@ -243,7 +244,7 @@ func (b *bench) bareAfter(err error) (house.Window, error) {
 		return house.Window{}, err
 	}
 	all, err := child.Tell[house.Window](b.servers, "bare", func(int) any {
-		return house.Bare{For: b.plan.Window, Interval: b.plan.Cadence, Variant: b.plan.Variant, TLS: b.plan.TLS}
+		return house.Bare{For: b.plan.Window, Interval: b.plan.Cadence, Variant: b.plan.Variant, TLS: b.plan.TLS, InOrder: b.plan.InOrder}
 	})
 	sum := house.Sum(all)
 	if err == nil && sum.Failed > 0 {

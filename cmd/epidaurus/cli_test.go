@@ -89,6 +89,33 @@ func TestConfigurationOrder(t *testing.T) {
 	}
 }
 
+// Numbers of people are written in serve as in plan, wherever a setting may stand.
+func TestCounts(t *testing.T) {
+	for _, row := range []struct{ name, file, env, flags string }{
+		{"Flags", "", "", "--expect=1e6 --max-seats=300k"},
+		{"Digits", "", "", "--expect=1000000 --max-seats=300000"},
+		{"Environment", "max-seats = 1", "1e6", "--max-seats=0.3m"},
+		{"File", "expect = 1e6\nmax-seats = 300000", "", ""},
+		{"FileAsText", "expect = \"1M\"\nmax-seats = \"300k\"", "", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := t.TempDir() + "/epidaurus.toml"
+			err := os.WriteFile(file, []byte(row.file), 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.env != "" {
+				t.Setenv("EPIDAURUS_EXPECT", row.env)
+			}
+			var c cli
+			_, err = parserFor(t, &c).Parse(append([]string{"serve", "--config", file}, strings.Fields(row.flags)...))
+			if err != nil || c.Serve.Expect != 1_000_000 || c.Serve.MaxSeats != 300_000 {
+				t.Errorf("expect %d, max-seats %d (%v)", c.Serve.Expect, c.Serve.MaxSeats, err)
+			}
+		})
+	}
+}
+
 func TestConfigurationIsChecked(t *testing.T) {
 	for _, row := range []struct{ name, file, flags, want string }{
 		{"UnknownKey", "lisen = \":1\"", "", `there is no setting "lisen"`},
@@ -98,6 +125,9 @@ func TestConfigurationIsChecked(t *testing.T) {
 		{"BadAdvertise", "", "--advertise=here", `advertise: "here" is no IP address`},
 		{"HalfACertificate", "", "--tls-cert=/dev/null", "certificate and key go together"},
 		{"Complexity", "", "--complexity=11", "complexity: 11 is outside 0 to 10"},
+		{"NoCount", "", "--expect=many", `"many" is no number of listeners: write one such as 1e6 or 300k`},
+		{"NegativeCount", "", "--max-seats=-1", `"-1" is no number of listeners`},
+		{"HalfAListener", "expect = 1.5", "", `"1.5" is no number of listeners`},
 		{"UnknownTLS", "", "--stage-tls=maybe", "must be one of"},
 		{"HoldSoundMissing", "", "--hold-sound=/nowhere.wav", "hold-sound: stat /nowhere.wav"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/BurntSushi/toml"
 	"github.com/alecthomas/kong"
@@ -53,5 +54,20 @@ func (f configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 			return nil, nil
 		}
 	}
-	return f[flag.Name], nil
+	value := f[flag.Name]
+	if _, reads := flag.Target.Addr().Interface().(interface{ UnmarshalText([]byte) error }); reads {
+		return asText(value), nil
+	}
+	return value, nil
+}
+
+// asText is a number of the file as it would stand on the command line, for settings that read text: 1e6 may stand there without quotes.
+func asText(value any) any {
+	switch v := value.(type) {
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return value
 }

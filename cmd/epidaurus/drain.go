@@ -18,13 +18,15 @@ import (
 type drainCommand struct {
 	Private string        `help:"Address of the node's private port. Default: ${default}." default:"127.0.0.1:8082" placeholder:"ADDR"`
 	Over    time.Duration `help:"Over how long its listeners are sent elsewhere. Default: ${default}." default:"60s" placeholder:"TIME"`
+	Force   bool          `help:"Drain although no other edge is known: its listeners are cut off, and find nobody."`
 }
 
 // Help is shown by drain --help.
 func (drainCommand) Help() string {
 	return `Sends the listeners of a running node to the other edges, so that its machine can be taken away: it gives no seats any more, no list names it, and its
 seats are cut one by one over the time given; their players go on elsewhere from where they were. Ends when none is left; Ctrl-C ends the
-watching only. A second drain changes the time that is left. Start the node again to open it.
+watching only. A second drain changes the time that is left. Start the node again to open it. Where no other edge is known, it is refused
+without --force.
 
 Examples:
   epidaurus drain
@@ -36,7 +38,11 @@ const drainLook = 500 * time.Millisecond
 
 // Run drains, and shows how far it is.
 func (c drainCommand) Run(p *program) error {
-	at := url.URL{Scheme: "http", Host: c.Private, Path: "/drain", RawQuery: url.Values{"over": {c.Over.String()}}.Encode()}
+	ask := url.Values{"over": {c.Over.String()}}
+	if c.Force {
+		ask.Set("force", "1")
+	}
+	at := url.URL{Scheme: "http", Host: c.Private, Path: "/drain", RawQuery: ask.Encode()}
 	status, err := askDrain(p.ctx, http.MethodPost, at.String())
 	if err != nil {
 		return err

@@ -29,6 +29,11 @@ func TestDrainCommand(t *testing.T) {
 	if got := strings.Join(asked, ", "); got != "POST /drain?over=1m30s, GET /drain, GET /drain, GET /drain" {
 		t.Errorf("asked %s", got)
 	}
+	asked, seats, c.Force = nil, 0, true
+	err = c.Run(&program{ctx: t.Context(), stdout: &out, stderr: os.Stderr})
+	if err != nil || strings.Join(asked, ", ") != "POST /drain?force=1&over=1m30s" {
+		t.Errorf("asked %v (%v)", asked, err)
+	}
 }
 
 func TestDrainCommandFails(t *testing.T) {

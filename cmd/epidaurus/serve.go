@@ -62,6 +62,10 @@ func (c *serveCommand) drain(p *program, n *node.Node) {
 	if c.DrainOver <= 0 {
 		return
 	}
+	if !n.Replaceable() {
+		p.log.Warn("no other edge is known that could take the listeners: they are cut now, and come back to this one when it is started again")
+		return
+	}
 	p.log.Info("sending the listeners elsewhere first", "over", c.DrainOver)
 	ctx, cancel := context.WithTimeout(context.Background(), c.DrainOver+closeTimeout)
 	defer cancel()

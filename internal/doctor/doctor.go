@@ -3,7 +3,6 @@
 package doctor
 
 import (
-	"crypto/x509"
 	"fmt"
 	"io/fs"
 	"math"
@@ -36,14 +35,14 @@ type Machine struct {
 
 // Options is what the machine shall do.
 type Options struct {
-	Listeners int64   // a goal; 0: none
-	Data      string  // folder; "": not looked at
-	Line      float64 // bits per second; 0: as the interfaces say
-	Cert      []*x509.Certificate
-	CertError error // the certificate could not be read
+	Listeners int64        // a goal; 0: none
+	Data      string       // folder; "": not looked at
+	Line      float64      // bits per second; 0: as the interfaces say
+	Cert      *Certificate // of the listeners' port; nil: it speaks plain
+	StageCert *Certificate // of the stage's port; nil: not looked at
 }
 
-func (o Options) tls() bool { return len(o.Cert) > 0 }
+func (o Options) tls() bool { return o.Cert != nil }
 
 // Finding is one thing that was looked at.
 type Finding struct {
@@ -78,7 +77,8 @@ func Examine(m Machine, o Options) Report {
 	e := examination{Machine: m, Options: o}
 	var r Report
 	for _, look := range []func() (Finding, bool){
-		e.files, e.tcpMemory, e.memory, e.cores, e.line, e.conntrack, e.ports, e.backlog, e.congestion, e.clock, e.certificate, e.disk,
+		e.files, e.tcpMemory, e.memory, e.cores, e.line, e.conntrack, e.ports, e.backlog, e.congestion, e.clock,
+		e.listenersCertificate, e.stageCertificate, e.disk,
 	} {
 		f, ok := look()
 		if !ok {

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -95,12 +97,12 @@ func TestFindings(t *testing.T) {
 	}{
 		{"FewFiles", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Files = func() (uint64, uint64, error) { return 1024, 20_000, nil }
-		}, Change, 18_976, "LimitNOFILE=201024"},
+		}, Change, 15_851, "LimitNOFILE=206144"},
 		{"UnlimitedFiles", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Files = func() (uint64, uint64, error) { return 1 << 63, 1<<64 - 1, nil }
-		}, Fine, 1_047_552, "hard unlimited"},
-		{"LowNrOpen", "open files", set("proc/sys/fs/nr_open", "65536"), Change, 64_512, "sysctl -w fs.nr_open=201024"},
-		{"LowFileMax", "open files", set("proc/sys/fs/file-max", "4000"), Change, 3000, "fs.file-max 4,000"},
+		}, Fine, 1_042_432, "hard unlimited"},
+		{"LowNrOpen", "open files", set("proc/sys/fs/nr_open", "65536"), Change, 59_392, "sysctl -w fs.nr_open=206144"},
+		{"LowFileMax", "open files", set("proc/sys/fs/file-max", "4000"), Change, 2375, "fs.file-max 4,000"},
 		{"FilesUnread", "open files", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Files = func() (uint64, uint64, error) { return 0, 0, errors.New("no") }
 		}, Better, 0, "could not be read: no"},
@@ -108,8 +110,16 @@ func TestFindings(t *testing.T) {
 		{"StrangeTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 x 3"), Better, 0, `"x" is no number`},
 		{"ShortTCPMemory", "tcp_mem", set("proc/sys/net/ipv4/tcp_mem", "1 2"), Better, 0, "2 numbers, not 3"},
 		{"LittleMemory", "memory", set("proc/meminfo", "MemTotal: 1048576 kB\nMemAvailable: 1000000 kB\n"), Change, 0, "1 GB of it available"},
-		{"ControlGroup", "memory", set("sys/fs/cgroup/memory.max", "1073741824"), Change, 0, "the control group allows 1.1 GB"},
-		{"NoControlGroup", "memory", set("sys/fs/cgroup/memory.max", "max"), Fine, 0, "61.4 GB of it available"},
+		{"ControlGroup", "memory", func(m *Machine, files fstest.MapFS, o *Options) {
+			set("proc/self/cgroup", "0::/system.slice/epidaurus.service")(m, files, o)
+			set("sys/fs/cgroup/system.slice/memory.max", "1073741824")(m, files, o)
+			set("sys/fs/cgroup/system.slice/memory.current", "73741824")(m, files, o)
+		}, Change, 0, "the control group allows 1.1 GB, 1 GB of it left"},
+		{"WideControlGroup", "memory", func(m *Machine, files fstest.MapFS, o *Options) {
+			set("proc/self/cgroup", "0::/")(m, files, o)
+			set("sys/fs/cgroup/memory.max", "max")(m, files, o)
+			set("sys/fs/cgroup/memory.current", "73741824")(m, files, o)
+		}, Fine, 0, "61.4 GB of it available"},
 		{"NoMemory", "memory", set("proc/meminfo", "x"), Better, 0, "names no MemTotal"},
 		{"OneCore", "cores", func(m *Machine, _ fstest.MapFS, _ *Options) { m.Cores = 1 }, Change, 0, "1 that this process may use"},
 		{"NoSpeed", "line", gone("sys/class/net/eth0/speed"), Better, 0, "epidaurus doctor --line 10Gbit"},
@@ -127,8 +137,16 @@ func TestFindings(t *testing.T) {
 		{"FullDisk", "disk", func(m *Machine, _ fstest.MapFS, _ *Options) {
 			m.Disk = func(string) (uint64, error) { return 1 << 20, nil }
 		}, Change, 0, "1 MB free in data"},
-		{"CertificateUnread", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) { o.CertError = errors.New("no such file") },
-			Change, 0, "no such file"},
+		{"CertificateUnread", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) {
+			o.Cert = &Certificate{Error: errors.New("no such file")}
+		}, Change, 0, "no such file"},
+		{"StageCertificateUnread", "stage's cert.", func(_ *Machine, _ fstest.MapFS, o *Options) {
+			o.StageCert = &Certificate{Error: errors.New("no such file")}
+		}, Change, 0, "the server does not start with it"},
+		{"NoCertificateByACMEYet", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) { o.Cert = &Certificate{Maker: ACME} },
+			Better, 0, "port 443 of its name must lead to the listeners' port"},
+		{"NotSelfSignedYet", "certificate", func(_ *Machine, _ fstest.MapFS, o *Options) { o.Cert = &Certificate{Maker: SelfSigned} },
+			Better, 0, "it is for trying out"},
 	} {
 		t.Run(row.test, func(t *testing.T) {
 			m, files := good()
@@ -145,7 +163,7 @@ func TestFindings(t *testing.T) {
 			if r.MustChange() != (row.severity == Change) {
 				t.Errorf("must change: %v", r.MustChange())
 			}
-			if f.Severity == Change && len(f.Fix) == 0 && row.about != "certificate" {
+			if f.Severity == Change && len(f.Fix) == 0 && !strings.Contains(row.about, "cert") {
 				t.Errorf("nothing says how to change it: %+v", f)
 			}
 		})
@@ -157,8 +175,21 @@ func TestWithoutGoal(t *testing.T) {
 	m, _ := good()
 	m.Files = func() (uint64, uint64, error) { return 1024, 20_000, nil }
 	r := Examine(m, Options{})
-	if r.MustChange() || r.Seats != 18_976 || r.Sentence != "This machine can hold 18,976 seats (limited by open files)" {
+	if r.MustChange() || r.Seats != 15_851 || r.Sentence != "This machine can hold 15,851 seats (limited by open files)" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// What is left free of memory is what the server leaves free, and not more.
+func TestMemoryAsTheEdge(t *testing.T) {
+	m, files := good()
+	m.Cores, m.Files = 1000, func() (uint64, uint64, error) { return 1024, 1 << 20, nil }
+	seat := examination{Machine: m}.model(cadence).memory
+	const of = 2000 << 20
+	files["proc/meminfo"] = &fstest.MapFile{Data: fmt.Appendf(nil, "MemTotal: %d kB\nMemAvailable: %d kB\n", of>>10, (of/20+100<<20)>>10)}
+	f := finding(t, Examine(m, Options{}), "memory")
+	if want := int64(float64(100<<20) / seat); f.Seats != want || !strings.Contains(f.Means, "with less than 104.9 MB left") {
+		t.Errorf("%d seats, want %d: %+v", f.Seats, want, f)
 	}
 }
 
@@ -169,7 +200,7 @@ func TestTLSHoldsLess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, tls := Examine(m, Options{}), Examine(m, Options{Cert: certificate(t, key, now.Add(-time.Hour), now.Add(90*24*time.Hour))})
+	plain, tls := Examine(m, Options{}), Examine(m, Options{Cert: shown(certificate(t, key, now.Add(-time.Hour), now.Add(90*24*time.Hour)))})
 	for _, name := range []string{"memory", "cores"} {
 		if p, s := finding(t, plain, name).Seats, finding(t, tls, name).Seats; s >= p {
 			t.Errorf("%s: %d seats with TLS, %d without", name, s, p)
@@ -177,18 +208,32 @@ func TestTLSHoldsLess(t *testing.T) {
 	}
 }
 
-func certificate(t *testing.T, key crypto.Signer, from, to time.Time) []*x509.Certificate {
+// certificate makes one for live.example.org, and keeps it and its key in two files.
+func certificate(t *testing.T, key crypto.Signer, from, to time.Time) (certFile, keyFile string) {
 	t.Helper()
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"live.example.org"}, NotBefore: from, NotAfter: to}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := ParseCertificates(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	keep := func(name, kind string, content []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return keep("cert.pem", "CERTIFICATE", der), keep("key.pem", "PRIVATE KEY", private)
+}
+
+func shown(certFile, keyFile string) *Certificate {
+	c := LoadCertificate(certFile, keyFile, Others)
+	return &c
 }
 
 func TestCertificate(t *testing.T) {
@@ -209,28 +254,72 @@ func TestCertificate(t *testing.T) {
 		test     string
 		key      crypto.Signer
 		from, to time.Duration
+		host     string
+		maker    Maker
 		severity Severity
 		want     string
 	}{
-		{"Good", ec, -day, 90 * day, Fine, "valid for 90 more days"},
-		{"Soon", ec, -day, 10 * day, Better, "it expires in 10 days"},
-		{"Expired", ec, -9 * day, -day, Change, "it has expired"},
-		{"NotYet", ec, day, 9 * day, Change, "not valid yet"},
-		{"RSA", rs, -day, 90 * day, Better, "ECDSA key"},
-		{"Ed25519", ed, -day, 90 * day, Change, "browsers do not know"},
+		{"Good", ec, -day, 90 * day, "live.example.org", Others, Fine, "valid for 90 more days"},
+		{"NameNotKnown", ec, -day, 90 * day, "", Others, Fine, "valid for 90 more days"},
+		{"OtherName", ec, -day, 90 * day, "e2.example.org", Others, Change, "it is not for e2.example.org, by which the server is reached"},
+		{"OtherNameAndRSA", rs, -day, 90 * day, "192.0.2.7", Others, Change, "it is not for 192.0.2.7"},
+		{"Soon", ec, -day, 10 * day, "", Others, Better, "it expires in 10 days"},
+		{"NotRenewed", ec, -day, 10 * day, "", ACME, Better, "should have been renewed by now"},
+		{"Expired", ec, -9 * day, -day, "", Others, Change, "it has expired"},
+		{"NotYet", ec, day, 9 * day, "", Others, Change, "not valid yet"},
+		{"RSA", rs, -day, 90 * day, "", Others, Better, "ECDSA key"},
+		{"Ed25519", ed, -day, 90 * day, "", Others, Change, "browsers do not know"},
+		{"MadeAgainAtTheStart", ec, -9 * day, -day, "e2.example.org", SelfSigned, Better, "browsers warn of it"},
 	} {
 		t.Run(row.test, func(t *testing.T) {
 			m, _ := good()
-			r := Examine(m, Options{Cert: certificate(t, row.key, now.Add(row.from), now.Add(row.to))})
-			f := finding(t, r, "certificate")
-			if f.Severity != row.severity || !strings.Contains(f.Means, row.want) || !strings.Contains(f.Found, "live.example.org") {
-				t.Errorf("%+v", f)
+			c := shown(certificate(t, row.key, now.Add(row.from), now.Add(row.to)))
+			c.Host, c.Maker = row.host, row.maker
+			r := Examine(m, Options{Cert: c, StageCert: c})
+			for _, name := range []string{"certificate", "stage's cert."} {
+				f := finding(t, r, name)
+				if f.Severity != row.severity || !strings.Contains(f.Means, row.want) || !strings.Contains(f.Found, "live.example.org") {
+					t.Errorf("%+v", f)
+				}
 			}
 		})
 	}
-	_, err = ParseCertificates([]byte("nothing"))
-	if err == nil || !strings.Contains(err.Error(), "it must be PEM") {
-		t.Errorf("error %v", err)
+}
+
+// What the server does not start with is no certificate, whatever the files have in them.
+func TestLoadCertificate(t *testing.T) {
+	first, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := certificate(t, first, now, now.Add(time.Hour))
+	_, otherKey := certificate(t, second, now, now.Add(time.Hour))
+	for _, row := range []struct {
+		test, cert, key string
+		maker           Maker
+		want            string // "" is no error
+	}{
+		{"Good", cert, key, Others, ""},
+		{"OtherKey", cert, otherKey, Others, "private key does not match"},
+		{"KeyAlone", "", key, Others, "certificate and key go together"},
+		{"CertificateAlone", cert, "", Others, "certificate and key go together"},
+		{"Gone", "/nowhere.pem", key, Others, "/nowhere.pem"},
+		{"NotMadeYet", "/nowhere.pem", key, ACME, ""},
+		{"NoPEM", key, key, Others, "certificate"},
+	} {
+		t.Run(row.test, func(t *testing.T) {
+			c := LoadCertificate(row.cert, row.key, row.maker)
+			if (c.Error != nil) != (row.want != "") || c.Error != nil && !strings.Contains(c.Error.Error(), row.want) {
+				t.Errorf("error %v, want one with %q", c.Error, row.want)
+			}
+			if (c.Leaf != nil) != (row.test == "Good") {
+				t.Errorf("certificate %v", c.Leaf)
+			}
+		})
 	}
 }
 

@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,28 +51,4 @@ func diskFree(folder string) (uint64, error) {
 		}
 		at = above
 	}
-}
-
-// ParseCertificates reads a PEM file's certificates, the server's own first.
-func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
-	var all []*x509.Certificate
-	for {
-		var block *pem.Block
-		block, text = pem.Decode(text)
-		if block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("a certificate that cannot be read: %w", err)
-		}
-		all = append(all, c)
-	}
-	if len(all) == 0 {
-		return nil, errors.New("no certificate in the file: it must be PEM")
-	}
-	return all, nil
 }

@@ -8,15 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/memory"
 )
 
 const (
-	reservedFiles = 1024 // that the edge leaves to desk, metrics, database and bus; where the limit is low, a quarter of it
-	pageBytes     = 4096
-	systemMemory  = 512 << 20 // for everything that is not a seat
-	cpuShare      = 0.6       // of the cores, at most, for seats: joins need the rest
-	lineShare     = 0.8
+	pageBytes = 4096
+	cpuShare  = 0.6 // of the cores, at most, for seats: joins need the rest
+	lineShare = 0.8
 	// cadence of a large audience, for which cores and line are judged.
 	cadence = 3840 * time.Millisecond
 )
@@ -43,9 +42,10 @@ func (e examination) files() (Finding, bool) {
 		limit = total[0]
 		f.Found += ", fs.file-max " + count(total[0])
 	}
-	f.Seats = max(limit-min(reservedFiles, limit/4), 1)
-	f.Means = fmt.Sprintf("%s seats in one process (a seat is a file; the server raises the soft limit itself)", count(f.Seats))
-	need := e.want(f.Seats) + reservedFiles
+	f.Seats = max(int64(edge.SeatsFor(int(min(limit, math.MaxInt32)))), 1)
+	f.Means = fmt.Sprintf("%s seats in one process: a seat is a file, and some are for the rest (the server raises the soft limit itself)",
+		count(f.Seats))
+	need := int64(edge.FilesFor(int(e.want(f.Seats))))
 	if f.Seats < 10_000 && e.Listeners == 0 {
 		f.Severity = Better
 	}
@@ -80,25 +80,34 @@ func (e examination) tcpMemory() (Finding, bool) {
 	}, true
 }
 
+// memory goes by what the edge goes by: the machine, and every control group around this process, each with what the edge leaves free of it.
 func (e examination) memory() (Finding, bool) {
 	const name = "memory"
-	total, available, err := e.meminfo()
-	if err != nil {
-		return unseen(name, err), true
+	rooms := memory.Left(e.FS)
+	if len(rooms) == 0 {
+		return unseen(name, errors.New("proc/meminfo names no MemTotal and MemAvailable")), true
 	}
-	f := Finding{Name: name, Found: fmt.Sprintf("%s, %s of it available", size(total), size(available))}
-	for _, file := range []string{"sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		limit, err := e.numbers(file, 1)
-		if err == nil && limit[0] > 0 && float64(limit[0]) < available {
-			available = float64(limit[0])
-			f.Found += ", the control group allows " + size(available)
+	usable := func(r memory.Room) int64 { return r.Left - edge.MemoryMargin(r.Of) }
+	tightest, machine := rooms[0], true
+	for _, r := range rooms[1:] {
+		if usable(r) < usable(tightest) {
+			tightest, machine = r, false
 		}
 	}
+	f := Finding{Name: name, Found: fmt.Sprintf("%s, %s of it available", size(float64(rooms[0].Of)), size(float64(max(rooms[0].Left, 0))))}
+	if !machine {
+		f.Found += fmt.Sprintf("; the control group allows %s, %s of it left", size(float64(tightest.Of)), size(float64(max(tightest.Left, 0))))
+	}
 	seat := e.model(cadence).memory
-	f.Seats = max(int64((available-systemMemory)/seat), 1)
-	f.Means = fmt.Sprintf("%s seats of %s each, the kernel's part included%s", count(f.Seats), size(seat), e.tlsText())
-	f.Fix = []string{fmt.Sprintf("a machine with %s, or several: epidaurus plan --listeners %d",
-		size(float64(e.want(f.Seats))*seat+systemMemory), e.want(f.Seats))}
+	f.Seats = max(int64(float64(usable(tightest))/seat), 1)
+	f.Means = fmt.Sprintf("%s seats of %s each, the kernel's part included%s; with less than %s left the server gives no more",
+		count(f.Seats), size(seat), e.tlsText(), size(float64(edge.MemoryMargin(tightest.Of))))
+	need := int64(float64(e.want(f.Seats))*seat) + tightest.Of - tightest.Left // and what others have of it
+	need += edge.MemoryMargin(need)
+	f.Fix = []string{fmt.Sprintf("a machine with %s, or several: epidaurus plan --listeners %d", size(float64(need)), e.want(f.Seats))}
+	if !machine {
+		f.Fix = append(f.Fix, fmt.Sprintf("systemctl edit epidaurus   # [Service] MemoryMax=%dM, or what else bounds the group", need>>20+1))
+	}
 	return f, true
 }
 
@@ -107,18 +116,6 @@ func (e examination) tlsText() string {
 		return ", with TLS"
 	}
 	return ", without TLS"
-}
-
-func (e examination) meminfo() (total, available float64, err error) {
-	text, err := e.text("proc/meminfo")
-	if err != nil {
-		return 0, 0, err
-	}
-	r, ok := memory.Machine(text)
-	if !ok {
-		return 0, 0, errors.New("proc/meminfo names no MemTotal and MemAvailable")
-	}
-	return float64(r.Of), float64(r.Left), nil
 }
 
 func (e examination) cores() (Finding, bool) {

@@ -1,14 +1,9 @@
 package doctor
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
-	"time"
 )
 
 const (
@@ -117,55 +112,6 @@ func (e examination) clock() (Finding, bool) {
 		f.Fix = []string{"timedatectl set-ntp true"}
 	}
 	return f, true
-}
-
-func (e examination) certificate() (Finding, bool) {
-	const name = "certificate"
-	if e.CertError != nil {
-		return Finding{Name: name, Found: e.CertError.Error(), Means: "nobody can connect with TLS", Severity: Change}, true
-	}
-	if !e.tls() {
-		return Finding{}, false
-	}
-	c := e.Cert[0]
-	f := Finding{Name: name, Found: fmt.Sprintf("for %s, until %s", names(c.DNSNames, len(c.IPAddresses)),
-		c.NotAfter.UTC().Format("2006-01-02"))}
-	left := c.NotAfter.Sub(e.Now)
-	days := int(left / (24 * time.Hour))
-	switch c.PublicKey.(type) {
-	case *ecdsa.PublicKey:
-		f.Found += ", ECDSA"
-	case ed25519.PublicKey:
-		f.Found, f.Severity, f.Means = f.Found+", Ed25519", Change, "browsers do not know this kind of key"
-		f.Fix = []string{"openssl ecparam -name prime256v1 -genkey -noout -out key.pem   # and a certificate for it"}
-	case *rsa.PublicKey:
-		f.Found, f.Severity, f.Means = f.Found+", RSA", Better,
-			"each full handshake costs several times that of an ECDSA key: fewer joins per second"
-		f.Fix = []string{"openssl ecparam -name prime256v1 -genkey -noout -out key.pem   # and a certificate for it"}
-	}
-	switch {
-	case left <= 0:
-		f.Severity, f.Means, f.Fix = Change, "it has expired: nobody can connect", []string{"get a new one"}
-	case e.Now.Before(c.NotBefore):
-		f.Severity, f.Means, f.Fix = Change, "it is not valid yet: certificate or clock is wrong", []string{"date"}
-	case days < certDays && f.Severity != Change:
-		f.Severity, f.Means, f.Fix = Better, fmt.Sprintf("it expires in %d days", days), []string{"get a new one before the day"}
-	case f.Means == "":
-		f.Means = fmt.Sprintf("valid for %d more days", days)
-	}
-	return f, true
-}
-
-func names(dns []string, addresses int) string {
-	switch {
-	case len(dns) == 0 && addresses == 0:
-		return "no name"
-	case len(dns) == 0:
-		return fmt.Sprintf("%d addresses", addresses)
-	case len(dns) > 4:
-		return fmt.Sprintf("%s and %d more", strings.Join(dns[:4], ", "), len(dns)-4)
-	}
-	return strings.Join(dns, ", ")
 }
 
 func (e examination) disk() (Finding, bool) {

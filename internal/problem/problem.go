@@ -4,6 +4,7 @@ package problem
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -94,6 +95,43 @@ type wire struct {
 // status is an internal error. It must be called before anything else is written to w.
 func Write(w http.ResponseWriter, p Problem) {
 	p = p.complete()
+	h := w.Header()
+	for _, f := range p.fields() {
+		h.Set(f.name, f.value)
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(p.body()) // the reader may be gone; nobody is left to tell
+}
+
+// Answer is p as a whole HTTP/1.1 response, after which the connection is closed: for who has no http.ResponseWriter. A page of any site may
+// read it. The zero time leaves out the date.
+func (p Problem) Answer(now time.Time) []byte {
+	p = p.complete()
+	body := p.body()
+	dst := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nAccess-Control-Allow-Origin: *\r\n",
+		p.Status, http.StatusText(p.Status), len(body))
+	if !now.IsZero() {
+		dst = fmt.Appendf(dst, "Date: %s\r\n", now.UTC().Format(http.TimeFormat))
+	}
+	for _, f := range p.fields() {
+		dst = fmt.Appendf(dst, "%s: %s\r\n", f.name, f.value)
+	}
+	return append(append(dst, "\r\n"...), body...)
+}
+
+type field struct{ name, value string }
+
+// fields are the header fields that say what p is.
+func (p Problem) fields() []field {
+	fields := []field{{"Content-Type", ContentType}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}}
+	if p.RetryAfter > 0 {
+		// The header has whole seconds: rounded up, so that nobody comes back too early.
+		fields = append(fields, field{"Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10)})
+	}
+	return fields
+}
+
+func (p Problem) body() []byte {
 	body, err := json.Marshal(wire{
 		Type: "about:blank", Title: p.Title, Status: p.Status, Code: p.Code, Detail: p.Detail,
 		RetryAfterMS: p.RetryAfter.Milliseconds(), Inside: p.Inside,
@@ -101,16 +139,7 @@ func Write(w http.ResponseWriter, p Problem) {
 	if err != nil {
 		panic(err) // strings and integers always marshal
 	}
-	h := w.Header()
-	h.Set("Content-Type", ContentType)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if p.RetryAfter > 0 {
-		// The header has whole seconds: rounded up, so that nobody comes back too early.
-		h.Set("Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10))
-	}
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // the reader may be gone; nobody is left to tell
+	return append(body, '\n')
 }
 
 func (p Problem) complete() Problem {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -210,6 +211,7 @@ type Bare struct {
 	Interval time.Duration
 	Variant  int  // whose fragments' length it writes
 	TLS      bool // to the sockets of TLS seats, but for those whose listener decrypts
+	InOrder  bool // in the order of their coming, whatever room they are in
 }
 
 // bare writes the length of a fragment to the seats' sockets by bare loops, one per section, at the same pace as the edge, and in as many
@@ -228,6 +230,9 @@ func (h *house) bare(b Bare) (Window, error) {
 		sections = runtime.GOMAXPROCS(0)
 	}
 	junk := h.junk(b)
+	if !b.InOrder {
+		calls = byRoom(calls, h.config.Rooms)
+	}
 	parts := deal(calls, sections, int(b.Interval/tape.FrameDuration))
 	plan := loop.Plan{Bytes: junk, Step: tape.FrameDuration, For: b.For, Whole: true}
 	var r loop.Result
@@ -254,6 +259,18 @@ func (h *house) junk(b Bare) []byte {
 
 // phases are those of an edge's cadence.
 const phases = 12
+
+// byRoom orders connections as an edge writes to them: room by room, and the rooms in no order. Listeners come to the rooms in turn, so
+// those who are written to one after the other are no neighbours in the kernel's memory, and that costs every loop that serves rooms.
+func byRoom(calls []call, rooms int) []call {
+	ordered := make([]call, 0, len(calls))
+	for _, r := range rand.New(rand.NewPCG(1, 1)).Perm(rooms) {
+		for i := r; i < len(calls); i += rooms {
+			ordered = append(ordered, calls[i])
+		}
+	}
+	return ordered
+}
 
 // deal gives every loop its sockets as the edge gives its sections theirs: in turn, and to phases by the time of their coming.
 func deal(calls []call, loops, turns int) []loop.Turns {
