@@ -41,7 +41,7 @@ type drillRunCommand struct {
 	Agents  int    `help:"How many processes play the listeners. Default: 1, in this one." placeholder:"N"`
 	NATS    string `name:"nats" help:"Where agents of this or other machines wait. Without it they are started here." placeholder:"URL"`
 	Watch   []int  `help:"Processes of the server on this machine, whose CPU and memory are kept." placeholder:"PID"`
-	Private string `help:"The server's private port on this machine, or several with commas between: its process is watched, and what its edge counts each second is shown." placeholder:"URL"`
+	Private string `help:"The server's private port, or several with commas between: what its process uses, what it is and what its edge counts each second is in the result." placeholder:"URL"`
 
 	Goal []string `sep:"," env:"-" help:"What must be: gaps=0,first_sound_p99<1s. Exit 1 when it is not." placeholder:"GOALS"`
 	Out  string   `env:"-" help:"Write the result (JSON) here, and a summary to stdout. Default: the result goes to stdout." placeholder:"FILE"`
@@ -178,8 +178,13 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 		counters = fleet.OpenCounters(todo.Privates())
 	}
 	watching, stop := context.WithCancel(context.Background())
-	watched := make(chan []result.Server, 1)
-	go func() { watched <- fleet.Watch(watching, processes) }()
+	watched := make(chan struct{})
+	var servers []result.Server
+	var missed []string
+	go func() {
+		defer close(watched)
+		servers, missed = fleet.Watch(watching, processes)
+	}()
 	line := liveline.New(os.Stderr)
 	show := func(at fleet.Progress) { line.Show(progress(at)) }
 	if c.Agents > 1 || c.NATS != "" {
@@ -193,7 +198,8 @@ func (c *drillRunCommand) drill(p *program, todo plan.Plan) (r result.Result, er
 		edges, notes := counters.Close(time.Now())
 		r.Edges, r.Notes = edges, append(r.Notes, notes...)
 	}
-	r.Servers = append(r.Servers, <-watched...)
+	<-watched
+	r.Servers, r.Notes = append(r.Servers, servers...), append(r.Notes, missed...)
 	if r.Started.Unix() > 0 {
 		fleet.Describe(&r, processes)
 	}

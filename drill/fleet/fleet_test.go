@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"reflect"
 	"strings"
@@ -229,9 +230,22 @@ func TestProc(t *testing.T) {
    2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 999 1 0 100 0 0 10 0
 `
 	found := map[string]bool{}
-	listening([]byte(table), 0x1f92, found)
+	listening([]byte(table), []netip.Addr{netip.MustParseAddr("127.0.0.1")}, 0x1f92, found)
 	if !reflect.DeepEqual(found, map[string]bool{"777": true}) {
 		t.Errorf("%v", found)
+	}
+	clear(found)
+	listening([]byte(table), []netip.Addr{netip.MustParseAddr("127.0.0.2")}, 0x1f92, found)
+	if len(found) != 0 {
+		t.Errorf("%v listens at another address", found)
+	}
+	for text, want := range map[string]string{
+		"0100007F": "127.0.0.1", "00000000": "0.0.0.0", // as a little-endian machine writes them
+		"00000000000000000000000001000000": "::1", "0000000000000000FFFF00000100007F": "127.0.0.1",
+	} {
+		if got, ok := kernelAddress(text); !ok || got.String() != want {
+			t.Errorf("%s is %v, want %s", text, got, want)
+		}
 	}
 }
 
@@ -258,8 +272,8 @@ func TestWatch(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
-	seen := Watch(ctx, all)
-	if len(seen) != 1 || seen[0].PID != pid || seen[0].Config != config || seen[0].Build != build ||
+	seen, notes := Watch(ctx, all)
+	if len(notes) != 0 || len(seen) != 1 || seen[0].PID != pid || seen[0].Config != config || seen[0].Build != build ||
 		seen[0].Name == "" || len(seen[0].Seconds) == 0 || seen[0].Seconds[0].RSS <= 0 {
 		t.Errorf("%+v", seen)
 	}

@@ -3,6 +3,8 @@
 package fleet
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,16 +12,25 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/drill/result"
 )
 
-// private is a private port that says what it is.
+// private is a private port that says what it is, and whose process has used 0.5 s of CPU more at each look.
 func private(t *testing.T, about string) *httptest.Server {
 	t.Helper()
+	var looks atomic.Int64
 	mux := http.NewServeMux()
-	mux.HandleFunc("/about", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, about) })
+	if about != "" {
+		mux.HandleFunc("/about", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, about) })
+	}
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %g\nprocess_resident_memory_bytes 3.5e+07\n",
+			10+float64(looks.Add(1))/2)
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
@@ -27,10 +38,60 @@ func private(t *testing.T, about string) *httptest.Server {
 
 const said = `{"program":"epidaurus","version":"v2","revision":"abc","config":"00c0ffee","host":"elsewhere","pid":42}`
 
-// Whoever listens at a private port is found, and believed in what it says of itself.
-func TestFind(t *testing.T) {
+// What a process of another machine uses and is, its private port says.
+func TestProcessElsewhere(t *testing.T) {
+	t.Parallel()
+	p := Process{private: private(t, said).URL}
+	p.ask(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	defer cancel()
+	seen, notes := Watch(ctx, []Process{p})
+	if len(seen) != 1 || len(notes) != 0 || len(seen[0].Seconds) == 0 {
+		t.Fatalf("%+v, %q", seen, notes)
+	}
+	s, build := seen[0], result.Build{Program: "epidaurus", Version: "v2", Revision: "abc"}
+	if s.Host != "elsewhere" || s.PID != 42 || s.Name != "epidaurus" || s.Build != build || s.Config != "00c0ffee" {
+		t.Errorf("%+v", s)
+	}
+	if u := s.Seconds[0]; u.CPU != 500_000 || u.RSS != 35_000_000 {
+		t.Errorf("%+v", u)
+	}
+}
+
+// One that cannot be read any more is told of.
+func TestProcessGone(t *testing.T) {
 	t.Parallel()
 	server := private(t, said)
+	p := Process{private: server.URL}
+	server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	_, notes := Watch(ctx, []Process{p})
+	if len(notes) != 1 || !strings.Contains(notes[0], "was not read in 1 seconds") {
+		t.Errorf("%q", notes)
+	}
+}
+
+// Whose machine this is, decides how a process is found. An address of another one is no port of this one.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	here, err := addressesHere(t.Context(), "127.0.0.7")
+	if err != nil || len(here) != 1 {
+		t.Errorf("%v, %v", here, err)
+	}
+	here, err = addressesHere(t.Context(), "192.0.2.1")
+	if err != nil || len(here) != 0 {
+		t.Errorf("%v, %v", here, err)
+	}
+	server := private(t, said)
+	elsewhere := strings.Replace(server.URL, "127.0.0.1", "192.0.2.1", 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = Find(ctx, nil, []string{elsewhere})
+	if err == nil || !strings.Contains(err.Error(), "uses cannot be read") {
+		t.Errorf("a process of this machine was taken for another's: %v", err)
+	}
+	// Here it is found by its port, and believed in what it says of itself.
 	all, err := Find(t.Context(), []int{os.Getpid()}, []string{server.URL + "/"})
 	if err != nil || len(all) != 1 || all[0].pid != os.Getpid() || all[0].said.Config != "00c0ffee" || all[0].said.Build.Version != "v2" {
 		t.Errorf("%+v, %v", all, err)
@@ -70,29 +131,52 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// Seen from outside, a configuration is another one when the text of its file is.
+// Seen from outside, a configuration is another one when the text of its file is; what is written while the process runs is none.
 func TestConfigurationFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "icecast.xml")
-	write := func(text string) {
-		err := os.WriteFile(file, []byte(text), 0o600)
+	dir := t.TempDir()
+	config, log := filepath.Join(dir, "icecast.xml"), filepath.Join(dir, "log")
+	write := func(file, text string, at time.Time) {
+		err := errors.Join(os.WriteFile(file, []byte(text), 0o600), os.Chtimes(file, at, at))
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("<clients>500</clients>")
-	reader := exec.CommandContext(t.Context(), "tail", "-f", file)
-	err := reader.Start()
-	if err != nil {
-		t.Fatal(err)
+	ago, later := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	look := func(text string) (first, again string) {
+		write(config, text, ago)
+		write(log, "begins", later)
+		reader := exec.CommandContext(t.Context(), "tail", "-f", config, log)
+		err := reader.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
+		_, first = Identify(reader.Process.Pid)
+		write(log, "goes on", later)
+		_, again = Identify(reader.Process.Pid)
+		return first, again
 	}
-	defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
-	_, before := Identify(reader.Process.Pid)
-	_, same := Identify(reader.Process.Pid)
-	write("<clients>900</clients>")
-	_, after := Identify(reader.Process.Pid)
-	if len(before) != 16 || before != same || before == after {
-		t.Errorf("%q, %q, then %q", before, same, after)
+	first, again := look("<clients>500</clients>")
+	other, _ := look("<clients>900</clients>")
+	same, _ := look("<clients>500</clients>")
+	if len(first) != 16 || first != again || first == other || first != same {
+		t.Errorf("%q, then %q; of another text %q; of the same %q", first, again, other, same)
 	}
+	began, err := beginning(os.Getpid())
+	if age := time.Since(began); err != nil || age < 0 || age > time.Hour {
+		t.Errorf("this process is %v old, %v", age, err)
+	}
+}
+
+func FuzzMetrics(f *testing.F) {
+	f.Add([]byte("process_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 3e+07 1700000000\n"))
+	f.Add([]byte("process_cpu_seconds_total 1e300\nprocess_resident_memory_bytes NaN\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		cpu, resident, err := parseMetrics(text)
+		if cpu < 0 || resident < 0 || err != nil && cpu+time.Duration(resident) != 0 {
+			t.Errorf("%v, %d, %v", cpu, resident, err)
+		}
+	})
 }
 
 func FuzzAbout(f *testing.F) {

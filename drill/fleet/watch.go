@@ -7,16 +7,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/drill/result"
@@ -25,37 +28,74 @@ import (
 // clockTick is the unit of CPU time in /proc: USER_HZ, which is 100 on Linux.
 const clockTick = 10 * time.Millisecond
 
-// Watch notes what processes of this machine use, second by second, until ctx is done. A process that ends is known until then.
-func Watch(ctx context.Context, all []Process) []result.Server {
-	servers := make([]result.Server, len(all))
-	before := make([]time.Duration, len(all))
+// Watch notes what processes use, second by second, until ctx is done, and says which could not be read. A process that ends is known until
+// then.
+func Watch(ctx context.Context, all []Process) (servers []result.Server, notes []string) {
+	servers = make([]result.Server, len(all))
+	before := make([]reading, len(all))
+	missed := make([]int, len(all))
 	for i, p := range all {
 		servers[i] = p.said
-		before[i], _, _ = usage(p.pid) // the next look says whether it is there
 	}
+	readAll(ctx, all, before)
+	now := make([]reading, len(all))
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return servers
-		case now := <-tick.C:
-			for i, p := range all {
-				used, resident, err := usage(p.pid)
-				if err != nil {
-					continue
+			for i, n := range missed {
+				if n > 0 {
+					notes = append(notes,
+						fmt.Sprintf("what the process at %s used was not read in %d seconds: it is in those behind them", all[i].private, n))
 				}
-				servers[i].Seconds = append(servers[i].Seconds, result.Usage{
-					At: now.Unix(), CPU: max(used-before[i], 0).Microseconds(), RSS: resident,
-				})
-				before[i] = used
+			}
+			return servers, notes
+		case at := <-tick.C:
+			readAll(ctx, all, now)
+			for i := range all {
+				switch {
+				case now[i].err == nil && before[i].err == nil: // all of one moment: sums of a second are of all of them
+					servers[i].Seconds = append(servers[i].Seconds, result.Usage{
+						At: at.Unix(), CPU: max(now[i].cpu-before[i].cpu, 0).Microseconds(), RSS: now[i].resident,
+					})
+				case all[i].pid == 0 && ctx.Err() == nil:
+					missed[i]++
+				}
+				if now[i].err == nil {
+					before[i] = now[i]
+				}
 			}
 		}
 	}
 }
 
+// reading is what a process had used at a moment, and held.
+type reading struct {
+	cpu      time.Duration
+	resident int64
+	err      error
+}
+
+// readAll reads what all have used, those elsewhere at the same time.
+func readAll(ctx context.Context, all []Process, into []reading) {
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	var asking sync.WaitGroup
+	for i := range all {
+		read := func() { into[i].cpu, into[i].resident, into[i].err = all[i].usage(ctx) }
+		if all[i].pid > 0 {
+			read()
+		} else {
+			asking.Go(read)
+		}
+	}
+	asking.Wait()
+}
+
 // Identify says which build and configuration a process of this machine is, seen from outside: what the Go toolchain wrote into its
-// program, and a fingerprint of its command line, of the files that stand in it, as they are now, and of its settings in the environment.
+// program, and a fingerprint of its command line, of the files that stand in it and are as they were when it began, and of its settings in
+// the environment.
 func Identify(pid int) (b result.Build, config string) {
 	b.Program = processName(pid)
 	info, err := buildinfo.ReadFile(fmt.Sprintf("/proc/%d/exe", pid))
@@ -83,14 +123,18 @@ func Identify(pid int) (b result.Build, config string) {
 	slices.Sort(settings)
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s%s", command, strings.Join(settings, "\x00"))
-	for _, word := range slices.Concat(strings.Split(string(command), "\x00"), settings) {
-		hashFile(sum, pid, word)
+	began, err := beginning(pid)
+	if err == nil {
+		for _, word := range slices.Concat(strings.Split(string(command), "\x00"), settings) {
+			hashFile(sum, pid, word, began)
+		}
 	}
 	return b, hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-// hashFile adds the text of a file that a process was told of by a word such as "file", "--config=file" or "EPIDAURUS_CONFIG=file".
-func hashFile(sum hash.Hash, pid int, word string) {
+// hashFile adds the text of a file that a process was told of by a word such as "file", "--config=file" or "EPIDAURUS_CONFIG=file". One
+// that was written since the process began, such as a log, is not what it began with.
+func hashFile(sum hash.Hash, pid int, word string, began time.Time) {
 	const most = 1 << 20 // nobody configures by more
 	_, name, named := strings.Cut(word, "=")
 	if !named {
@@ -103,13 +147,38 @@ func hashFile(sum hash.Hash, pid int, word string) {
 		name = fmt.Sprintf("/proc/%d/cwd/%s", pid, name)
 	}
 	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most || info.ModTime().After(began) {
 		return
 	}
 	text, err := os.ReadFile(name)
 	if err == nil { // what we may not read does not count
 		fmt.Fprintf(sum, "\x00%d\x00%s", len(text), text)
 	}
+}
+
+// beginning is when a process began, to some hundredths of a second.
+func beginning(pid int) (time.Time, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return time.Time{}, err
+	}
+	up, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return time.Time{}, err
+	}
+	const state, start = 3, 22
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var seconds float64
+	_, err = fmt.Sscan(string(up), &seconds)
+	if err != nil || len(fields) <= start-state {
+		return time.Time{}, errors.New("/proc does not say when a process began")
+	}
+	ticks, err := strconv.ParseInt(fields[start-state], 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	age := time.Duration(seconds*float64(time.Second)) - time.Duration(ticks)*clockTick
+	return time.Now().Add(-age), nil
 }
 
 // Alive says which of these is no process of this machine that can be watched.
@@ -159,8 +228,8 @@ func parseStat(text []byte) (cpu time.Duration, resident int64, err error) {
 	return time.Duration(u+s) * clockTick, pages * int64(os.Getpagesize()), nil
 }
 
-// Behind returns the process that listens at an address of this machine, such as a server's private port.
-func Behind(address string) (pid int, err error) {
+// Behind returns the process that listens at the port of a URL, such as a server's private one, at one of these addresses of this machine.
+func Behind(address string, here []netip.Addr) (pid int, err error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return 0, fmt.Errorf("private: %w", err)
@@ -173,7 +242,7 @@ func Behind(address string) (pid int, err error) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, err := os.ReadFile(table)
 		if err == nil { // without IPv6 there is no second one
-			listening(text, uint16(port), inodes)
+			listening(text, here, uint16(port), inodes)
 		}
 	}
 	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
@@ -187,17 +256,35 @@ func Behind(address string) (pid int, err error) {
 		}
 		return strconv.Atoi(strings.Split(link, "/")[2])
 	}
-	return 0, fmt.Errorf("private: no process that we may see listens at port %d of this machine", port)
+	return 0, fmt.Errorf("private: no process that we may see listens at %s of this machine", u.Host)
 }
 
-// listening adds the inodes of the sockets in /proc/net/tcp that listen at a port.
-func listening(text []byte, port uint16, inodes map[string]bool) {
+// listening adds the inodes of the sockets in /proc/net/tcp that listen at a port of these addresses, or of all.
+func listening(text []byte, here []netip.Addr, port uint16, inodes map[string]bool) {
 	const local, state, inode, listen = 1, 3, 9, "0A"
 	want := strings.ToUpper(hex.EncodeToString([]byte{byte(port >> 8), byte(port)}))
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
-		if len(fields) > inode && fields[state] == listen && strings.HasSuffix(fields[local], ":"+want) {
+		if len(fields) <= inode || fields[state] != listen {
+			continue
+		}
+		host, at, _ := strings.Cut(fields[local], ":")
+		addr, ok := kernelAddress(host)
+		if ok && at == want && (addr.IsUnspecified() || slices.Contains(here, addr)) {
 			inodes[fields[inode]] = true
 		}
 	}
+}
+
+// kernelAddress reads an address as it stands in /proc/net/tcp: words of four bytes, each in the processor's order.
+func kernelAddress(text string) (netip.Addr, bool) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b)%4 != 0 {
+		return netip.Addr{}, false
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.BigEndian.PutUint32(b[i:], binary.NativeEndian.Uint32(b[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(b)
+	return addr.Unmap(), ok
 }

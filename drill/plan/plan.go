@@ -69,8 +69,8 @@ type Plan struct {
 	Name   string `toml:"name" json:"name,omitempty"`
 	Target string `toml:"target" json:"target"`
 	Kind   Kind   `toml:"kind" json:"kind"`
-	// Private are the private ports of the server's processes on this machine, with commas between: the processes are watched, and what
-	// edges count themselves is read there.
+	// Private are the private ports of the server's processes, with commas between: what the processes use and are, and what edges count
+	// themselves, is read there.
 	Private string `toml:"private" json:"private,omitempty"`
 	Variant string `toml:"variant" json:"variant,omitempty"`
 	Seed    uint64 `toml:"seed" json:"seed"`
