@@ -209,29 +209,37 @@ func (c *cluster) stop() {
 	}
 }
 
-// listed waits until all edges that run and have a seat to ask from name these edges, and no others.
+// listed waits until all edges that run and have a seat to ask from name these edges, and no others. Those without a free seat may be left out.
 func (c *cluster) listed(when string, which ...int) error {
-	var want []string
-	for _, i := range which {
-		want = append(want, c.edges[i].origin)
-	}
-	slices.Sort(want)
 	return wait(patience, "each edge names each "+when, func() (bool, error) {
-		asked := 0
+		full := make(map[string]bool)
+		var lists [][]string
 		for _, e := range c.edges {
 			if !e.runs() {
 				continue
 			}
-			got, err := e.list(c.room)
-			if errors.Is(err, errFull) {
-				continue
-			}
-			asked++
-			if err != nil || !slices.Equal(got, want) {
+			list, err := e.list(c.room)
+			switch {
+			case errors.Is(err, errFull):
+				full[e.origin] = true
+			case err != nil:
 				return false, err
+			default:
+				lists = append(lists, list)
 			}
 		}
-		return asked > 0, nil
+		var want []string
+		for _, i := range which {
+			want = append(want, c.edges[i].origin)
+		}
+		known := func(list []string) []string {
+			list = slices.DeleteFunc(list, func(origin string) bool { return full[origin] })
+			slices.Sort(list)
+			return list
+		}
+		want = known(want)
+		other := func(list []string) bool { return !slices.Equal(known(list), want) }
+		return len(lists) > 0 && !slices.ContainsFunc(lists, other), nil
 	})
 }
 
