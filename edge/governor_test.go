@@ -164,3 +164,15 @@ func TestMachineCPU(t *testing.T) {
 		t.Error("this machine does not tell its CPU time")
 	}
 }
+
+// A line carries more than what seats are sent, and the more the smaller the writes are.
+func TestOnTheWire(t *testing.T) {
+	for _, row := range []struct {
+		writes, sent uint64
+		want         float64
+	}{{0, 0, 0}, {1, 100, 190}, {10, 1000, 1900}, {1, 2896, 2896 + 3*90}} {
+		if got := onTheWire(row.writes, row.sent); got != row.want {
+			t.Errorf("%d writes of %d bytes are %v on the wire, want %v", row.writes, row.sent, got, row.want)
+		}
+	}
+}

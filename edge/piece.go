@@ -18,7 +18,7 @@ type piece struct {
 	last     bool        // nothing comes after it
 	buf      []byte      // what framed and bare lie in
 
-	holders atomic.Int32 // raised under the press's mu only
+	holders atomic.Int32 // raised from 0 under the press's mu only
 }
 
 // release gives up what the press's get, or hold, gave.

@@ -20,7 +20,7 @@ const noLimit = 1 << 60
 // out. root is the root of the file system. It may be called from any goroutine.
 func Left(root fs.FS) []Room {
 	var rooms []Room
-	machine, ok := Machine(text(root, "proc/meminfo"))
+	machine, ok := ofMachine(text(root, "proc/meminfo"))
 	if ok {
 		rooms = append(rooms, machine)
 	}
@@ -39,8 +39,8 @@ func Left(root fs.FS) []Room {
 	return rooms
 }
 
-// Machine is the machine's room by the text of /proc/meminfo. It is not ok where that does not tell.
-func Machine(meminfo string) (r Room, ok bool) {
+// ofMachine is the machine's room by the text of /proc/meminfo. It is not ok where that does not tell.
+func ofMachine(meminfo string) (r Room, ok bool) {
 	r.Left = -1
 	for line := range strings.Lines(meminfo) {
 		key, rest, _ := strings.Cut(line, ":")
