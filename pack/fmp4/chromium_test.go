@@ -61,8 +61,8 @@ func TestChromiumPlays(t *testing.T) {
 	if p := got["mp4"]; math.Abs(p.Start-begin) > 0.001 || p.End-p.Start < 3.8 {
 		t.Errorf("mp4: buffered from %v to %v, want from %v", p.Start, p.End, begin)
 	}
-	// Chromium takes the pre-skip off the beginning, buffers as much as it likes, and tells of what it plays a packet or two late.
-	if p := got["ogg"]; math.Abs(p.Start-begin) > 0.007 || p.End-p.Start < p.Advanced-0.1 {
-		t.Errorf("ogg: buffered from %v to %v, want from %v", p.Start, p.End, begin)
+	// Chromium takes the pre-skip off the beginning. How far it has buffered it tells when it likes, even long after it has played that.
+	if p := got["ogg"]; math.Abs(p.Start-begin) > 0.007 {
+		t.Errorf("ogg: buffered from %v, want from %v", p.Start, begin)
 	}
 }
