@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long anything may take on a machine that does other work beside.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // usual is a configuration of a new, empty node on ports of its own.
 func usual(t testing.TB) Config {
