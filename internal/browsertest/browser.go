@@ -14,7 +14,7 @@ import (
 )
 
 // Patience is how long anything may take on a machine that does other work beside.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // Autoplay lets pages make sound before anybody has touched them.
 var Autoplay = chromedp.Flag("autoplay-policy", "no-user-gesture-required")
