@@ -54,11 +54,11 @@ var listeners, ada, grace, silent, clicking *browsertest.Shared
 
 // launch names the Chromiums, whose microphones are files of a folder.
 func launch(dir string) (closeAll func(), err error) {
-	listeners = browsertest.Share(browsertest.Autoplay)
+	listeners = browsertest.Share(browsertest.Autoplay, browsertest.Still)
 	microphone := func(name string, pcm []float32) *browsertest.Shared {
 		file := filepath.Join(dir, name+".wav")
 		err = errors.Join(err, createWAV(file, pcm))
-		return browsertest.Share(browsertest.Microphone(file), browsertest.Autoplay)
+		return browsertest.Share(browsertest.Microphone(file), browsertest.Autoplay, browsertest.Still)
 	}
 	ada = microphone("ada", tone(440))
 	grace = microphone("grace", tone(660))

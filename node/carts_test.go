@@ -84,7 +84,6 @@ func TestCartBox(t *testing.T) {
 func TestCartsArePlayed(t *testing.T) {
 	t.Parallel()
 	cfg := usual(t)
-	cfg.HoldSound = write(t, t.TempDir()+"/hold.wav", string(wavFile(t, t.TempDir(), 10*tape.SampleRate)))
 	h := openHouse(t, cfg)
 	r := h.room()
 	token, err := h.host.Token(t.Context(), r.ID)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -291,7 +290,6 @@ func (s *speaker) say(t *testing.T, hz int64, d time.Duration) {
 func TestDumpReachesEverySeat(t *testing.T) {
 	t.Parallel()
 	cfg := usual(t)
-	cfg.HoldSound = write(t, filepath.Join(t.TempDir(), "hold.wav"), string(wavFile(t, t.TempDir(), 10*tape.SampleRate)))
 	h := openHouse(t, cfg)
 	r := h.room()
 	token, err := h.host.Token(t.Context(), r.ID)
@@ -343,7 +341,6 @@ func TestDumpReachesEverySeat(t *testing.T) {
 func TestLastWordsPassTheDelay(t *testing.T) {
 	t.Parallel()
 	cfg := usual(t)
-	cfg.HoldSound = write(t, filepath.Join(t.TempDir(), "hold.wav"), string(wavFile(t, t.TempDir(), 10*tape.SampleRate)))
 	h := openHouse(t, cfg)
 	r := h.room()
 	err := h.rooms.SetDelay(t.Context(), r.ID, 3000)

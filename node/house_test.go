@@ -17,6 +17,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/api/client"
 	"github.com/epidaurus-live/epidaurus/drill/listener"
 	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // together is how many tests run at the same time, where -parallel does not say it: most of them wait for sound, in real time.
@@ -39,11 +40,15 @@ func TestMain(m *testing.M) {
 // patience is how long anything may take on a machine that does other work beside.
 const patience = time.Minute
 
-// usual is a configuration of a new, empty node on ports of its own.
+// usual is a configuration of a new, empty node on ports of its own. Its hold sound is short: to decode the usual one takes a second where races
+// are looked for.
 func usual(t testing.TB) Config {
 	t.Helper()
+	dir := t.TempDir()
+	hold := write(t, filepath.Join(dir, "hold.wav"), string(wavFile(t, dir, 3*tape.SampleRate)))
 	return Config{
-		Data: filepath.Join(t.TempDir(), "data"), Listen: "127.0.0.1:0", Stage: "127.0.0.1:0", Private: "127.0.0.1:0",
+		HoldSound: hold,
+		Data:      filepath.Join(t.TempDir(), "data"), Listen: "127.0.0.1:0", Stage: "127.0.0.1:0", Private: "127.0.0.1:0",
 		StageTLS: "auto", HoldAfter: 30 * time.Second, Complexity: 0,
 	}
 }
