@@ -54,21 +54,21 @@ func TestDrain(t *testing.T) {
 			t.Fatalf("after %v there are %d seats, want about %d", passed, got, want)
 		}
 		if passed == over/2 {
-			cut := make([]bool, seats)
-			h.await(func() bool { // what was sent before the cut has to be read first
-				for i, l := range listeners {
-					if cut[i] {
-						continue
-					}
-					_ = l.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+			// Of those who were cut it can be read at once. The others wait together.
+			var reading sync.WaitGroup
+			until := time.Now().Add(time.Second)
+			for i, l := range listeners {
+				reading.Go(func() {
+					_ = l.conn.SetReadDeadline(until)
 					_, err := io.Copy(io.Discard, l.resp.Body)
 					if errors.Is(err, io.ErrUnexpectedEOF) {
-						cut[i] = true
+						mu.Lock()
+						defer mu.Unlock()
 						firstHalf[i*2/seats]++
 					}
-				}
-				return firstHalf[0]+firstHalf[1] >= seats-h.edge.Stats().Seats
-			})
+				})
+			}
+			reading.Wait()
 		}
 	}
 	err := <-done
