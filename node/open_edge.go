@@ -29,6 +29,9 @@ func (n *Node) openEdge() (err error) {
 		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: int(n.cfg.MaxSeats), Log: n.log.With("part", "edge"),
 		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
 	}
+	if codec.HasAAC || !n.cfg.has(roleStage) {
+		cfg.Want = n.bus.Want // else the rooms of this node, at least, are never made as AAC
+	}
 	if !n.cfg.has(roleEdge) {
 		cfg.MaxSeats = monitorSeats
 	}
