@@ -179,9 +179,9 @@ func (n *Node) listenersHandler() http.Handler {
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
 		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
-		Log: n.log.With("part", "api"),
+		Log:       n.log.With("part", "api"),
 		ListenURL: n.listenersAt,
-		StageURL: func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
+		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.stage.Handler())
