@@ -70,7 +70,7 @@ func (w *listenedWire) PublishFrame(id room.ID, ch tape.Channel, v tape.Variant,
 	case tape.AAC64:
 		w.units.Takeover(tape.Takeover{Term: f.Term, First: first})
 		f.Packet = append([]byte(nil), f.Packet...)
-		if !w.units.Put(f) {
+		if _, kept := w.units.Put(f); !kept {
 			w.t.Errorf("unit frame %d came twice, or is another maker's", f.N)
 		}
 		if w.first == 0 {
