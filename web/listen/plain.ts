@@ -52,8 +52,8 @@ export class Plain implements Ear {
   }
 
   play(): void {
-    const plays = (type: string): string => this.audio.canPlayType(type);
-    this.audio.src = `${this.base}/live.${plays('audio/ogg; codecs="opus"') ? "ogg" : plays("audio/aac") ? "aac" : "mp4"}`;
+    const type = ["ogg;codecs=opus", "aac"].find((t) => this.audio.canPlayType(`audio/${t}`));
+    this.audio.src = `${this.base}/live.${type?.slice(0, 3) ?? "mp4"}`; // a type's first letters are the file's name
     this.phase = "joining";
     this.audio.play().catch(this.changed);
     this.changed();
