@@ -316,3 +316,41 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// What a node says that it needs reaches who makes the channel, of the room that is meant, and nobody who only hears it.
+func TestWantsReachTheMaker(t *testing.T) {
+	b := open(t, t.TempDir())
+	edge := peer(t, b, "edge")
+	wanted := make(chan tape.Variant, 10)
+	stop, err := b.Wants("harbour", tape.Floor, func(v tape.Variant) { wanted <- v })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	h := heard{make(chan string, 10)}
+	unhear, err := b.Subscribe("harbour", tape.Floor, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unhear()
+	err = errors.Join(
+		b.conn.Flush(), edge.Want("market", tape.Floor, tape.AAC64), edge.conn.Publish(wantSubject("harbour", tape.Floor), []byte("?")),
+		edge.conn.Publish(wantSubject("harbour", tape.Floor), []byte(`{"variant":"aac-32","since":3}`)), edge.Want("harbour", tape.Floor, tape.AAC64),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []tape.Variant{"aac-32", tape.AAC64} {
+		select {
+		case got := <-wanted:
+			if got != want {
+				t.Errorf("%s is wanted, want %s", got, want)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("nobody heard that %s is wanted", want)
+		}
+	}
+	if len(h.lines) > 0 {
+		t.Errorf("a receiver heard %q", <-h.lines)
+	}
+}

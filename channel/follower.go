@@ -16,6 +16,7 @@ type follower struct {
 	term tape.Term     // guarded by mu; the newest
 	next tape.Number   // guarded by mu; 0: nothing was heard
 	at   time.Duration // guarded by mu; monotonic
+	unit tape.Number   // guarded by mu; of AAC64, likewise
 }
 
 func newFollower(t Time, encoders map[tape.Variant]Encoder) *follower {
@@ -46,6 +47,9 @@ func (f *follower) Frame(v tape.Variant, fr tape.Frame) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if v == tape.AAC64 && fr.Term == f.term {
+		f.unit = max(f.unit, fr.N+1)
+	}
 	if fr.Term == f.term && fr.N+1 > f.next {
 		f.next, f.at = fr.N+1, f.time.Mono()
 	}
@@ -55,6 +59,13 @@ func (f *follower) last(mono time.Duration) (next tape.Number, ago time.Duration
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.next, mono - f.at
+}
+
+// madeUnits reports whether AAC64 was made to the last.
+func (f *follower) madeUnits() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.unit > 0 && f.next-f.unit < tape.SegmentFrames
 }
 
 // past returns the packets of frames from (inclusive) to to (exclusive), and whether all of them were heard.

@@ -80,6 +80,11 @@ type Config struct {
 	Time     Time
 	Log      *slog.Logger
 
+	// Wants calls to, from any goroutine, each time that somebody says that he needs a variant that is made on demand, until stop is called.
+	// NewUnits makes the encoder of AAC64. Without both it is never made.
+	Wants    func(to func(tape.Variant)) (stop func(), err error)
+	NewUnits func() (UnitEncoder, error)
+
 	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
 	OnLive    func()        // optional: a voice was heard, and the facts say doors yet: at once, then every second; called from the tick, must not block
 	OnLevels  func([]Level) // optional: five times a second; called from the tick, must not block
@@ -120,6 +125,7 @@ type Maker struct {
 	clock    *tape.Clock
 	next     tape.Number
 	seals    *sealer
+	units    *units
 	observed tape.Number // when the wall clock was looked at last, and the lease renewed
 	empty    tape.Number // the stage has been empty since this frame
 	live     bool        // a voice went out, or the facts that went out say so
@@ -137,10 +143,15 @@ type Maker struct {
 
 // NewMaker makes a maker; Run starts it.
 func NewMaker(cfg Config, facts room.Facts) *Maker {
-	return &Maker{
+	m := &Maker{
 		cfg: cfg, events: newEvents(facts), seals: newSealer(cfg.Encoders),
 		pcm: make([]float32, tape.FrameSamples), packet: make([]byte, maxPacket),
 	}
+	m.units = &units{log: cfg.Log, room: cfg.Room, publish: m.publishUnit}
+	if cfg.Wants != nil {
+		m.units.make = cfg.NewUnits
+	}
+	return m
 }
 
 // SetFacts says what the room is called and where in its life it is. An ended room ends the channel: Run returns after the last frames.
@@ -170,6 +181,7 @@ func (m *Maker) Now() tape.Number { return tape.Number(m.begun.Load()) }
 // Run waits for the lease, makes the channel until the room has ended or ctx is done, and gives the lease back. When the lease is lost it
 // waits for it again; when the bus fails it tries again, since a slow moment of a store must not silence a room.
 func (m *Maker) Run(ctx context.Context) {
+	defer m.hearWants()()
 	for {
 		err := m.hold(ctx)
 		switch {
@@ -185,6 +197,23 @@ func (m *Maker) Run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// hearWants takes note of who needs what is made on demand, also while another node makes the channel: so a successor knows. Stop ends that.
+func (m *Maker) hearWants() (stop func()) {
+	if m.units.make == nil {
+		return func() {}
+	}
+	stop, err := m.cfg.Wants(func(v tape.Variant) {
+		if v == tape.AAC64 {
+			m.units.want(m.cfg.Time.Mono())
+		}
+	})
+	if err != nil {
+		m.cfg.Log.Error("nobody is heard who needs aac", "room", m.cfg.Room, "error", err)
+		return func() {}
+	}
+	return stop
 }
 
 // hold makes the channel for as long as one lease lasts.
@@ -213,16 +242,30 @@ func (m *Maker) hold(ctx context.Context) error {
 	m.events.restart(running)
 	m.seals.begin(first, follow.past)
 	m.say()
+	m.units.running = false
+	if follow.madeUnits() || m.units.isWanted(m.cfg.Time.Mono()) {
+		m.units.want(m.cfg.Time.Mono())
+		m.units.start(first, running)
+	}
 	m.gap(running)
 	m.making.Store(true)
 	err = m.run(ctx)
 	m.making.Store(false)
+	m.rest(err)
 	if m.cfg.OnAir != nil {
 		m.cfg.OnAir(Air{}) // nothing of this mix can be dumped any more
 	}
 	// The lease is given back even when ctx is done: the next maker need not wait.
 	m.keeper.close(context.WithoutCancel(ctx), m.next)
 	return err
+}
+
+// rest publishes what is late of the frames that were made, unless they are another one's now.
+func (m *Maker) rest(err error) {
+	if !isLost(err) {
+		m.units.stop(m.next)
+		m.tellSeals(true)
+	}
 }
 
 func (m *Maker) over() bool {
@@ -279,6 +322,7 @@ func (m *Maker) run(ctx context.Context) error {
 			left--
 		}
 		if left == 0 {
+			m.units.stop(m.next)
 			m.seal() // of a segment that the room's end cut short
 			return nil
 		}
@@ -302,8 +346,10 @@ func (m *Maker) tick(mono time.Duration) {
 		}
 		m.publish(variant, packet)
 	}
+	m.units.follow(m.next, m.term.First, m.units.isWanted(mono), m.pcm)
 	m.frames.Add(1)
 	m.advance()
+	m.tellSeals(false)
 	m.begun.Store(int64(m.next))
 	if m.next%levelsEvery == 0 {
 		m.tell(levels, air)
@@ -367,6 +413,7 @@ func (m *Maker) gap(to tape.Number) {
 	m.cfg.Log.Warn("declared a gap", "room", m.cfg.Room, "from", m.next, "frames", missed)
 	m.frames.Add(int64(missed))
 	m.gaps.Add(int64(missed))
+	m.units.gap(m.next, to, missed > maxGap)
 	if missed > maxGap {
 		m.next = to
 		m.seals.restart(to)
@@ -389,20 +436,33 @@ func (m *Maker) advance() {
 }
 
 func (m *Maker) seal() {
-	seal, ok := m.seals.seal(m.next, m.term.Term)
-	if !ok {
-		return
-	}
-	err := m.cfg.Bus.PublishSeal(m.cfg.Room, m.cfg.Channel, m.term.First, seal)
-	if err != nil {
-		m.cfg.Log.Error("a seal was not published", "room", m.cfg.Room, "from", seal.From, "error", err)
+	m.seals.seal(m.next, m.term.Term)
+	m.tellSeals(false)
+}
+
+// tellSeals publishes the seals of which nothing more comes, or all.
+func (m *Maker) tellSeals(all bool) {
+	for _, seal := range m.seals.told(all) {
+		err := m.cfg.Bus.PublishSeal(m.cfg.Room, m.cfg.Channel, m.term.First, seal)
+		if err != nil {
+			m.cfg.Log.Error("a seal was not published", "room", m.cfg.Room, "from", seal.From, "error", err)
+		}
 	}
 }
 
 func (m *Maker) publish(v tape.Variant, packet []byte) {
 	m.seals.add(v, packet)
-	err := m.cfg.Bus.PublishFrame(m.cfg.Room, m.cfg.Channel, v, m.term.First, tape.Frame{N: m.next, Term: m.term.Term, Packet: packet})
+	m.send(v, m.next, packet)
+}
+
+func (m *Maker) publishUnit(n tape.Number, packet []byte) {
+	m.seals.addLate(n, packet)
+	m.send(tape.AAC64, n, packet)
+}
+
+func (m *Maker) send(v tape.Variant, n tape.Number, packet []byte) {
+	err := m.cfg.Bus.PublishFrame(m.cfg.Room, m.cfg.Channel, v, m.term.First, tape.Frame{N: n, Term: m.term.Term, Packet: packet})
 	if err != nil {
-		m.cfg.Log.Error("a frame was not published", "room", m.cfg.Room, "variant", v, "frame", m.next, "error", err)
+		m.cfg.Log.Error("a frame was not published", "room", m.cfg.Room, "variant", v, "frame", n, "error", err)
 	}
 }

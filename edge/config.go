@@ -44,6 +44,10 @@ type Config struct {
 	Feed  Feed  // required
 	Peers Peers // optional: without, what is missed is silence
 
+	// Want says that this edge needs a variant that is made on demand, now and for about a minute. It must not block, and may be called from any
+	// goroutine. Default: such variants are not offered.
+	Want func(room.ID, tape.Channel, tape.Variant) error
+
 	Log    *slog.Logger     // default: nothing is logged
 	Now    func() time.Time // default: time.Now; must carry a monotonic reading
 	Random func() float64   // default: math/rand/v2.Float64; spreads retries, safe for concurrent use

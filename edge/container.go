@@ -3,6 +3,9 @@
 package edge
 
 import (
+	"slices"
+
+	"github.com/epidaurus-live/epidaurus/pack/adts"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/pack/ogg"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -14,16 +17,32 @@ type container uint8
 const (
 	mp4 container = iota
 	oggOpus
+	adtsAAC
 	containers // how many there are
 )
 
 // contentType is the media type that a container is served as.
 func (c container) contentType() string {
-	if c == oggOpus {
+	switch c {
+	case oggOpus:
 		return "audio/ogg; codecs=opus"
+	case adtsAAC:
+		return adts.ContentType
 	}
 	return `audio/mp4; codecs="opus"`
 }
+
+// variants are those that a container carries, as the first and the one behind the last in the edge's variants.
+func (c container) variants() (first, end int) {
+	if c == adtsAAC {
+		return len(tape.Variants), len(variants)
+	}
+	return 0, len(tape.Variants)
+}
+
+// variants are all that an edge serves: those that are always made, from the best to the smallest, and behind them those that are made while
+// somebody needs them. A seat steps between the former only.
+var variants = slices.Concat(tape.Variants, tape.OnDemand)
 
 // packer appends parts of a stream to dst. What it appends depends on its arguments and on the channel alone. It has no state: any
 // goroutine may use it.
@@ -85,3 +104,17 @@ func (p oggPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _
 func (p oggPacker) appendEnd(dst []byte, end tape.Number, _ []tape.Event) []byte {
 	return ogg.AppendEnd(dst, p.serial, end, p.head.PreSkip)
 }
+
+// adtsPacker packs into ADTS, which has no place for events, no head and no end. Its frames carry whole access units, so any cadence and
+// phase cuts between two.
+type adtsPacker struct{}
+
+func (adtsPacker) appendHead(dst []byte, _ []tape.Event) []byte { return dst }
+
+func (adtsPacker) appendNotices(dst []byte, _ []tape.Event) []byte { return dst }
+
+func (adtsPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event) []byte {
+	return adts.AppendFrames(dst, from, packets)
+}
+
+func (adtsPacker) appendEnd(dst []byte, _ tape.Number, _ []tape.Event) []byte { return dst }

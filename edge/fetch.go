@@ -73,7 +73,7 @@ func (h *hub) serve(unsubscribe func()) (stop func()) {
 
 // Past implements tape.Source. Segments that are known to be wrong are left out.
 func (h *hub) Past(v tape.Variant, from, to tape.Number) (p tape.Past) {
-	i := slices.Index(tape.Variants, v)
+	i := slices.Index(variants, v)
 	if i < 0 {
 		return p
 	}
@@ -319,9 +319,7 @@ func (r *reel) accept(s tape.Stretch, past tape.Past) (added int, refused bool) 
 	head := r.ring.Head()
 	added = put(past.Takeovers, past.Frames)
 	if past.Frames[0].N < head && added > 0 {
-		for _, p := range r.presses {
-			p.forget() // what was made with silence, or of wrong frames
-		}
+		r.forget() // what was made with silence, or of wrong frames
 	}
 	if known && r.check(seal) == fits {
 		h.seals.keep(seal)

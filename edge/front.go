@@ -254,7 +254,7 @@ func (e *Edge) greet(fd int32, head []byte, from netip.Addr) bool {
 	if file == "live.ogg" {
 		c = oggOpus
 	}
-	ask, err := parseQuery(query)
+	ask, err := parseQuery(query, c)
 	if err != nil {
 		return false
 	}

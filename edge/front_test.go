@@ -277,7 +277,7 @@ func FuzzUsualRequest(f *testing.F) {
 		if r.Host == "" || r.ContentLength != 0 || len(r.TransferEncoding) > 0 || rest.Buffered() > 0 {
 			t.Errorf("%q: net/http reads host %q, length %d, %d bytes behind it", head, r.Host, r.ContentLength, rest.Buffered())
 		}
-		ask, err := parseQuery(query)
+		ask, err := parseQuery(query, mp4)
 		if err == nil && ask.from < -1 {
 			t.Errorf("%q: %+v", head, ask)
 		}

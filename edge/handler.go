@@ -16,14 +16,14 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-// Handler serves the live streams of all rooms: /r/{room}/live.mp4, /r/{room}/live.ogg, and the same below /r/{room}/{channel}/. It takes
+// Handler serves the live streams of all rooms: /r/{room}/live.mp4, live.ogg and live.aac, and the same below /r/{room}/{channel}/. It takes
 // connections over, so it must be reached by HTTP/1: a TLS listener in front of it must not offer h2,
 // and must be NewTLSListener's or use TLSServer.
 func (e *Edge) Handler() http.Handler { return e.handler }
 
 func (e *Edge) routes() http.Handler {
 	mux := http.NewServeMux()
-	for file, c := range map[string]container{"live.mp4": mp4, "live.ogg": oggOpus} {
+	for file, c := range map[string]container{"live.mp4": mp4, "live.ogg": oggOpus, "live.aac": adtsAAC} {
 		listen := func(w http.ResponseWriter, r *http.Request) { e.serveLive(w, r, c) }
 		mux.HandleFunc("/r/{room}/"+file, listen)
 		mux.HandleFunc("/r/{room}/{channel}/"+file, listen)
@@ -41,7 +41,7 @@ func (e *Edge) routes() http.Handler {
 type request struct {
 	key       hubKey
 	facts     room.Facts
-	variant   int // in tape.Variants
+	variant   int // in variants
 	container container
 	from      tape.Number   // negative: live
 	depth     time.Duration // what the player says it holds, where it resumes; 0: it does not say
@@ -86,11 +86,14 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 			Detail: "Live streams are served by HTTP/1.1 only: connect without HTTP/2.",
 		}
 	}
-	ask, err = parseQuery(r.URL.RawQuery)
+	if c == adtsAAC && e.config.Want == nil {
+		return ask, problem.New(problem.NotOffered, "This server makes no AAC. Listen at live.ogg or live.mp4 instead.")
+	}
+	ask, err = parseQuery(r.URL.RawQuery, c)
 	if err != nil {
 		return ask, err
 	}
-	ask.container, ask.bare = c, !r.ProtoAtLeast(1, 1)
+	ask.bare = !r.ProtoAtLeast(1, 1)
 	ask.key = hubKey{room.ID(r.PathValue("room")), tape.Floor}
 	if channel := r.PathValue("channel"); channel != "" {
 		ask.key.channel = tape.Channel(channel)
@@ -98,9 +101,10 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 	return ask, e.find(&ask)
 }
 
-// parseQuery reads what stands behind the question mark. Its errors are problems.
-func parseQuery(raw string) (ask request, err error) {
-	ask.from = -1
+// parseQuery reads what stands behind the question mark of an address of a container. Its errors are problems.
+func parseQuery(raw string, c container) (ask request, err error) {
+	first, end := c.variants()
+	ask.from, ask.container, ask.variant = -1, c, first
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return ask, problem.New(problem.BadRequest, "The part of the address behind the question mark cannot be read.")
@@ -113,10 +117,11 @@ func parseQuery(raw string) (ask request, err error) {
 		ask.from = tape.Number(n)
 	}
 	if query.Has("variant") {
-		ask.variant = slices.Index(tape.Variants, tape.Variant(query.Get("variant")))
-		if ask.variant < 0 {
-			return ask, problem.New(problem.BadRequest, "\"variant\" must be opus-48, opus-24 or opus-12.")
+		i := slices.Index(variants[first:end], tape.Variant(query.Get("variant")))
+		if i < 0 {
+			return ask, problem.New(problem.BadRequest, "\"variant\" must be opus-48, opus-24 or opus-12, and aac-64 in live.aac.")
 		}
+		ask.variant = first + i
 	}
 	if query.Has("depth") {
 		ms, err := strconv.ParseUint(query.Get("depth"), 10, 31)
@@ -183,9 +188,16 @@ func (e *Edge) place(st *seat, h *hub, ask request) {
 	st.bare, st.wish, st.pace = ask.bare, uint8(ask.variant), ask.pace && ask.container == mp4
 	st.depth = uint16(frames(e.depthOf(ask)))
 	h.seated.Store(true)
+	reel := h.reels[ask.variant]
+	if reel.onDemand {
+		reel.seats.Add(1)
+	}
 	section := e.sections[e.turn.Add(1)%uint64(len(e.sections))]
 	if !section.post(arrival{seat: st, hub: h, container: ask.container, from: ask.from}) {
 		_ = st.conn.Close()
+		if reel.onDemand {
+			reel.seats.Add(-1)
+		}
 		e.giveBack(h, st.ticket)
 	}
 }
@@ -262,7 +274,10 @@ func (e *Edge) ready(ctx context.Context, r *reel, from tape.Number, depth time.
 		p.Status = http.StatusServiceUnavailable
 		return p
 	}
-	if r.begins() && r.reachesBack(from, depth) {
+	if r.onDemand {
+		e.want(r)
+	}
+	if r.begins() && r.flows() && r.reachesBack(from, depth) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.config.FirstWait)
@@ -270,12 +285,17 @@ func (e *Edge) ready(ctx context.Context, r *reel, from tape.Number, depth time.
 	defer context.AfterFunc(e.closing, cancel)()
 	select {
 	case <-r.ready:
-		r.waitBack(ctx, from, depth)
-		return nil
+		if r.waitFlow(ctx) {
+			r.waitBack(ctx, from, depth)
+			return nil
+		}
 	case <-ctx.Done():
 	}
 	if e.closing.Err() != nil {
 		return e.later(problem.ShuttingDown, "This server is stopping. Try again in a moment.")
+	}
+	if r.onDemand && r.hub.reels[0].begins() {
+		return e.later(problem.RoomNotOpen, "This room's sound does not come as AAC yet. Try again in a moment, or listen at live.ogg.")
 	}
 	return e.later(problem.RoomNotOpen, "There is nothing to hear in this room yet. Try again in a moment.")
 }

@@ -26,7 +26,7 @@ type hubKey struct {
 type hub struct {
 	// immutable
 	key    hubKey
-	reels  []*reel // in the order of tape.Variants
+	reels  []*reel // in the order of variants
 	told   *told
 	spread uint32 // of the key: where the phases of a small room lie
 	now    func() time.Duration
@@ -54,12 +54,16 @@ type hub struct {
 // reel is one variant of a hub.
 type reel struct {
 	// immutable
-	hub     *hub
-	index   int // in tape.Variants
-	variant tape.Variant
-	ring    *tape.Ring
-	presses [containers]*press
-	ready   chan struct{} // closed when the first frame came
+	hub      *hub
+	index    int // in variants
+	variant  tape.Variant
+	onDemand bool // it is made only while somebody needs it
+	ring     *tape.Ring
+	presses  [containers]*press // nil: the container does not carry the variant
+	ready    chan struct{}      // closed when the first frame came
+
+	seats  atomic.Int64 // of a reel on demand
+	wanted atomic.Int64 // when that was said last, by the edge's clock, and one more; 0: never
 
 	// owned by the feed's goroutine
 	begun bool
@@ -83,11 +87,16 @@ func newHub(key hubKey, c *Config, now func() time.Duration, p *policies, t *tal
 		spread: key.sum(), idleSince: -1, overSince: -1,
 	}
 	h.fetch.ctx, h.fetch.cancel = context.WithCancel(context.Background())
-	packers := []packer{newMP4Packer(c.PreSkip), newOggPacker(key, c.PreSkip)}
-	for i, v := range tape.Variants {
+	packers := []packer{mp4: newMP4Packer(c.PreSkip), oggOpus: newOggPacker(key, c.PreSkip), adtsAAC: adtsPacker{}}
+	for i, v := range variants {
 		r := &reel{hub: h, index: i, variant: v, ring: tape.NewRing(keptFrames), ready: make(chan struct{})}
-		for i, pack := range packers {
-			r.presses[i] = &press{ring: r.ring, told: h.told, policies: p, pack: pack, container: container(i), now: c.Now}
+		if i >= len(tape.Variants) {
+			r.onDemand, r.ring = true, tape.NewSparseRing(keptFrames, staleFrames)
+		}
+		for k, pack := range packers {
+			if first, end := container(k).variants(); i >= first && i < end {
+				r.presses[k] = &press{ring: r.ring, told: h.told, policies: p, pack: pack, container: container(k), now: c.Now}
+			}
 		}
 		r.fetcher.init()
 		h.reels = append(h.reels, r)
@@ -137,7 +146,14 @@ func (h *hub) Takeover(t tape.Takeover) {
 	for _, r := range h.reels {
 		r.ring.Takeover(t)
 		r.seals.takeover(t)
-		for _, p := range r.presses {
+		r.forget()
+	}
+}
+
+// forget drops what was made of the reel's frames.
+func (r *reel) forget() {
+	for _, p := range r.presses {
+		if p != nil {
 			p.forget()
 		}
 	}
@@ -145,7 +161,7 @@ func (h *hub) Takeover(t tape.Takeover) {
 
 // Frame implements tape.Receiver.
 func (h *hub) Frame(v tape.Variant, f tape.Frame) {
-	i := slices.Index(tape.Variants, v)
+	i := slices.Index(variants, v)
 	if i < 0 {
 		return // a variant that this version does not serve
 	}

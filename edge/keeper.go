@@ -51,6 +51,11 @@ func (e *Edge) tidy() {
 		case over && now-h.overSince >= endWait+facts.Delay():
 			h.finish()
 		}
+		for _, r := range h.reels {
+			if r.onDemand && r.seats.Load() > 0 {
+				e.want(r)
+			}
+		}
 		if e.dropIdle(h, now) {
 			h.unsubscribe()
 		}

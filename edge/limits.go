@@ -152,6 +152,8 @@ func bitrate(v tape.Variant) int {
 		return 12_000
 	case tape.Opus24:
 		return 24_000
+	case tape.AAC64:
+		return 64_000
 	}
 	return 48_000
 }

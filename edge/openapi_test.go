@@ -112,7 +112,7 @@ func TestLiveStreamsAreDescribed(t *testing.T) {
 			}
 		}
 	}
-	if streams != 4 {
+	if streams != 6 {
 		t.Errorf("%d live streams are described", streams)
 	}
 }

@@ -67,9 +67,13 @@ func (r *row) begin(from, depth, head tape.Number) (first, end tape.Number, resu
 	if from >= max(0, oldest, head-resumeFrames) && from <= max(head, end) {
 		return from, max(from, min(end, bridge(from))), true
 	}
-	first = max(end-depth, oldest)
-	if r.shape.container == oggOpus {
+	switch r.shape.container {
+	case oggOpus:
 		first = max(floorTo(end-depth, tape.PageFrames), oldest)
+	case adtsAAC:
+		first = max(end-depth, 0) // who is the first to need it has nothing to live on but silence
+	default:
+		first = max(end-depth, oldest)
 	}
 	return first, max(first, end), false
 }

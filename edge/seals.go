@@ -200,7 +200,7 @@ func sealOf(all []tape.Seal, k tape.Number) (tape.Seal, bool) {
 // for ever. A segment that nobody vouches for as a whole, since its maker took over in the middle without having heard the
 // beginning, never is. The last segment of a channel is sealed where it ends.
 func (e *Edge) Sealed(id room.ID, c tape.Channel, v tape.Variant, segment tape.Number) bool {
-	i := slices.Index(tape.Variants, v)
+	i := slices.Index(variants, v)
 	if i < 0 {
 		return false
 	}

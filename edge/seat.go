@@ -34,7 +34,7 @@ type seat struct {
 	told  uint16 // the version of the edge's notices that it was told
 	most  step   // the longest that its depth carries
 	goal  step   // the longest that it will carry once it has grown
-	wish  uint8  // in tape.Variants: the best that it wants
+	wish  uint8  // in variants: the best that it wants
 
 	pace     bool // its player gains depth by playing slow, when told to
 	queued   bool // it waits in section.queue

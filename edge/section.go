@@ -392,7 +392,11 @@ func (s *section) sweep() {
 
 // close gives up a seat, and counts why.
 func (s *section) close(st *seat, why *atomic.Uint64) {
-	hub := st.row.reel.hub
+	reel := st.row.reel
+	hub := reel.hub
+	if reel.onDemand {
+		reel.seats.Add(-1)
+	}
 	st.row.leave(st)
 	s.emptied = s.emptied || len(st.row.seats) == 0
 	s.slots[st.slot] = nil

@@ -98,7 +98,7 @@ func (t *tally) addTo(s *Stats) {
 // refusals are the reasons why a request gets no seat. Each has its own counter.
 var refusals = [...]problem.Code{
 	problem.BadRequest, problem.MethodNotAllowed, problem.NotFound, problem.RoomUnknown, problem.ChannelUnknown, problem.RoomNotOpen,
-	problem.RoomEnded, problem.Full, problem.Busy, problem.TooMany, problem.Draining, problem.ShuttingDown, problem.Internal,
+	problem.RoomEnded, problem.Full, problem.Busy, problem.TooMany, problem.Draining, problem.ShuttingDown, problem.Internal, problem.NotOffered,
 }
 
 // Stats reads the counters. It may be called at any time, from any goroutine.

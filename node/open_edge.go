@@ -29,12 +29,26 @@ func (n *Node) openEdge() (err error) {
 		Rooms: n.bus, Feed: n.bus, Peers: n.bus, PreSkip: codec.OpusPreSkip, MaxSeats: int(n.cfg.MaxSeats), Log: n.log.With("part", "edge"),
 		PerAddress: n.cfg.PerAddress, JoinRate: n.cfg.JoinRate, ProxyFrom: n.balancers, ProxyHeader: n.cfg.ProxyHeader, Inside: n.bus.Seats,
 	}
+	if n.offersAAC() {
+		cfg.Want = n.bus.Want
+	}
 	if !n.cfg.has(roleEdge) {
 		cfg.MaxSeats = monitorSeats
 	}
 	n.edge, err = edge.New(cfg)
 	return err
 }
+
+// radioFiles are the endless answers that a radio may be given, the one that most of them play first.
+func (n *Node) radioFiles() []string {
+	if n.offersAAC() {
+		return []string{"live.aac", "live.ogg"}
+	}
+	return []string{"live.ogg"}
+}
+
+// offersAAC reports whether a room may be heard as AAC here: the rooms of this node, at least, are never made so by a program without.
+func (n *Node) offersAAC() bool { return codec.HasAAC || !n.cfg.has(roleStage) }
 
 // expect is this edge's part of the audience that is expected: all edges get the same of it. An edge has one cadence for all of its seats, so
 // whoever comes to one room needs depth for the listeners of the others too.

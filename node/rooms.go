@@ -129,6 +129,10 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 		OnLive:   func() { r.goLive(f.ID) },
 		OnLevels: func(levels []channel.Level) { r.stage.SetLevels(f.ID, stageLevels(levels)) },
 	}
+	if codec.HasAAC {
+		cfg.Wants = func(to func(tape.Variant)) (func(), error) { return r.bus.Wants(f.ID, tape.Floor, to) }
+		cfg.NewUnits = func() (channel.UnitEncoder, error) { return codec.NewAACEncoder(codec.AACBitrate) }
+	}
 	r.watchAir(&cfg, f.ID, running)
 	running.maker = channel.NewMaker(cfg, f)
 	return running, nil

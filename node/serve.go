@@ -159,6 +159,9 @@ func (n *Node) listenersHandler() http.Handler {
 	}
 	listen, replay := web.ListenPage(known), web.ReplayPage(known)
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
+	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
+	mux.Handle("GET /r/{room}/listen.m3u", radio)
+	mux.Handle("GET /r/{room}/listen.pls", radio)
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
 		if n.hasReplay(room.ID(r.PathValue("room"))) {
 			replay.ServeHTTP(w, r)
@@ -176,11 +179,9 @@ func (n *Node) listenersHandler() http.Handler {
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
 		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
-		Log: n.log.With("part", "api"),
-		ListenURL: func(r *http.Request) string {
-			return sameHost(n.cfg.PublicURL, n.listenersURL, n.cfg.listenScheme(), r.Host)
-		},
-		StageURL: func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
+		Log:       n.log.With("part", "api"),
+		ListenURL: n.listenersAt,
+		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.stage.Handler())
@@ -216,6 +217,11 @@ func onlyLocalInPlain(next http.Handler) http.Handler {
 		problem.Write(w, problem.New(problem.Forbidden,
 			"The stage speaks TLS with everybody but its own machine: a browser gives no microphone without. Use https:// in the link."))
 	})
+}
+
+// listenersAt is where listeners reach the node, for who reached it at the host of a request.
+func (n *Node) listenersAt(r *http.Request) string {
+	return sameHost(n.cfg.PublicURL, n.listenersURL, n.cfg.listenScheme(), r.Host)
 }
 
 func fromLoopback(remote string) bool {

@@ -12,8 +12,11 @@ import (
 //
 // All methods may be called from any goroutine.
 type Ring struct {
+	size Number // immutable; how many frames are kept
+	hole Number // immutable; the ring begins anew behind a hole of so many
+
 	mu     sync.Mutex
-	slots  []slot // guarded by mu; frame n lives at n mod len
+	slots  []slot // guarded by mu; frame n lives at n mod size; nil until the first frame comes
 	terms  terms  // guarded by mu
 	oldest Number // guarded by mu; the first number that may be there
 	newest Number // guarded by mu; one past the highest number there
@@ -30,7 +33,12 @@ type slot struct {
 }
 
 // NewRing makes a ring of at most capacity frames (3000 are a minute).
-func NewRing(capacity int) *Ring { return &Ring{slots: make([]slot, capacity)} }
+func NewRing(capacity int) *Ring { return NewSparseRing(capacity, capacity) }
+
+// NewSparseRing makes a ring for a variant that is made from time to time: behind a hole of so many frames it begins anew.
+func NewSparseRing(capacity, hole int) *Ring {
+	return &Ring{size: Number(capacity), hole: Number(hole)}
+}
 
 // Takeover makes the ring drop frames of older terms from t.First on, those already there too.
 func (r *Ring) Takeover(t Takeover) {
@@ -71,10 +79,13 @@ func (r *Ring) put(f Frame) bool {
 	if !ok || owner != f.Term || len(f.Packet) == 0 {
 		return false
 	}
-	size := Number(len(r.slots))
+	size := r.size
 	switch {
-	case !r.begun || f.N >= r.newest+size:
-		// Nothing that is here would be left: a new beginning.
+	case !r.begun || f.N >= r.newest+r.hole:
+		// Nothing that is here would be left, or be of use: a new beginning.
+		if r.slots == nil {
+			r.slots = make([]slot, size)
+		}
 		clear(r.slots)
 		r.begun, r.oldest, r.newest = true, f.N, f.N
 		r.reached.Store(int64(f.N))
@@ -118,7 +129,7 @@ func (r *Ring) insert(takeovers []Takeover, frames []Frame, over bool) (changed 
 			r.terms.add(t)
 		}
 	}
-	size := Number(len(r.slots))
+	size := r.size
 	for _, f := range frames {
 		owner, ok := r.terms.owner(f.N)
 		if !ok || owner != f.Term || len(f.Packet) == 0 || f.N < r.newest-size || f.N >= r.newest+size {
@@ -248,14 +259,17 @@ func (r *Ring) Missing(from, to Number) (missing int) {
 }
 
 func (r *Ring) at(n Number) *slot {
-	i := n % Number(len(r.slots))
+	i := n % r.size
 	if i < 0 {
-		i += Number(len(r.slots))
+		i += r.size
 	}
 	return &r.slots[i]
 }
 
 func (r *Ring) has(n Number) bool {
+	if r.slots == nil {
+		return false
+	}
 	s := r.at(n)
 	return s.packet != nil && s.n == n && n >= r.oldest
 }

@@ -166,6 +166,24 @@ func TestRingOrderDoesNotMatter(t *testing.T) {
 	})
 }
 
+// What was left over from when a variant was made last is gone when it is made again.
+func TestSparseRingBeginsAnew(t *testing.T) {
+	r := tape.NewSparseRing(300, 100)
+	r.Takeover(tape.Takeover{Term: 1})
+	if r.Missing(0, 10) != 10 || r.Head() != 0 {
+		t.Error("an empty ring has frames")
+	}
+	put(t, r, 1, 10, 60)
+	put(t, r, 1, 150, 152) // 90 are missing: a hole
+	if s := r.Span(); s.Oldest != 10 || s.Head != 60 {
+		t.Errorf("behind a hole the ring spans %+v", s)
+	}
+	put(t, r, 1, 252, 254) // 100 are missing
+	if s := r.Span(); s.Oldest != 252 || s.Head != 254 || r.Missing(10, 60) != 50 {
+		t.Errorf("behind a pause the ring spans %+v", s)
+	}
+}
+
 func BenchmarkRingPut(b *testing.B) {
 	r := tape.NewRing(3000)
 	r.Takeover(tape.Takeover{Term: 1})

@@ -23,6 +23,7 @@ const (
 	RoomEnded        Code = "room_ended"         // 410
 	ChannelUnknown   Code = "channel_unknown"    // 404
 	NoTape           Code = "no_tape"            // 404: nothing of the room is on tape here
+	NotOffered       Code = "not_offered"        // 404: the server was built or set up without it
 	Full             Code = "full"               // 503: no seat, come again
 	StageFull        Code = "stage_full"         // 503: everybody on stage has a place already
 	TokenMissing     Code = "token_missing"      // 401

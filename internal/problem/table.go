@@ -12,6 +12,7 @@ var table = map[Code]struct {
 	RoomEnded:        {http.StatusGone, "The room has ended"},
 	ChannelUnknown:   {http.StatusNotFound, "No such channel"},
 	NoTape:           {http.StatusNotFound, "Not on tape"},
+	NotOffered:       {http.StatusNotFound, "Not offered here"},
 	Full:             {http.StatusServiceUnavailable, "Every seat is taken"},
 	StageFull:        {http.StatusServiceUnavailable, "The stage is full"},
 	TokenMissing:     {http.StatusUnauthorized, "A stage token is needed"},

@@ -20,7 +20,7 @@ export class Plain implements Ear {
   #wait = FIRST_WAIT;
   #dry = 0; // timer
 
-  /** `base` is the room's address; its sound is `base`/live.ogg and `base`/live.mp4. */
+  /** `base` is the room's address; its sound is `base`/live.ogg, `base`/live.aac and `base`/live.mp4. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
     audio.preload = "none";
     audio.addEventListener("playing", () => {
@@ -52,8 +52,8 @@ export class Plain implements Ear {
   }
 
   play(): void {
-    const ogg = this.audio.canPlayType('audio/ogg; codecs="opus"');
-    this.audio.src = `${this.base}/live.${ogg ? "ogg" : "mp4"}`;
+    const type = ["ogg;codecs=opus", "aac"].find((t) => this.audio.canPlayType(`audio/${t}`));
+    this.audio.src = `${this.base}/live.${type?.slice(0, 3) ?? "mp4"}`; // a type's first letters are the file's name
     this.phase = "joining";
     this.audio.play().catch(this.changed);
     this.changed();
