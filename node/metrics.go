@@ -86,6 +86,8 @@ var (
 	failedDesc  = prometheus.NewDesc("epidaurus_tape_failures_total", "Times that a tape could not be written.", nil, nil)
 	segsDesc    = prometheus.NewDesc("epidaurus_tape_segments_total", "Segments of 1.92 s that were written.", nil, nil)
 	tlostDesc   = prometheus.NewDesc("epidaurus_tape_frames_lost_total", "Frames that never reached the tape, and are silence on it.", nil, nil)
+	castDesc    = prometheus.NewDesc("epidaurus_hls_answers_total", "Answers to players of HLS, by what was given.", []string{"kind"}, nil)
+	waitDesc    = prometheus.NewDesc("epidaurus_hls_waiting", "Requests that wait for a segment that is about to be there, now.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -96,6 +98,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
+		castDesc, waitDesc,
 	} {
 		ch <- d
 	}
@@ -116,6 +119,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
 	c.collectTapes(ch)
+	c.collectCast(ch)
 	if c.node.rooms == nil {
 		return // channels are made elsewhere
 	}
@@ -139,4 +143,12 @@ func (c *collector) collectTapes(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(failedDesc, prometheus.CounterValue, float64(s.Failures))
 	ch <- prometheus.MustNewConstMetric(segsDesc, prometheus.CounterValue, float64(s.Segments))
 	ch <- prometheus.MustNewConstMetric(tlostDesc, prometheus.CounterValue, float64(s.Lost))
+}
+
+func (c *collector) collectCast(ch chan<- prometheus.Metric) {
+	s := c.node.cast.Stats()
+	for kind, count := range map[string]uint64{"playlist": s.Playlists, "segment": s.Segments, "refusal": s.Refused} {
+		ch <- prometheus.MustNewConstMetric(castDesc, prometheus.CounterValue, float64(count), kind)
+	}
+	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.GaugeValue, float64(s.Waiting))
 }

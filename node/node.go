@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -50,6 +51,7 @@ type Node struct {
 	privateAddr  string
 
 	tapes *disk.Recorder // nil: nothing is taped here
+	cast  *cast.Handler
 
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
@@ -153,7 +155,12 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
-	return n.openEdge()
+	err = n.openEdge()
+	if err != nil {
+		return err
+	}
+	n.cast, err = cast.New(n.castConfig())
+	return err
 }
 
 // openRooms tells the bus what the store knows, and starts what is open.
