@@ -1,4 +1,4 @@
-// For browsers without MediaSource: an audio element with an endless address. It plays, late, and knows nothing of the room.
+// For browsers without MediaSource: an audio element that plays HLS by itself, or an endless address. It plays, late, and knows nothing of the room.
 
 import { USUAL_HOUR } from "./line";
 import type { Ear, Phase } from "./player";
@@ -19,6 +19,7 @@ export class Plain implements Ear {
   readonly hourly = USUAL_HOUR;
   #wait = FIRST_WAIT;
   #dry = 0; // timer
+  #hls = false; // the element follows a playlist, whose end is one
 
   /** `base` is the room's address; its sound is `base`/live.ogg and `base`/live.mp4. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
@@ -34,9 +35,13 @@ export class Plain implements Ear {
       if (this.begun) this.#dry = setTimeout(() => this.#lost(), PATIENCE);
     });
     audio.addEventListener("pause", changed);
-    // The element cannot tell an end from a cut; asking again tells.
+    // Of an endless address the element cannot tell an end from a cut; asking again tells.
     audio.addEventListener("error", () => this.#lost());
-    audio.addEventListener("ended", () => this.#lost());
+    audio.addEventListener("ended", () => {
+      if (!this.#hls) return this.#lost();
+      this.phase = "ended";
+      changed();
+    });
   }
 
   get begun(): boolean {
@@ -44,7 +49,7 @@ export class Plain implements Ear {
   }
 
   get seated(): boolean {
-    return this.phase !== "ready";
+    return this.phase !== "ready" && this.phase !== "ended";
   }
 
   size(): number {
@@ -52,10 +57,11 @@ export class Plain implements Ear {
   }
 
   play(): void {
-    const ogg = this.audio.canPlayType('audio/ogg; codecs="opus"');
-    this.audio.src = `${this.base}/live.${ogg ? "ogg" : "mp4"}`;
+    const { audio } = this, can = (type: string) => audio.canPlayType(type);
+    this.#hls = !!can("application/vnd.apple.mpegurl");
+    audio.src = `${this.base}/${this.#hls ? "hls/master.m3u8" : can('audio/ogg; codecs="opus"') ? "live.ogg" : "live.mp4"}`;
     this.phase = "joining";
-    this.audio.play().catch(this.changed);
+    audio.play().catch(this.changed);
     this.changed();
   }
 
