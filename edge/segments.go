@@ -73,9 +73,8 @@ func (e *Edge) Segments(id room.ID, c tape.Channel, v tape.Variant) (reach tape.
 	if !r.begins() || r.fillsBack() && !r.reached.told() {
 		return reach, true
 	}
-	oldest, _, _ := r.ring.Span()
 	head, over := r.reach()
-	reach.First = wholeFrom(oldest)
+	reach.First = wholeFrom(r.ring.Oldest())
 	reach.End = reach.First
 	// What is old enough is given as it is; of what is newer, all up to the first that is not sealed.
 	reach.End = max(reach.End, tape.SegmentOf(head-sealPatience))
