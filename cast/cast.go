@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -75,6 +76,16 @@ type source struct {
 	epochs  epochs
 }
 
+func newSource(cfg Config) source {
+	return source{
+		Config: cfg, reading: make(gate, readers*runtime.GOMAXPROCS(0)),
+		epochs: epochs{known: map[epochKey]time.Time{}, tried: map[epochKey]time.Time{}},
+	}
+}
+
+// readers is how many read a disk at the same time, for each processor.
+const readers = 4
+
 // epochs remembers when rooms began: that never changes.
 type epochs struct {
 	mu    sync.Mutex
@@ -105,6 +116,9 @@ func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 		return c, problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
 	}
 	c = channel{source: s, facts: facts, name: name}
+	if facts.Tape == room.TapeDeleted {
+		return c, nil // though it may be there for another moment
+	}
 	c.tape, err = s.Tape(id, name)
 	if errors.Is(err, room.ErrNotFound) {
 		c.tape, err = nil, nil

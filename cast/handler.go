@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,9 +40,6 @@ type Stats struct {
 	Waiting   int // requests that wait for what is about to be there, now
 }
 
-// readers is how many requests read a disk at the same time, for each processor.
-const readers = 4
-
 // ahead is how many segments behind the newest one may be waited for: who asks for others did not read a playlist.
 const ahead = 2
 
@@ -60,13 +56,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{
-		source: source{
-			Config: cfg, reading: make(gate, readers*runtime.GOMAXPROCS(0)),
-			epochs: epochs{known: map[epochKey]time.Time{}, tried: map[epochKey]time.Time{}},
-		},
-		waiting: make(chan struct{}, cfg.Most),
-	}
+	h := &Handler{source: newSource(cfg), waiting: make(chan struct{}, cfg.Most)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/hls/{playlist}", h.answer(h.master))
 	mux.HandleFunc("GET /r/{room}/hls/{channel}/{variant}/{file}", h.answer(h.file))

@@ -77,16 +77,16 @@ func (m *memory) Segment(_ room.ID, _ tape.Channel, v tape.Variant, k tape.Numbe
 	return packets(v, k*96, to), k != m.unknown, true
 }
 
-// memoryTape is the tape of a memory.
-type memoryTape struct{ *memory }
+// memoryTape is the tape of a memory, as it was when it was found.
+type memoryTape struct{ memory }
 
-func (m memoryTape) Spans() []tape.Stretch { return m.taped }
-func (m memoryTape) Closed() bool          { return m.closed }
-func (m memoryTape) Whole(_ tape.Variant, from, to tape.Number) bool {
+func (m *memoryTape) Spans() []tape.Stretch { return m.taped }
+func (m *memoryTape) Closed() bool          { return m.closed }
+func (m *memoryTape) Whole(_ tape.Variant, from, to tape.Number) bool {
 	return m.lost < from || m.lost >= to
 }
 
-func (m memoryTape) Segment(k tape.Number) (s tape.Stretch, ok bool) {
+func (m *memoryTape) Segment(k tape.Number) (s tape.Stretch, ok bool) {
 	for _, span := range m.taped {
 		part := tape.Stretch{From: max(span.From, k*96), To: min(span.To, k*96+96)}
 		if part.Len() > 0 && s.Len() == 0 {
@@ -96,8 +96,15 @@ func (m memoryTape) Segment(k tape.Number) (s tape.Stretch, ok bool) {
 	return s, s.Len() == 96 || m.closed && s.Len() > 0
 }
 
-func (m memoryTape) Read(v tape.Variant, from, to tape.Number) ([][]byte, error) {
+func (m *memoryTape) Read(v tape.Variant, from, to tape.Number) ([][]byte, error) {
 	return packets(v, from, to), m.err
+}
+
+// set changes a room while others look at it.
+func (m *memory) set(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
 }
 
 func aRoom() *memory {
@@ -106,23 +113,33 @@ func aRoom() *memory {
 
 func serving(t *testing.T, m *memory, most int) *Handler {
 	t.Helper()
-	h, err := New(Config{
-		PreSkip: 312, Log: slog.New(slog.DiscardHandler), Live: m, Most: most,
-		Facts: func(id room.ID) (room.Facts, bool) { return room.Facts{ID: id, State: m.state}, id != "nowhere" },
-		Epoch: func(context.Context, room.ID, tape.Channel) (time.Time, error) {
-			return time.Unix(1_800_000_000, 0), nil
-		},
-		Tape: func(room.ID, tape.Channel) (Tape, error) {
-			if m.taped == nil {
-				return nil, room.ErrNotFound
-			}
-			return memoryTape{m}, nil
-		},
-	})
+	h, err := New(m.config(most))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+func (m *memory) config(most int) Config {
+	return Config{
+		PreSkip: 312, Log: slog.New(slog.DiscardHandler), Live: m, Most: most,
+		Facts: func(id room.ID) (room.Facts, bool) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return room.Facts{ID: id, State: m.state}, id != "nowhere"
+		},
+		Epoch: func(context.Context, room.ID, tape.Channel) (time.Time, error) {
+			return time.Unix(1_800_000_000, 0), nil
+		},
+		Tape: func(room.ID, tape.Channel) (Tape, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.taped == nil {
+				return nil, room.ErrNotFound
+			}
+			return &memoryTape{memory{taped: slices.Clone(m.taped), closed: m.closed, lost: m.lost, err: m.err}}, nil
+		},
+	}
 }
 
 func (m *memory) get(t *testing.T, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {

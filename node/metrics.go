@@ -92,6 +92,10 @@ var (
 	tlostDesc   = prometheus.NewDesc("epidaurus_tape_frames_lost_total", "Frames that never reached the tape, and are silence on it.", nil, nil)
 	castDesc    = prometheus.NewDesc("epidaurus_hls_answers_total", "Answers to players of HLS, by what was given.", []string{"kind"}, nil)
 	waitDesc    = prometheus.NewDesc("epidaurus_hls_waiting", "Requests that wait for a segment that is about to be there, now.", nil, nil)
+	pubDesc     = prometheus.NewDesc("epidaurus_publish_rooms", "Rooms that are published.", nil, nil)
+	pfailDesc   = prometheus.NewDesc("epidaurus_publish_failing", "Of these, rooms that do not reach their folder: 0, or something is to be done.", nil, nil)
+	pfailsDesc  = prometheus.NewDesc("epidaurus_publish_failures_total", "Times that the folder did not take something.", nil, nil)
+	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -102,7 +106,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
-		castDesc, waitDesc,
+		castDesc, waitDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc,
 	} {
 		ch <- d
 	}
@@ -155,4 +159,12 @@ func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(castDesc, prometheus.CounterValue, float64(count), kind)
 	}
 	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.GaugeValue, float64(s.Waiting))
+	if c.node.publisher == nil {
+		return
+	}
+	p := c.node.publisher.Stats()
+	ch <- prometheus.MustNewConstMetric(pubDesc, prometheus.GaugeValue, float64(p.Rooms))
+	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
+	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))
+	ch <- prometheus.MustNewConstMetric(pobjDesc, prometheus.CounterValue, float64(p.Objects))
 }

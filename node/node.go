@@ -53,6 +53,8 @@ type Node struct {
 	tapes *disk.Recorder // nil: nothing is taped here
 	cast  *cast.Handler
 
+	publisher *cast.Publisher // nil: nothing is published from here
+
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
@@ -160,7 +162,10 @@ func (n *Node) openParts(p *ports) error {
 		return err
 	}
 	n.cast, err = cast.New(n.castConfig())
-	return err
+	if err != nil {
+		return err
+	}
+	return n.openPublisher()
 }
 
 // openRooms tells the bus what the store knows, and starts what is open.
@@ -181,6 +186,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 		if n.tapes != nil {
 			n.tapes.Follow(f)
+		}
+		if n.publisher != nil {
+			n.publisher.Follow(f)
 		}
 		if n.rooms != nil {
 			n.rooms.follow(f.ID)
@@ -241,6 +249,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.tapes != nil {
 		add(n.tapes.Close(ctx))
+	}
+	if n.publisher != nil {
+		add(n.publisher.Close(ctx))
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

@@ -52,7 +52,7 @@ func (n *Node) openTapes() (err error) {
 	n.tapes, err = disk.Open(disk.Config{
 		Dir: n.data.file("tape"), Bus: n.bus, PreSkip: codec.OpusPreSkip, Keep: n.cfg.TapeKeep, Max: most,
 		NewDecoder: func() (disk.Decoder, error) { return codec.NewOpusDecoder() },
-		Log:        n.log.With("part", "tape"), OnState: n.refreshStage,
+		Log:        n.log.With("part", "tape"), OnState: n.refreshStage, OnDelete: n.unpublish,
 	})
 	if n.rooms != nil {
 		n.rooms.tapes = n.tapes
