@@ -287,14 +287,21 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 		close(r.waiting)
 		r.mu.Unlock()
 	}
+	facts, known := r.publisher.source.Facts(r.id)
+	ended := facts.State == room.Ended
+	if !known {
+		return true, nil
+	}
+	if ended {
+		done, err = r.finished(ctx)
+		if done || err != nil {
+			return done, err
+		}
+	}
 	c, err := r.publisher.source.open(r.id, tape.Floor)
 	if err != nil {
-		if _, known := r.publisher.source.Facts(r.id); !known {
-			return true, nil
-		}
 		return false, err
 	}
-	ended := c.facts.State == room.Ended
 	if ended && c.tape != nil && c.tape.Closed() {
 		return r.finish(ctx, c)
 	}
@@ -308,16 +315,17 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	return r.forgetLater(ctx, over)
 }
 
-// finish publishes a replay, unless it is there already: the master playlist, which is written last, says so.
-func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
-	master := hls.AppendMaster(nil, c.name, hls.DVR)
+// finished reports whether the replay is there already: the master playlist, which is written last, says so.
+func (r *published) finished(ctx context.Context) (bool, error) {
 	there, err := r.publisher.to.Store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
-	if err != nil || bytes.Equal(there, master) {
-		return err == nil, err
-	}
+	return bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR)), err
+}
+
+// finish publishes a replay.
+func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
 	_, err = r.live(ctx, c)
 	if err == nil {
-		err = r.text(ctx, hls.Dir+"/"+hls.Master, master)
+		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR))
 	}
 	return err == nil, err
 }
