@@ -17,8 +17,8 @@ import (
 // A drill of it misses nothing, and no variant takes more of a line than the master playlist says.
 func TestPlayersOfHLS(t *testing.T) {
 	s := serve(t).open("Segments", false)
-	speak(t, s.invite("Ada"), tone(t, 440, 0.1))
-	speak(t, s.invite("Grace"), tone(t, 660, 0.1))
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
+	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
 	s.tape("it is taped", func(i tapeIndex) bool { return i.Last-i.First >= 4*96 })
 	master, dvr := s.room.ListenURL+"/hls/master.m3u8", s.room.ListenURL+"/hls/dvr.m3u8"
 	dir := t.TempDir()
@@ -67,7 +67,7 @@ func TestPlayersOfHLS(t *testing.T) {
 	})
 	t.Run("Chromium", func(t *testing.T) {
 		t.Parallel()
-		p := openTapped(t, browsertest.New(t, browsertest.Autoplay), s.room.ListenURL, "delete window.MediaSource; delete window.ManagedMediaSource")
+		p := openTapped(t, listeners.New(t), s.room.ListenURL, "delete window.MediaSource; delete window.ManagedMediaSource")
 		p.Click("#listen")
 		p.Until(`epidaurus.state === "listening" && audio.currentTime > 0 && audio.src.endsWith("/hls/master.m3u8")`, browsertest.Body)
 		pcm := record(p, "document.getElementById('audio').captureStream()", 4)

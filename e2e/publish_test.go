@@ -66,8 +66,8 @@ func TestPublishedFolderOutlivesUs(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "published")
 	s := serve(t, "--publish", "dir:"+dir).open("It stays", false)
 	web, _ := nginx(t, "root /srv/epidaurus;", "/srv/epidaurus", dir)
-	speak(t, s.invite("Ada"), tone(t, 440, 0.1))
-	speak(t, s.invite("Grace"), tone(t, 660, 0.1))
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
+	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
 	s.tape("it is taped", func(i tapeIndex) bool { return i.Last-i.First >= 5*96 })
 	still, err := s.client.CreateRoom(t.Context(), "Still on", "en", false)
 	if err != nil {
@@ -100,7 +100,7 @@ func TestPublishedFolderOutlivesUs(t *testing.T) {
 	if got := segmentsOf(web + "/r/" + string(still.ID) + "/hls/floor/opus-48/live.m3u8"); len(got) == 0 {
 		t.Error("nothing is there of the room that was not over")
 	}
-	p := openTapped(t, browsertest.New(t, browsertest.Autoplay), published)
+	p := openTapped(t, listeners.New(t), published)
 	p.Until(`globalThis.epidaurusTape?.state === "paused" && epidaurusTape.closed`, browsertest.Body)
 	p.Click("#play")
 	p.Until(`epidaurusTape.state === "playing" && epidaurusTape.time > 2`, "JSON.stringify(epidaurusTape)")

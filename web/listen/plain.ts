@@ -19,9 +19,8 @@ export class Plain implements Ear {
   readonly hourly = USUAL_HOUR;
   #wait = FIRST_WAIT;
   #dry = 0; // timer
-  #hls = false; // the element follows a playlist, whose end is one
 
-  /** `base` is the room's address; its sound is `base`/live.ogg and `base`/live.mp4. */
+  /** `base` is the room's address; its sound is `base`/hls/master.m3u8 and `base`/live.ogg. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
     audio.preload = "none";
     audio.addEventListener("playing", () => {
@@ -35,13 +34,9 @@ export class Plain implements Ear {
       if (this.begun) this.#dry = setTimeout(() => this.#lost(), PATIENCE);
     });
     audio.addEventListener("pause", changed);
-    // Of an endless address the element cannot tell an end from a cut; asking again tells.
     audio.addEventListener("error", () => this.#lost());
-    audio.addEventListener("ended", () => {
-      if (!this.#hls) return this.#lost();
-      this.phase = "ended";
-      changed();
-    });
+    // A playlist's end is one. Of an endless address the element cannot tell it from a cut; asking again tells.
+    audio.addEventListener("ended", () => (audio.src.endsWith("8") ? this.leave() : this.#lost()));
   }
 
   get begun(): boolean {
@@ -49,7 +44,7 @@ export class Plain implements Ear {
   }
 
   get seated(): boolean {
-    return this.phase !== "ready" && this.phase !== "ended";
+    return this.phase !== "ready";
   }
 
   size(): number {
@@ -57,11 +52,10 @@ export class Plain implements Ear {
   }
 
   play(): void {
-    const { audio } = this, can = (type: string) => audio.canPlayType(type);
-    this.#hls = !!can("application/vnd.apple.mpegurl");
-    audio.src = `${this.base}/${this.#hls ? "hls/master.m3u8" : can('audio/ogg; codecs="opus"') ? "live.ogg" : "live.mp4"}`;
+    const hls = this.audio.canPlayType("application/vnd.apple.mpegurl");
+    this.audio.src = `${this.base}/${hls ? "hls/master.m3u8" : "live.ogg"}`;
     this.phase = "joining";
-    audio.play().catch(this.changed);
+    this.audio.play().catch(this.changed);
     this.changed();
   }
 
