@@ -16,7 +16,7 @@ import (
 const module = "github.com/epidaurus-live/epidaurus/"
 
 // components do not know each other: who uses a thing declares the interface he needs, and node connects.
-var components = []string{"stage", "mix", "codec", "edge", "bus", "channel", "store", "api", "web", "drill", "tape/disk", "replay"}
+var components = []string{"stage", "mix", "codec", "edge", "bus", "channel", "store", "api", "web", "drill", "tape/disk", "replay", "cast"}
 
 // rule forbids packages (a name, or a name/... tree) to import others.
 type rule struct {
@@ -36,6 +36,7 @@ func rules() []rule {
 		{"pack/fmp4", nil, pure, "packers are pure"},
 		{"pack/ogg", nil, pure, "packers are pure"},
 		{"pack/adts", nil, pure, "packers are pure"},
+		{"pack/hls", nil, pure, "packers are pure"},
 		{"tape/format", nil, pure, "what a tape consists of is pure"},
 		{"drill/result", nil, pure, "a drill's result is pure"},
 		{"drill/goal", nil, pure, "goals are pure"},

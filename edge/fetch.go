@@ -239,6 +239,7 @@ func (r *reel) fillBack() {
 	}
 	close(b.moved)
 	b.moved = make(chan struct{})
+	r.bell.ring()
 }
 
 // reachesBack reports whether what a seat begins with is there, or will not come. From is where it resumes, or negative.
@@ -324,6 +325,7 @@ func (r *reel) accept(s tape.Stretch, past tape.Past) (added int, refused bool) 
 	if known && r.check(seal) == fits {
 		h.seals.keep(seal)
 		r.seals.set(seal, fits)
+		r.bell.ring()
 	}
 	h.hear(past)
 	return added, false

@@ -71,6 +71,8 @@ type reel struct {
 
 	fetcher fetcher
 	seals   reelSeals
+	bell    bell
+	reached reached
 }
 
 // hole is a stretch of missing frames with later ones behind it.
@@ -173,6 +175,16 @@ func (h *hub) Event(e tape.Event) {
 	h.fetch.mu.Lock()
 	defer h.fetch.mu.Unlock()
 	h.told.add(e, h.sent)
+	if e.Kind == room.KindRoom {
+		h.ring()
+	}
+}
+
+// ring tells whoever waits for segments that the end may be known.
+func (h *hub) ring() {
+	for _, r := range h.reels {
+		r.bell.ring()
+	}
 }
 
 // sent is a frame that no seat was sent yet, nor any later one.
@@ -199,6 +211,9 @@ func (r *reel) put(f tape.Frame) {
 	if !r.begun {
 		r.begun = true
 		close(r.ready)
+	}
+	if now.Newest%tape.PageFrames == 0 {
+		r.bell.ring() // what is not sealed is given after a while
 	}
 	if now.Head >= now.Newest {
 		r.hole.open = false
@@ -260,4 +275,5 @@ func (h *hub) finish() {
 		r.giveUp(r.ring.Newest())
 	}
 	h.cut.Store(true)
+	h.ring()
 }

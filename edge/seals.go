@@ -151,6 +151,7 @@ func (h *hub) Seal(s tape.Seal) {
 func (r *reel) judge(s tape.Seal) verdict {
 	v := r.check(s)
 	before := r.seals.set(s, v)
+	r.bell.ring()
 	if v == wrong && before != wrong {
 		r.hub.tally.mismatched.Add(1)
 		r.hub.log.Warn("a segment does not fit its seal",
@@ -204,9 +205,7 @@ func (e *Edge) Sealed(id room.ID, c tape.Channel, v tape.Variant, segment tape.N
 	if i < 0 {
 		return false
 	}
-	e.mu.Lock()
-	h := e.hubs[hubKey{id, c}]
-	e.mu.Unlock()
+	h := e.hubOf(hubKey{id, c})
 	if h == nil {
 		return false
 	}

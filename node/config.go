@@ -96,6 +96,10 @@ type Config struct {
 	// TapeMax is what all tapes may take: beyond it the oldest are deleted. A live hour takes about 40 MB. Default: no limit.
 	TapeMax string `help:"What tapes may take, such as 100GB: the oldest are deleted." placeholder:"SIZE"`
 
+	// Publish is where rooms are written to as HLS, page and all, so that any web server or file host serves them while no node can be reached:
+	// "dir:" and a folder. Default: nowhere.
+	Publish string `help:"Write rooms as HLS to a folder that a web server serves: dir:/path." placeholder:"dir:PATH"`
+
 	// ProxyFrom are the balancers that are believed in what they say of a client's address. Default: none.
 	ProxyFrom []string `help:"Prefixes of balancers that are believed in what they say of a client's address." placeholder:"PREFIX,..."`
 	// ProxyHeader is the field in which they say it, such as X-Forwarded-For. Default: none.
@@ -188,6 +192,8 @@ func (c *Config) Validate() error {
 	}
 	_, sizeErr := c.tapeMax()
 	check("tape-max", sizeErr)
+	_, publishErr := c.publishTo()
+	check("publish", publishErr)
 	_, lineErr := c.line()
 	check("line", lineErr)
 	if c.Cadence != 0 {

@@ -90,6 +90,12 @@ var (
 	failedDesc  = prometheus.NewDesc("epidaurus_tape_failures_total", "Times that a tape could not be written.", nil, nil)
 	segsDesc    = prometheus.NewDesc("epidaurus_tape_segments_total", "Segments of 1.92 s that were written.", nil, nil)
 	tlostDesc   = prometheus.NewDesc("epidaurus_tape_frames_lost_total", "Frames that never reached the tape, and are silence on it.", nil, nil)
+	castDesc    = prometheus.NewDesc("epidaurus_hls_answers_total", "Answers to players of HLS, by what was given.", []string{"kind"}, nil)
+	waitDesc    = prometheus.NewDesc("epidaurus_hls_waiting", "Requests that wait for a segment that is about to be there, now.", nil, nil)
+	pubDesc     = prometheus.NewDesc("epidaurus_publish_rooms", "Rooms that are published.", nil, nil)
+	pfailDesc   = prometheus.NewDesc("epidaurus_publish_failing", "Of these, rooms that do not reach their folder: 0, or something is to be done.", nil, nil)
+	pfailsDesc  = prometheus.NewDesc("epidaurus_publish_failures_total", "Times that the folder did not take something.", nil, nil)
+	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -100,6 +106,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
+		castDesc, waitDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc,
 	} {
 		ch <- d
 	}
@@ -120,6 +127,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
 	c.collectTapes(ch)
+	c.collectCast(ch)
 	if c.node.rooms == nil {
 		return // channels are made elsewhere
 	}
@@ -143,4 +151,20 @@ func (c *collector) collectTapes(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(failedDesc, prometheus.CounterValue, float64(s.Failures))
 	ch <- prometheus.MustNewConstMetric(segsDesc, prometheus.CounterValue, float64(s.Segments))
 	ch <- prometheus.MustNewConstMetric(tlostDesc, prometheus.CounterValue, float64(s.Lost))
+}
+
+func (c *collector) collectCast(ch chan<- prometheus.Metric) {
+	s := c.node.cast.Stats()
+	for kind, count := range map[string]uint64{"playlist": s.Playlists, "segment": s.Segments, "refusal": s.Refused} {
+		ch <- prometheus.MustNewConstMetric(castDesc, prometheus.CounterValue, float64(count), kind)
+	}
+	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.GaugeValue, float64(s.Waiting))
+	if c.node.publisher == nil {
+		return
+	}
+	p := c.node.publisher.Stats()
+	ch <- prometheus.MustNewConstMetric(pubDesc, prometheus.GaugeValue, float64(p.Rooms))
+	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
+	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))
+	ch <- prometheus.MustNewConstMetric(pobjDesc, prometheus.CounterValue, float64(p.Objects))
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -50,6 +51,9 @@ type Node struct {
 	privateAddr  string
 
 	tapes *disk.Recorder // nil: nothing is taped here
+	cast  *cast.Handler
+
+	publisher *cast.Publisher // nil: nothing is published from here
 
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
@@ -153,7 +157,15 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
-	return n.openEdge()
+	err = n.openEdge()
+	if err != nil {
+		return err
+	}
+	n.cast, err = cast.New(n.castConfig())
+	if err != nil {
+		return err
+	}
+	return n.openPublisher()
 }
 
 // openRooms tells the bus what the store knows, and starts what is open.
@@ -174,6 +186,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 		if n.tapes != nil {
 			n.tapes.Follow(f)
+		}
+		if n.publisher != nil {
+			n.publisher.Follow(f)
 		}
 		if n.rooms != nil {
 			n.rooms.follow(f.ID)
@@ -234,6 +249,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.tapes != nil {
 		add(n.tapes.Close(ctx))
+	}
+	if n.publisher != nil {
+		add(n.publisher.Close(ctx))
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bus"
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/channel"
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
@@ -40,6 +41,8 @@ type rooms struct {
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
 	tapes *disk.Recorder // nil: nothing is taped here
+
+	publisher *cast.Publisher // nil: nothing is published from here
 
 	makers sync.WaitGroup
 
@@ -197,6 +200,11 @@ func (r *rooms) DeleteTape(ctx context.Context, id room.ID) error {
 	}
 	if r.tapes != nil {
 		err = errors.Join(err, r.tapes.Delete(id))
+	}
+	if r.publisher != nil {
+		ctx, cancel := context.WithTimeout(ctx, unpublishTimeout)
+		defer cancel()
+		err = errors.Join(err, r.publisher.Delete(ctx, id))
 	}
 	return err
 }

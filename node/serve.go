@@ -153,6 +153,7 @@ func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
 	mux.Handle("/r/{room}/tape/", n.replayHandler())
+	mux.Handle("/r/{room}/hls/", n.cast)
 	known := func(id room.ID) bool {
 		_, ok := n.bus.Facts(id)
 		return ok

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -51,7 +52,7 @@ func (n *Node) openTapes() (err error) {
 	n.tapes, err = disk.Open(disk.Config{
 		Dir: n.data.file("tape"), Bus: n.bus, PreSkip: codec.OpusPreSkip, Keep: n.cfg.TapeKeep, Max: most,
 		NewDecoder: func() (disk.Decoder, error) { return codec.NewOpusDecoder() },
-		Log:        n.log.With("part", "tape"), OnState: n.refreshStage,
+		Log:        n.log.With("part", "tape"), OnState: n.refreshStage, OnDelete: n.unpublish,
 	})
 	if n.rooms != nil {
 		n.rooms.tapes = n.tapes
@@ -84,16 +85,30 @@ func (n *Node) replayHandler() http.Handler {
 	return replay.New(replay.Config{
 		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "replay"),
 		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
-			if n.tapes == nil {
-				return nil, room.ErrNotFound
-			}
-			t, err := n.tapes.Tape(id, ch)
-			if errors.Is(err, disk.ErrNoTape) {
-				err = room.ErrNotFound
-			}
+			t, err := n.tapeOf(id, ch)
 			return taped{t}, err
 		},
 	})
+}
+
+// castConfig is how rooms are given as HLS.
+func (n *Node) castConfig() cast.Config {
+	return cast.Config{
+		Facts: n.bus.Facts, Live: n.edge, Epoch: n.bus.Epoch, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "hls"),
+		Tape: func(id room.ID, ch tape.Channel) (cast.Tape, error) { return n.tapeOf(id, ch) },
+	}
+}
+
+// tapeOf finds a tape. The error wraps room.ErrNotFound where this node has none.
+func (n *Node) tapeOf(id room.ID, ch tape.Channel) (*disk.Tape, error) {
+	if n.tapes == nil {
+		return nil, room.ErrNotFound
+	}
+	t, err := n.tapes.Tape(id, ch)
+	if errors.Is(err, disk.ErrNoTape) {
+		err = room.ErrNotFound
+	}
+	return t, err
 }
 
 // hasReplay reports whether a room is over, and can be heard again here.

@@ -32,8 +32,9 @@ type index struct {
 	Lost     int              `json:"lost"`
 	Channels []channel        `json:"channels"`
 	Chapters []chapter        `json:"chapters"`
+	HLS      bool             `json:"hls,omitempty"` // the sound is to be had as HLS only, whose segments have no events
 
-	// Only of a closed tape.
+	// Only of a closed tape, or with HLS.
 	Events []event `json:"events,omitempty"`
 	Levels []byte  `json:"levels,omitempty"` // base64
 }
@@ -109,11 +110,30 @@ func indexOf(f room.Facts, t Tape) index {
 	if !closed {
 		return i
 	}
+	i.tell(t)
+	return i
+}
+
+// Published is the index of a tape for a place where there are no other objects than those of HLS.
+func Published(f room.Facts, t Tape) ([]byte, error) {
+	i := indexOf(f, t)
+	i.HLS = true
+	if !i.Closed {
+		i.tell(t)
+	}
+	body, err := json.Marshal(i)
+	if err != nil {
+		return nil, fmt.Errorf("write the index: %w", err)
+	}
+	return body, nil
+}
+
+// tell adds what is known about the whole of a tape.
+func (i *index) tell(t Tape) {
 	for _, e := range t.Events(i.First, i.Last+1) {
 		if !slices.Contains(left, e.Kind) {
 			i.Events = append(i.Events, event{max(e.At, i.First), e.Data})
 		}
 	}
 	i.Levels = t.Levels()
-	return i
 }

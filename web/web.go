@@ -44,6 +44,9 @@ func ReplayPage(known func(room.ID) bool) http.Handler {
 	})
 }
 
+// ReplayFile is that page, for who publishes it elsewhere at /r/{room}.
+func ReplayFile() []byte { return newPage("replay", replayPolicy).plain }
+
 // replayPolicy lets the page of a tape fetch that, and play it.
 const replayPolicy = "connect-src 'self'; media-src 'self' blob:; img-src data:"
 

@@ -40,6 +40,8 @@ type Config struct {
 	Now     func() time.Time // wall clock, for retention and for what a tape says of its end; default: time.Now
 	OnState func(room.ID)    // optional: State has changed; called from several goroutines, must not block
 
+	OnDelete func(room.ID) // optional: the tape of a room is gone, whoever wanted that; called from several goroutines, must not block
+
 	open opener // default: openFile
 }
 
@@ -62,6 +64,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.OnState == nil {
 		c.OnState = func(room.ID) {}
+	}
+	if c.OnDelete == nil {
+		c.OnDelete = func(room.ID) {}
 	}
 	if c.open == nil {
 		c.open = openFile

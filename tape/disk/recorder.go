@@ -204,6 +204,7 @@ func (r *Recorder) Delete(id room.ID) error {
 		return fmt.Errorf("delete the tape of room %s: %w", id, err)
 	}
 	r.tell(id, Off)
+	r.cfg.OnDelete(id)
 	r.cfg.Log.Info("deleted a tape", "room", id)
 	return nil
 }

@@ -273,6 +273,22 @@ func (t *Tape) Read(v tape.Variant, from, to tape.Number) ([][]byte, error) {
 	return packets, nil
 }
 
+// Whole reports whether each frame of a stretch came to the tape: none is silence because it was missing.
+func (t *Tape) Whole(v tape.Variant, from, to tape.Number) bool {
+	records, err := t.recordsOf(v, from, to)
+	if err != nil {
+		return false
+	}
+	there := 0
+	for _, r := range records {
+		if r.Missing > 0 {
+			return false
+		}
+		there += int(min(to, r.To()) - max(from, r.From))
+	}
+	return there == int(to-from)
+}
+
 // recordsOf are the records that frames from to to are in. They are never changed.
 func (t *Tape) recordsOf(v tape.Variant, from, to tape.Number) ([]format.Record, error) {
 	t.mu.RLock()

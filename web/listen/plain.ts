@@ -1,4 +1,4 @@
-// For browsers without MediaSource: an audio element with an endless address. It plays, late, and knows nothing of the room.
+// For browsers without MediaSource: an audio element that plays HLS by itself, or an endless address. It plays, late, and knows nothing of the room.
 
 import { USUAL_HOUR } from "./line";
 import type { Ear, Phase } from "./player";
@@ -20,7 +20,7 @@ export class Plain implements Ear {
   #wait = FIRST_WAIT;
   #dry = 0; // timer
 
-  /** `base` is the room's address; its sound is `base`/live.ogg, `base`/live.aac and `base`/live.mp4. */
+  /** `base` is the room's address; its sound is `base`/hls/master.m3u8, or `base`/live.ogg, live.aac and live.mp4. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
     audio.preload = "none";
     audio.addEventListener("playing", () => {
@@ -34,9 +34,9 @@ export class Plain implements Ear {
       if (this.begun) this.#dry = setTimeout(() => this.#lost(), PATIENCE);
     });
     audio.addEventListener("pause", changed);
-    // The element cannot tell an end from a cut; asking again tells.
     audio.addEventListener("error", () => this.#lost());
-    audio.addEventListener("ended", () => this.#lost());
+    // A playlist's end is one. Of an endless address the element cannot tell it from a cut; asking again tells.
+    audio.addEventListener("ended", () => (audio.src.endsWith("8") ? this.leave() : this.#lost()));
   }
 
   get begun(): boolean {
@@ -52,8 +52,10 @@ export class Plain implements Ear {
   }
 
   play(): void {
-    const type = ["ogg;codecs=opus", "aac"].find((t) => this.audio.canPlayType(`audio/${t}`));
-    this.audio.src = `${this.base}/live.${type?.slice(0, 3) ?? "mp4"}`; // a type's first letters are the file's name
+    const plays = (type: string) => this.audio.canPlayType(type);
+    const type = ["ogg;codecs=opus", "aac"].find((t) => plays(`audio/${t}`));
+    const hls = plays("application/vnd.apple.mpegurl") && plays("audio/mp4;codecs=opus");
+    this.audio.src = `${this.base}/${hls ? "hls/master.m3u8" : `live.${type?.slice(0, 3) ?? "mp4"}`}`; // a type's first letters are the file's name
     this.phase = "joining";
     this.audio.play().catch(this.changed);
     this.changed();

@@ -18,6 +18,8 @@ export type Index = {
   spans: [number, number][];
   lost: number;
   chapters: { at: number; title: string }[];
+  /** A file host has the segments of HLS only, and all events are here. */
+  hls?: boolean;
   events?: { at: number; e: RoomEvent }[];
   levels?: string;
 };

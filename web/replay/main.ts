@@ -70,11 +70,11 @@ function begin(): void {
   const wish = new URLSearchParams(location.hash.slice(1));
   const at = wish.has("back") ? timeline.total - STEP : Number(wish.get("t") ?? 0);
   if (Reader.possible) {
-    reader = new Reader(audio, `${base}/tape/floor/opus-48`, index!, timeline, (frame, e) => {
+    reader = new Reader(audio, `${base}/${index!.hls ? "hls" : "tape"}/floor/opus-48`, index!, timeline, (frame, e) => {
       story.add(frame, e);
       render();
     });
-  } else audio.src = `${base}/tape/floor/opus-48.mp4`;
+  } else audio.src = `${base}/${index!.hls ? "hls/dvr.m3u8" : "tape/floor/opus-48.mp4"}`;
   if (at > 0) go(at);
   if (wish.has("play")) play();
 }
@@ -121,7 +121,8 @@ function render(): void {
   seek.ariaValueText = t.at(clock(now), clock(total));
   set("now", clock(now));
   set("total", clock(total));
-  element("live").hidden = !live;
+  if (index?.hls) element("files").hidden = true;
+  element("live").hidden = !live || !!index?.hls;
   turns();
   draw(total ? now / total : 0);
 }

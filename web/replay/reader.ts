@@ -92,7 +92,7 @@ export class Reader {
     const signal = this.#abort.signal;
     try {
       this.#head ??= await get(`${this.path}/init.mp4`, signal);
-      const bytes = await get(`${this.path}/${k}.m4s`, signal);
+      const bytes = await get(`${this.path}/${this.index.hls ? "seg-" : ""}${k}.m4s`, signal);
       for (const piece of new BoxReader().push(new Uint8Array(bytes))) {
         const e = piece.kind === "message" ? parseEvent(piece.data) : undefined;
         if (e && piece.kind === "message") this.heard(piece.at, e);

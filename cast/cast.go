@@ -1,0 +1,285 @@
+// Package cast gives rooms as HLS: short playlists, and segments that any cache may keep for ever. What is live comes from an edge's memory,
+// what is older from the tape. It never gives a seat: a player pulls.
+package cast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/pack/hls"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Live is the last minute of the channels that are heard here. Its methods may be called from any goroutine.
+type Live interface {
+	// Segments tells which segments of a variant there are. It is not ok where the channel is not heard here.
+	Segments(id room.ID, ch tape.Channel, v tape.Variant) (r tape.Reach, ok bool)
+	// Segment gives the packets of segment k. Sealed are those that are the same everywhere, and for ever.
+	Segment(id room.ID, ch tape.Channel, v tape.Variant, k tape.Number) (packets [][]byte, sealed, ok bool)
+}
+
+// Tape is what was taped of a channel. Its methods may be called from any goroutine.
+type Tape interface {
+	Spans() []tape.Stretch
+	Closed() bool
+	Segment(k tape.Number) (s tape.Stretch, ok bool)
+	Read(v tape.Variant, from, to tape.Number) ([][]byte, error)
+	// Whole reports whether each frame of a stretch came to the tape.
+	Whole(v tape.Variant, from, to tape.Number) bool
+}
+
+// Config is what casting needs. Fields without a default are required.
+type Config struct {
+	Facts   func(room.ID) (room.Facts, bool)
+	Live    Live
+	Tape    func(room.ID, tape.Channel) (Tape, error)                       // an error that wraps room.ErrNotFound where there is none
+	Epoch   func(context.Context, room.ID, tape.Channel) (time.Time, error) // when frame 0 began; zero where that is not known
+	PreSkip uint16
+	Log     *slog.Logger
+
+	Wait time.Duration // for a segment that is about to be there; default: 6 s
+	Most int           // requests that wait at the same time; default: 512
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Facts == nil || c.Live == nil || c.Tape == nil || c.Epoch == nil || c.Log == nil {
+		return c, errors.New("cast: Facts, Live, Tape, Epoch and Log are required")
+	}
+	if c.Wait == 0 {
+		c.Wait = 3 * hls.SegmentDuration
+	}
+	if c.Most == 0 {
+		c.Most = 512
+	}
+	return c, nil
+}
+
+// channel is one mixed sound of a room, as it was when it was asked for.
+type channel struct {
+	*source
+	facts room.Facts
+	name  tape.Channel
+	tape  Tape // nil: none here
+}
+
+// source finds what channels are made of.
+type source struct {
+	Config
+	reading gate
+	epochs  epochs
+}
+
+func newSource(cfg Config) source {
+	return source{
+		Config: cfg, reading: make(gate, readers*runtime.GOMAXPROCS(0)),
+		epochs: epochs{known: map[epochKey]time.Time{}, tried: map[epochKey]time.Time{}},
+	}
+}
+
+// readers is how many read a disk at the same time, for each processor.
+const readers = 4
+
+// epochs remembers when rooms began: that never changes.
+type epochs struct {
+	mu    sync.Mutex
+	known map[epochKey]time.Time // guarded by mu
+	tried map[epochKey]time.Time // guarded by mu; when that could not be found out
+}
+
+type epochKey struct {
+	room    room.ID
+	channel tape.Channel
+}
+
+// How long is waited for an epoch, and before it is tried again. Without it playlists are good, and have no date.
+const (
+	epochWait  = 500 * time.Millisecond
+	epochAgain = 5 * time.Second
+)
+
+var errNothing = problem.New(problem.NotFound, "There is nothing at this address. The master playlist, hls/master.m3u8, says what there is.")
+
+// open finds a channel. Its errors are problems, or are to be logged.
+func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
+	facts, known := s.Facts(id)
+	switch {
+	case !id.Valid() || !known:
+		return c, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	case name != tape.Floor:
+		return c, problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
+	}
+	c = channel{source: s, facts: facts, name: name}
+	if facts.Tape == room.TapeDeleted {
+		return c, nil // though it may be there for another moment
+	}
+	c.tape, err = s.Tape(id, name)
+	if errors.Is(err, room.ErrNotFound) {
+		c.tape, err = nil, nil
+	}
+	if err != nil {
+		return c, fmt.Errorf("find the tape: %w", err)
+	}
+	return c, nil
+}
+
+// epoch is when the channel's frame 0 began; zero where that is not known.
+func (c *channel) epoch(ctx context.Context) time.Time {
+	key, now := epochKey{c.facts.ID, c.name}, time.Now()
+	c.epochs.mu.Lock()
+	at, known := c.epochs.known[key]
+	tried := c.epochs.tried[key]
+	c.epochs.mu.Unlock()
+	if known || now.Sub(tried) < epochAgain {
+		return at
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), epochWait)
+	defer cancel()
+	at, err := c.Epoch(ctx, key.room, key.channel)
+	if err != nil {
+		c.Log.Warn("a playlist has no date", "room", key.room, "error", err)
+	}
+	c.epochs.mu.Lock()
+	defer c.epochs.mu.Unlock()
+	if at.IsZero() {
+		c.epochs.tried[key] = now
+		return at
+	}
+	delete(c.epochs.tried, key)
+	c.epochs.known[key] = at
+	return at
+}
+
+// list is a playlist, and how it may be kept.
+type list struct {
+	hls.Media
+	closed bool // nothing of it changes any more, unless it is deleted
+}
+
+// live is the live playlist of a variant, from memory, or of what was taped where the room is over. It is not ok while there is nothing in it;
+// moved is closed then when that may have changed, and nil where it will not.
+func (c *channel) live(ctx context.Context, r hls.Rendition) (l list, moved <-chan struct{}, ok bool) {
+	reach, heard := c.Live.Segments(c.facts.ID, c.name, r.Variant)
+	if heard && reach.End > reach.First {
+		from, to := hls.Window(reach.First, reach.End)
+		last := 0
+		if reach.Over {
+			packets, _, _ := c.Live.Segment(c.facts.ID, c.name, r.Variant, to-1)
+			last = len(packets)
+		}
+		l.Media = hls.Media{First: from, Segments: r.Whole(int(to-from), last), Begin: c.begin(ctx, from), Over: reach.Over}
+		return l, nil, true
+	}
+	if c.tape == nil || !c.tape.Closed() {
+		if heard {
+			moved = reach.Moved
+		}
+		return l, moved, false
+	}
+	l, ok = c.whole(ctx, r)
+	cut := max(0, len(l.Segments)-hls.LiveSegments)
+	l.First, l.Segments, l.Whole = l.First+tape.Number(cut), l.Segments[cut:], false
+	l.Begin = c.begin(ctx, l.First)
+	return l, nil, ok
+}
+
+// whole is the playlist of all that was taped of a variant.
+func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) {
+	if c.tape == nil || !r.Taped {
+		return l, false
+	}
+	l.closed = c.tape.Closed() // before the spans: what is closed does not grow
+	spans := c.tape.Spans()
+	if len(spans) == 0 {
+		return l, false
+	}
+	first, end := tape.SegmentOf(spans[0].From), tape.SegmentOf(spans[len(spans)-1].To-1)+1
+	for end > first && !c.has(end-1) {
+		end-- // it grows
+	}
+	if end <= first {
+		return l, false
+	}
+	segments := r.Whole(int(end-first), c.lastPackets(r, spans[len(spans)-1].To, end))
+	for i := 1; i < len(spans); i++ {
+		for k := tape.SegmentOf(spans[i-1].To-1) + 1; k < min(end, tape.SegmentOf(spans[i].From)); k++ {
+			segments[k-first].Gap = true
+		}
+	}
+	l.Media = hls.Media{First: first, Segments: segments, Begin: c.begin(ctx, first), Whole: true, Over: l.closed}
+	return l, true
+}
+
+func (c *channel) has(k tape.Number) bool {
+	_, ok := c.tape.Segment(k)
+	return ok
+}
+
+// lastPackets is how many packets of a rendition the last segment before end has, where the sound ends at a frame of it; 0: it is whole.
+func (c *channel) lastPackets(r hls.Rendition, sound, end tape.Number) int {
+	if left := sound - (end-1)*tape.SegmentFrames; left < tape.SegmentFrames {
+		return int(left) * r.Packets / tape.SegmentFrames
+	}
+	return 0
+}
+
+func (c *channel) begin(ctx context.Context, k tape.Number) time.Time {
+	epoch := c.epoch(ctx)
+	if epoch.IsZero() {
+		return epoch
+	}
+	return hls.Begin(epoch, k)
+}
+
+// segment makes segment k. Proven is one that is the same everywhere and for ever.
+func (c *channel) segment(ctx context.Context, r hls.Rendition, k tape.Number) (body []byte, proven, ok bool, err error) {
+	packets, proven, ok := c.Live.Segment(c.facts.ID, c.name, r.Variant, k)
+	if !ok && c.tape != nil && r.Taped {
+		packets, proven, ok, err = c.taped(ctx, r, k)
+	}
+	if !ok || err != nil {
+		return nil, false, false, err
+	}
+	return r.Append(nil, k, packets), proven, true, nil
+}
+
+// taped reads segment k off the tape: whole, with silence where frames are missing, save that the last one ends with the tape.
+func (c *channel) taped(ctx context.Context, r hls.Rendition, k tape.Number) (packets [][]byte, proven, ok bool, err error) {
+	there, ok := c.tape.Segment(k)
+	if !ok {
+		return nil, false, false, nil
+	}
+	at := tape.Stretch{From: k * tape.SegmentFrames, To: (k + 1) * tape.SegmentFrames}
+	if spans := c.tape.Spans(); c.tape.Closed() && len(spans) > 0 && there.To == spans[len(spans)-1].To {
+		at.To = there.To
+	}
+	err = c.reading.pass(ctx, func() (err error) {
+		packets, err = c.tape.Read(r.Variant, at.From, at.To)
+		return err
+	})
+	if err != nil {
+		return nil, false, false, fmt.Errorf("read segment %d: %w", k, err)
+	}
+	return packets, c.tape.Whole(r.Variant, at.From, at.To), true, nil
+}
+
+// gate holds a token for each request that reads a disk at this moment: however many come, those who are live have the processors to
+// themselves for most of the time.
+type gate chan struct{}
+
+// pass calls read with a token.
+func (g gate) pass(ctx context.Context, read func() error) error {
+	select {
+	case g <- struct{}{}:
+		defer func() { <-g }()
+		return read()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

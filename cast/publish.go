@@ -1,0 +1,492 @@
+package cast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/pack/hls"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// Store keeps files that strangers serve, under names with slashes. Its methods may be called from any goroutine.
+type Store interface {
+	// Put makes a file, or replaces it as a whole.
+	Put(ctx context.Context, name string, body []byte) error
+	// Get returns a file; nil without an error where there is none.
+	Get(ctx context.Context, name string) ([]byte, error)
+	// Has reports whether there is such a file.
+	Has(ctx context.Context, name string) (bool, error)
+	// Remove removes a file, or all that is below a name. It is no error that there is nothing.
+	Remove(ctx context.Context, name string) error
+}
+
+// Publication is what publishing needs besides what is published. Every field is required.
+type Publication struct {
+	Store Store
+	Page  []byte                        // the page of every room
+	Index func(room.ID) ([]byte, error) // what it reads of a tape; an error that wraps room.ErrNotFound where there is none
+}
+
+// Publisher writes rooms to a store as HLS, with the names that they have on an edge, so that any file host serves them while every node is
+// away. All its methods may be called from any goroutine.
+type Publisher struct {
+	source source
+	to     Publication
+	counts counts
+	steps  gate // rooms that are worked on at the same moment
+
+	open    context.Context // done when the publisher closes
+	shut    context.CancelFunc
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	rooms map[room.ID]*published // guarded by mu; those that are not done with
+}
+
+// counts are what a publisher counts.
+type counts struct {
+	objects, failures, failing atomic.Int64
+}
+
+// PublisherStats is what a publisher counted.
+type PublisherStats struct {
+	Rooms    int   // that are published now
+	Failing  int64 // of these, rooms that do not reach the store
+	Failures int64 // times that the store failed
+	Objects  int64 // files written
+}
+
+const (
+	publishEvery = 500 * time.Millisecond
+	publishSteps = 4
+
+	// A store that fails is tried again after firstRetry, then after twice as long, up to lastRetry.
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+
+	// keptBehind is how many segments stay behind those that a live playlist lists, where nothing else does: as long as the longest playlist
+	// that listed them, and as long again (RFC 8216bis, 6.2.2).
+	keptBehind = 2 * hls.LiveSegments
+
+	// forgotten is how long what is not on tape stays after its room has ended.
+	forgotten = time.Minute
+)
+
+// NewPublisher makes a publisher. Close ends it.
+func NewPublisher(cfg Config, to Publication) (*Publisher, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if to.Store == nil || to.Index == nil || len(to.Page) == 0 {
+		return nil, errors.New("cast: Store, Page and Index are required")
+	}
+	p := &Publisher{source: newSource(cfg), to: to, steps: make(gate, publishSteps), rooms: map[room.ID]*published{}}
+	p.open, p.shut = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Follow learns what has become of a room: it is published from its doors to its end, and what is on tape stays. It does not wait for the store.
+func (p *Publisher) Follow(f room.Facts) {
+	if f.Tape == room.TapeDeleted {
+		p.wipe(f.ID)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beginLocked(f.ID)
+}
+
+// Delete removes what was published of a room, once its tape is gone. It returns when that is done; where it cannot be done yet it is tried
+// again until it can.
+func (p *Publisher) Delete(ctx context.Context, id room.ID) error {
+	r := p.wipe(id)
+	if r == nil {
+		return nil
+	}
+	select {
+	case <-r.wiped():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("remove what was published of room %s: %w", id, context.Cause(ctx))
+	}
+}
+
+// wipe begins to remove a room; nil: the publisher is closed.
+func (p *Publisher) wipe(id room.ID) *published {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.beginLocked(id)
+	if r != nil {
+		r.wipe()
+	}
+	return r
+}
+
+// beginLocked finds a room that is worked on, or begins with it. The caller holds mu.
+func (p *Publisher) beginLocked(id room.ID) *published {
+	r := p.rooms[id]
+	if r != nil || p.open.Err() != nil || !id.Valid() {
+		return r
+	}
+	r = newPublished(p, id)
+	p.rooms[id] = r
+	p.running.Go(func() { r.run(p.open) })
+	return r
+}
+
+// Stats counts.
+func (p *Publisher) Stats() PublisherStats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return PublisherStats{Rooms: len(p.rooms), Failing: p.counts.failing.Load(), Failures: p.counts.failures.Load(), Objects: p.counts.objects.Load()}
+}
+
+// Close stops publishing, and waits. What was published stays; the next start goes on with it.
+func (p *Publisher) Close(ctx context.Context) error {
+	p.shut()
+	done := make(chan struct{})
+	go func() { // ends when the rooms do
+		p.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the publisher: %w", context.Cause(ctx))
+	}
+}
+
+// published is a room in a store. Its goroutine owns it, but for what is said otherwise.
+type published struct {
+	publisher *Publisher
+	id        room.ID
+	dir       string // of all its names
+
+	wiping  atomic.Bool
+	mu      sync.Mutex
+	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
+
+	shelves map[tape.Variant]map[tape.Number]bool // which segments are there
+	texts   map[string][]byte                     // what else is there
+	whole   bool                                  // a playlist of the whole evening is
+	over    time.Time                             // when it was first known that there will be no more of what is not on tape
+	failing bool
+}
+
+func newPublished(p *Publisher, id room.ID) *published {
+	r := &published{publisher: p, id: id, dir: "r/" + string(id) + "/", waiting: make(chan struct{})}
+	r.forget()
+	return r
+}
+
+// forget is to know of nothing that is there.
+func (r *published) forget() {
+	r.shelves, r.texts, r.whole = map[tape.Variant]map[tape.Number]bool{}, map[string][]byte{}, false
+	for _, rendition := range hls.Renditions {
+		r.shelves[rendition.Variant] = map[tape.Number]bool{}
+	}
+}
+
+func (r *published) wiped() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.waiting
+}
+
+// wipe is called with the publisher's mu held.
+func (r *published) wipe() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.wiping.Swap(true) {
+		r.waiting = make(chan struct{})
+	}
+}
+
+// run publishes until the room is done with, or ctx is done.
+func (r *published) run(ctx context.Context) {
+	p := r.publisher
+	retry := firstRetry
+	for {
+		var done bool
+		err := p.steps.pass(ctx, func() (err error) {
+			done, err = r.step(ctx)
+			return err
+		})
+		pause := publishEvery
+		switch {
+		case ctx.Err() != nil:
+			r.fail(nil)
+			return
+		case err != nil:
+			r.fail(err)
+			pause, retry = retry, min(2*retry, lastRetry)
+		default:
+			r.fail(nil)
+			retry = firstRetry
+		}
+		if done && err == nil && r.leave() {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// leave takes the room off the list, unless there is something to do again.
+func (r *published) leave() bool {
+	p := r.publisher
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.wiping.Load() {
+		return false
+	}
+	delete(p.rooms, r.id)
+	return true
+}
+
+// fail takes note of how it goes: loudly when it begins to fail, and without a word to the conversation.
+func (r *published) fail(err error) {
+	c := &r.publisher.counts
+	log := r.publisher.source.Log.With("room", r.id)
+	if err != nil {
+		c.failures.Add(1)
+	}
+	switch {
+	case err != nil && !r.failing:
+		log.Error("THE ROOM IS NOT PUBLISHED ANY MORE; the conversation and its tape go on. It is tried again until it works", "error", err)
+		c.failing.Add(1)
+	case err != nil:
+		log.Debug("the room is still not published", "error", err)
+	case r.failing:
+		log.Warn("the room is published again")
+		c.failing.Add(-1)
+	}
+	r.failing = err != nil
+}
+
+// step writes what is new. It reports whether there is nothing more to come.
+func (r *published) step(ctx context.Context) (done bool, err error) {
+	if r.wiping.Load() {
+		err = r.publisher.to.Store.Remove(ctx, r.dir)
+		if err != nil {
+			return false, fmt.Errorf("remove what was published: %w", err)
+		}
+		r.forget()
+		r.mu.Lock()
+		r.wiping.Store(false)
+		close(r.waiting)
+		r.mu.Unlock()
+	}
+	facts, known := r.publisher.source.Facts(r.id)
+	ended := facts.State == room.Ended
+	if !known {
+		return true, nil
+	}
+	if ended {
+		done, err = r.finished(ctx)
+		if done || err != nil {
+			return done, err
+		}
+	}
+	c, err := r.publisher.source.open(r.id, tape.Floor)
+	if err != nil {
+		return false, err
+	}
+	if ended && c.tape != nil && c.tape.Closed() {
+		return r.finish(ctx, c)
+	}
+	if ended && c.tape == nil && len(r.texts) == 0 {
+		return true, nil // what an edge still has in memory of it is nobody's any more
+	}
+	over, err := r.live(ctx, c)
+	if err != nil || !ended || c.tape != nil {
+		return false, err
+	}
+	return r.forgetLater(ctx, over)
+}
+
+// finished reports whether the replay is there already: the master playlist, which is written last, says so.
+func (r *published) finished(ctx context.Context) (bool, error) {
+	there, err := r.publisher.to.Store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
+	return bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR)), err
+}
+
+// finish publishes a replay.
+func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
+	_, err = r.live(ctx, c)
+	if err == nil {
+		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR))
+	}
+	return err == nil, err
+}
+
+// forgetLater removes a room that is not on tape, a while after its end.
+func (r *published) forgetLater(ctx context.Context, over bool) (done bool, err error) {
+	if over && r.over.IsZero() {
+		r.over = time.Now()
+	}
+	if r.over.IsZero() || time.Since(r.over) < forgotten {
+		return false, nil
+	}
+	err = r.publisher.to.Store.Remove(ctx, r.dir)
+	return err == nil, err
+}
+
+// live publishes what there is now: segments, then the playlists that list them. It reports whether the live playlists have ended.
+func (r *published) live(ctx context.Context, c channel) (over bool, err error) {
+	over = true
+	heard := false
+	for _, rendition := range hls.Renditions {
+		live, _, ok := c.live(ctx, rendition)
+		whole, taped := c.whole(ctx, rendition)
+		if !ok && !taped {
+			continue
+		}
+		heard = true
+		over = over && live.Over
+		err = r.variant(ctx, c, rendition, [2]list{live, whole})
+		if err != nil {
+			return false, err
+		}
+		r.whole = r.whole || taped
+	}
+	if !heard {
+		return c.facts.State == room.Ended, nil
+	}
+	return over, r.rest(ctx, c)
+}
+
+// variant publishes one variant of the room: its live list and the whole one. A list without segments is not written.
+func (r *published) variant(ctx context.Context, c channel, rendition hls.Rendition, lists [2]list) error {
+	dir := hls.Dir + "/" + string(c.name) + "/" + string(rendition.Variant) + "/"
+	err := r.text(ctx, dir+hls.Init, rendition.Init(c.PreSkip))
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if len(l.Segments) == 0 {
+			continue
+		}
+		err = r.segments(ctx, c, rendition, dir, l)
+		if err != nil {
+			return err
+		}
+		name := hls.Live
+		if l.Whole {
+			name = hls.DVR
+		}
+		err = r.text(ctx, dir+name, hls.AppendMedia(nil, l.Media))
+		if err != nil {
+			return err
+		}
+	}
+	return r.sweep(ctx, rendition, dir, lists)
+}
+
+// segments publishes what a playlist lists.
+func (r *published) segments(ctx context.Context, c channel, rendition hls.Rendition, dir string, l list) error {
+	shelf, store := r.shelves[rendition.Variant], r.publisher.to.Store
+	for i, s := range l.Segments {
+		k := l.First + tape.Number(i)
+		if s.Gap || shelf[k] {
+			continue
+		}
+		name := r.dir + dir + hls.SegmentName(k)
+		there, err := store.Has(ctx, name) // as after a restart
+		if err != nil {
+			return err
+		}
+		if !there {
+			body, _, ok, err := c.segment(ctx, rendition, k)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("segment %d of %s is listed, and not there", k, rendition.Variant)
+			}
+			err = store.Put(ctx, name, body)
+			if err != nil {
+				return fmt.Errorf("publish segment %d: %w", k, err)
+			}
+			r.publisher.counts.objects.Add(1)
+		}
+		shelf[k] = true
+	}
+	return nil
+}
+
+// sweep removes what no list has, and no player needs any more: what was heard before the tape began, or is not on tape.
+func (r *published) sweep(ctx context.Context, rendition hls.Rendition, dir string, lists [2]list) error {
+	shelf := r.shelves[rendition.Variant]
+	live, whole := lists[0], lists[1]
+	if len(live.Segments) == 0 {
+		return nil
+	}
+	for k := range shelf {
+		taped := whole.Whole && k >= whole.First && k < whole.First+tape.Number(len(whole.Segments))
+		if k >= live.First-keptBehind || taped {
+			continue
+		}
+		err := r.publisher.to.Store.Remove(ctx, r.dir+dir+hls.SegmentName(k))
+		if err != nil {
+			return fmt.Errorf("remove segment %d: %w", k, err)
+		}
+		delete(shelf, k)
+	}
+	return nil
+}
+
+// rest publishes what leads to the variants.
+func (r *published) rest(ctx context.Context, c channel) error {
+	texts := []struct {
+		name string
+		body []byte
+	}{{hls.Dir + "/" + hls.Master, hls.AppendMaster(nil, c.name, hls.Live)}, {"index.html", r.publisher.to.Page}}
+	if r.whole {
+		index, err := r.publisher.to.Index(r.id)
+		if err != nil && !errors.Is(err, room.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			texts = append(texts, struct {
+				name string
+				body []byte
+			}{"tape/index.json", index})
+		}
+		texts = append(texts, struct {
+			name string
+			body []byte
+		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR)})
+	}
+	for _, t := range texts {
+		err := r.text(ctx, t.name, t.body)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text publishes a file that may change.
+func (r *published) text(ctx context.Context, name string, body []byte) error {
+	if bytes.Equal(r.texts[name], body) {
+		return nil
+	}
+	err := r.publisher.to.Store.Put(ctx, r.dir+name, body)
+	if err != nil {
+		return fmt.Errorf("publish %s: %w", name, err)
+	}
+	r.publisher.counts.objects.Add(1)
+	r.texts[name] = body
+	return nil
+}

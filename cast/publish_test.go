@@ -1,0 +1,303 @@
+package cast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/pack/hls"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// shelf is a store in memory that can fail, and sees whether a playlist ever lists what is not there.
+type shelf struct {
+	t *testing.T
+
+	mu    sync.Mutex
+	there map[string][]byte                           // guarded by mu
+	puts  map[string]int                              // guarded by mu
+	fail  func(op, name string) (before, after error) // guarded by mu; an error before it is done, or though it is done
+}
+
+func newShelf(t *testing.T) *shelf {
+	return &shelf{t: t, there: map[string][]byte{}, puts: map[string]int{}}
+}
+
+func (s *shelf) let(fail func(op, name string) (before, after error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = fail
+}
+
+// do is an operation that may fail.
+func (s *shelf) do(op, name string, do func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var before, after error
+	if s.fail != nil {
+		before, after = s.fail(op, name)
+	}
+	if before == nil {
+		do()
+	}
+	return errors.Join(before, after)
+}
+
+func (s *shelf) Put(_ context.Context, name string, body []byte) error {
+	return s.do("put", name, func() {
+		gap := false
+		for line := range strings.Lines(string(body)) {
+			line = strings.TrimSpace(line)
+			gap = gap || line == "#EXT-X-GAP"
+			if strings.HasPrefix(line, "#") || path.Ext(name) != ".m3u8" {
+				continue
+			}
+			if s.there[path.Join(path.Dir(name), line)] == nil && !gap {
+				s.t.Errorf("%s lists %s, which is not there", name, line)
+			}
+			gap = false
+		}
+		s.there[name] = body
+		s.puts[name]++
+	})
+}
+
+func (s *shelf) Get(_ context.Context, name string) (body []byte, err error) {
+	err = s.do("get", name, func() { body = s.there[name] })
+	return body, err
+}
+
+func (s *shelf) Has(_ context.Context, name string) (there bool, err error) {
+	err = s.do("has", name, func() { there = s.there[name] != nil })
+	return there, err
+}
+
+func (s *shelf) Remove(_ context.Context, name string) error {
+	return s.do("remove", name, func() {
+		for n := range s.there {
+			if n == name || strings.HasPrefix(n, strings.TrimSuffix(name, "/")+"/") {
+				delete(s.there, n)
+			}
+		}
+	})
+}
+
+// text is a published file.
+func (s *shelf) text(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.there["r/harbour/"+name])
+}
+
+func (s *shelf) files() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.there))
+}
+
+func (m *memory) publisher(t *testing.T, to Store) (p *Publisher, stop func()) {
+	t.Helper()
+	p, err := NewPublisher(m.config(0), Publication{
+		Store: to, Page: []byte("<page>"), Index: func(id room.ID) ([]byte, error) { return []byte(`{"hls":true}`), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, func() {
+		err := p.Close(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A room is published from its doors to its end: the same bytes as an edge gives, what its tape has for good, and else no more than players need.
+func TestPublish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		p, stop := m.publisher(t, s)
+		defer stop()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		const dir = "hls/floor/opus-24/"
+		served := m.get(t, variant+"live.m3u8").Body.String()
+		if got := s.text(dir + hls.Live); got != served || len(listed(got)) != hls.LiveSegments {
+			t.Errorf("the live playlist is\n%s\nwhere an edge gives\n%s", got, served)
+		}
+		if got := s.text(dir + "seg-117.m4s"); got != m.get(t, variant+"seg-117.m4s").Body.String() || got == "" {
+			t.Errorf("a segment has %d bytes", len(got))
+		}
+		if s.text("index.html") != "<page>" || !strings.Contains(s.text("hls/master.m3u8"), "floor/opus-24/live.m3u8") || s.text("hls/dvr.m3u8") != "" {
+			t.Errorf("there is %v", s.files())
+		}
+		for end := tape.Number(121); end <= 150; end++ { // the tape begins at 118
+			m.set(func() { m.taped = []tape.Stretch{{From: 118 * 96, To: end*96 - 20}} })
+			m.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+		}
+		if got := listed(s.text(dir + hls.DVR)); len(got) != 149-118 || got[0] != 118 || s.text("tape/index.json") == "" {
+			t.Errorf("from the beginning there is %v", got)
+		}
+		if s.text(dir+"seg-117.m4s") != "" || s.text(dir+"seg-118.m4s") == "" {
+			t.Error("what was before the tape stays, or what is on it goes")
+		}
+		m.set(func() {
+			m.state, m.closed, m.taped = room.Ended, true, []tape.Stretch{{From: 118 * 96, To: 150*96 + 46}}
+		})
+		m.to(151, true)
+		time.Sleep(time.Second)
+		for _, name := range []string{hls.Live, hls.DVR} {
+			if got := s.text(dir + name); !strings.HasSuffix(got, "#EXTINF:0.92,\nseg-150.m4s\n#EXT-X-ENDLIST\n") {
+				t.Errorf("at its end %s is\n%s", name, got)
+			}
+		}
+		if !strings.Contains(s.text("hls/master.m3u8"), "floor/opus-24/dvr.m3u8") || p.Stats().Rooms != 0 {
+			t.Errorf("it is not done with: %+v", p.Stats())
+		}
+		s.mu.Lock()
+		for name, n := range s.puts {
+			if n > 1 && path.Ext(name) == ".m4s" {
+				t.Errorf("%s was written %d times", name, n)
+			}
+		}
+		clear(s.puts)
+		s.mu.Unlock()
+		facts, _ = m.config(0).Facts("harbour")
+		p.Follow(facts) // as after a restart
+		time.Sleep(time.Second)
+		if len(s.puts) != 0 || p.Stats().Rooms != 0 {
+			t.Errorf("what is there is written again: %v", s.puts)
+		}
+		m.set(func() { m.taped = nil })
+		err := p.Delete(t.Context(), "harbour")
+		if left := s.files(); err != nil || len(left) != 0 {
+			t.Errorf("after its deletion there is %v (%v)", left, err)
+		}
+	})
+}
+
+// A folder that fails costs nothing of what is on tape, whatever the write that failed has done; a deletion is tried again until it is done.
+func TestPublishToAFolderThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.taped = []tape.Stretch{{From: 100 * 96, To: 119 * 96}}
+		p, stop := m.publisher(t, s)
+		defer stop()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		full := errors.New("the disk is full")
+		s.let(func(_, name string) (before, after error) {
+			if strings.HasSuffix(name, "seg-125.m4s") {
+				return nil, full
+			}
+			return full, nil
+		})
+		for end := tape.Number(121); end <= 170; end++ {
+			m.set(func() { m.taped[0].To = end*96 - 96; m.reach.First = end - 30 })
+			m.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+		}
+		if stats := p.Stats(); stats.Failing != 1 || stats.Failures < 5 {
+			t.Errorf("while it fails: %+v", stats)
+		}
+		s.let(nil)
+		time.Sleep(lastRetry + time.Second)
+		if got := listed(s.text("hls/floor/opus-48/dvr.m3u8")); len(got) != 69 || got[0] != 100 || slices.Min(got) < 0 || p.Stats().Failing != 0 {
+			t.Errorf("after it has failed there is %v, %+v", got, p.Stats())
+		}
+		s.let(func(op, _ string) (before, after error) {
+			if op == "remove" {
+				return full, nil
+			}
+			return nil, nil
+		})
+		m.set(func() { m.state, m.taped, m.heard = room.Ended, nil, false })
+		short, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := p.Delete(short, "harbour"); !errors.Is(err, context.DeadlineExceeded) || len(s.files()) == 0 {
+			t.Errorf("what cannot be deleted is said to be: %v", err)
+		}
+		s.let(nil)
+		time.Sleep(lastRetry + time.Second)
+		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
+			t.Errorf("there is still %v, %+v", left, p.Stats())
+		}
+	})
+}
+
+// Of a room that nobody tapes nothing stays for longer than a player needs it.
+func TestPublishWithoutATape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		p, stop := m.publisher(t, s)
+		defer stop()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		for end := tape.Number(121); end <= 160; end++ {
+			m.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+		}
+		segments := slices.DeleteFunc(s.files(), func(name string) bool { return path.Ext(name) != ".m4s" })
+		if most := len(hls.Renditions) * (hls.LiveSegments + keptBehind); len(segments) != most {
+			t.Errorf("%d segments are there, want %d", len(segments), most)
+		}
+		m.set(func() { m.state = room.Ended })
+		m.to(160, true)
+		time.Sleep(time.Second)
+		if got := s.text("hls/floor/opus-12/live.m3u8"); !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
+			t.Errorf("at its end the playlist is\n%s", got)
+		}
+		time.Sleep(2 * forgotten)
+		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
+			t.Errorf("after its end there is %v", left)
+		}
+	})
+}
+
+// A file has its name when it is whole, may be read by a web server, and cannot be put elsewhere; what is removed is gone with all below it.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "published")
+	f, err := NewFolder(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"first", "second"} {
+		err := f.Put(t.Context(), "r/a/x.m3u8", []byte(body))
+		if got, getErr := f.Get(t.Context(), "r/a/x.m3u8"); err != nil || getErr != nil || !bytes.Equal(got, []byte(body)) {
+			t.Errorf("%q came back as %q, %v, %v", body, got, err, getErr)
+		}
+	}
+	left, err := os.ReadDir(filepath.Join(root, "r/a"))
+	if err != nil || len(left) != 1 {
+		t.Fatalf("%v, %v", left, err)
+	}
+	if info, err := left[0].Info(); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	for _, name := range []string{"../x", "/etc/x", ""} {
+		if err := f.Put(t.Context(), name, nil); err == nil {
+			t.Errorf("%q is taken for a name", name)
+		}
+	}
+	err = f.Remove(t.Context(), "r/a/")
+	if there, hasErr := f.Has(t.Context(), "r/a/x.m3u8"); err != nil || hasErr != nil || there {
+		t.Errorf("removed, it is there: %v, %v, %v", there, err, hasErr)
+	}
+	if body, err := f.Get(t.Context(), "r/a/x.m3u8"); err != nil || body != nil {
+		t.Errorf("removed, it is %q, %v", body, err)
+	}
+}

@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/internal/wav"
+	"github.com/epidaurus-live/epidaurus/pack/hls"
+)
+
+// Two tones go on stage, and every player of HLS hears both: from the live playlist, from the beginning, and in a browser that has no other way.
+// A drill of it misses nothing, and no variant takes more of a line than the master playlist says.
+func TestPlayersOfHLS(t *testing.T) {
+	s := serve(t).open("Segments", false)
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
+	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
+	s.tape("it is taped", func(i tapeIndex) bool { return i.Last-i.First >= 4*96 })
+	master, dvr := s.room.ListenURL+"/hls/master.m3u8", s.room.ListenURL+"/hls/dvr.m3u8"
+	dir := t.TempDir()
+	saved := func(name string) string { return filepath.Join(dir, name) }
+	asWAV := []string{"-map", "0:a:0", "-ac", "1", "-ar", "48000", "-t", "6"}
+
+	t.Run("Drill", func(t *testing.T) {
+		r := drill(t, master, "--kind", "hls", "--listeners", "50", "--ramp", "1s", "--hold", "6s", "--goal", "gaps=0,wrong=0,failed=0,seated>=50")
+		heard(t, r, 50)
+		if all := r.Total(); all.Frames < 50*4*50 || r.Wire.Events == 0 { // four seconds each, of 20 ms; playlists count as events
+			t.Errorf("%+v, %+v", all, r.Wire)
+		}
+	})
+	for name, url := range map[string]string{"Live": master, "FromTheBeginning": dvr} {
+		t.Run("ffmpeg"+name, func(t *testing.T) {
+			t.Parallel()
+			file := saved(name + ".wav")
+			out, err := command(t, "ffmpeg", append(append([]string{"-hide_banner", "-loglevel", "warning", "-y", "-i", url}, asWAV...), file)...)
+			if err != nil {
+				t.Fatalf("ffmpeg: %v\n%s", err, out)
+			}
+			hearsBoth(t, file)
+		})
+	}
+	t.Run("mpv", func(t *testing.T) {
+		t.Parallel()
+		file := saved("mpv.wav")
+		out, err := command(t, "mpv", "--no-config", "--no-video", "--ao=pcm", "--ao-pcm-file="+file, "--audio-channels=mono", "--length=6", master)
+		if err != nil {
+			t.Fatalf("mpv: %v\n%s", err, out)
+		}
+		hearsBoth(t, file)
+	})
+	t.Run("VLC", func(t *testing.T) {
+		t.Parallel()
+		file := saved("vlc.wav")
+		enough := func() bool {
+			info, err := os.Stat(file)
+			return err == nil && info.Size() > 5*sampleRate*2
+		}
+		out, err := asNobody(t, dir, enough, "cvlc", "--no-video", "--sout=#transcode{acodec=s16l,channels=1,samplerate=48000}:std{access=file,mux=wav,dst="+file+"}", master)
+		if err != nil {
+			t.Fatalf("vlc: %v\n%s", err, out)
+		}
+		hearsBoth(t, file)
+	})
+	t.Run("Chromium", func(t *testing.T) {
+		t.Parallel()
+		p := openTapped(t, listeners.New(t), s.room.ListenURL, "delete window.MediaSource; delete window.ManagedMediaSource")
+		p.Click("#listen")
+		p.Until(`epidaurus.state === "listening" && audio.currentTime > 0 && audio.src.endsWith("/hls/master.m3u8")`, browsertest.Body)
+		pcm := record(p, "document.getElementById('audio').captureStream()", 4)
+		tonesIn(t, pcm[2*sampleRate:], 6) // a busy machine starves Chromium now and then, which is heard
+	})
+	t.Run("Peak", func(t *testing.T) { s.checkPeak(t) })
+}
+
+// hearsBoth fails unless a file holds two tones at the end of at least four seconds.
+func hearsBoth(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	pcm, err := wav.Read(f)
+	if err != nil || len(pcm) < 4*sampleRate {
+		t.Fatalf("%s holds %.1f s (%v)", filepath.Base(file), float64(len(pcm))/sampleRate, err)
+	}
+	tonesIn(t, pcm[len(pcm)-2*sampleRate:], 20)
+}
+
+// tonesIn fails unless both tones are in the first second, by so many dB above all else.
+func tonesIn(t *testing.T, pcm []float32, above float64) {
+	t.Helper()
+	hertz := spectrum(pcm[:sampleRate])
+	low, high := peak(hertz, 440), peak(hertz, 660)
+	other, at := rest(hertz, 440, 660)
+	t.Logf("440 Hz %.1f dB, 660 Hz %.1f dB, strongest other %.1f dB at %d Hz", low, high, other, at)
+	if min(low, high) < -40 || other > min(low, high)-above {
+		t.Errorf("440 Hz is heard at %.1f dB and 660 Hz at %.1f dB, beside %.1f dB at %d Hz", low, high, other, at)
+	}
+}
+
+// checkPeak reads all segments of each variant, and compares their size with what is said of them.
+func (s *show) checkPeak(t *testing.T) {
+	for _, r := range hls.Renditions {
+		base := s.room.ListenURL + "/hls/floor/" + string(r.Variant) + "/"
+		for line := range strings.Lines(fetch(t, base+hls.Live)) {
+			k, ok := hls.ParseSegmentName(strings.TrimSpace(line))
+			if !ok {
+				continue
+			}
+			size := len(fetch(t, base+hls.SegmentName(k)))
+			if rate := float64(size) * 8 / hls.SegmentDuration.Seconds(); rate > float64(r.Peak) {
+				t.Errorf("segment %d of %s takes %.0f bit/s", k, r.Variant, rate)
+			}
+		}
+	}
+}
+
+func fetch(t testing.TB, url string) string {
+	t.Helper()
+	resp, err := http.Get(url) //nolint:noctx // on this machine
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s answers %d (%v)", url, resp.StatusCode, err)
+	}
+	return string(body)
+}

@@ -1,0 +1,111 @@
+package hls
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/tape"
+)
+
+// LiveSegments is how many segments the live playlist lists: 15 s. A player begins three target durations from its end, and may be held up for
+// as long as the rest.
+const LiveSegments = 8
+
+// targetDuration is that of every playlist: no segment is longer when it is rounded to a whole second (§4.4.3.1).
+const targetDuration = 2
+
+const (
+	firstLine = "#EXTM3U\n"
+	// EXT-X-GAP wants version 8 (§8), and a playlist may not change its version when it gets one.
+	versionLine     = "#EXT-X-VERSION:8\n"
+	independentLine = "#EXT-X-INDEPENDENT-SEGMENTS\n"
+)
+
+// AppendMaster appends the multivariant playlist of a channel, which leads to the playlist of that name of each variant: Live or DVR.
+func AppendMaster(dst []byte, ch tape.Channel, playlist string) []byte {
+	dst = append(dst, firstLine+versionLine+independentLine...)
+	for _, r := range Renditions {
+		if playlist == DVR && !r.Taped {
+			continue
+		}
+		dst = append(dst, "#EXT-X-STREAM-INF:BANDWIDTH="...)
+		dst = strconv.AppendInt(dst, int64(r.Peak), 10)
+		dst = append(dst, ",AVERAGE-BANDWIDTH="...)
+		dst = strconv.AppendInt(dst, int64(r.Average), 10)
+		dst = append(dst, `,CODECS="`+r.Codecs+"\"\n"...)
+		dst = append(dst, string(ch)+"/"+string(r.Variant)+"/"+playlist+"\n"...)
+	}
+	return dst
+}
+
+// Media is what a playlist of one variant says.
+type Media struct {
+	First    tape.Number // number of the first segment
+	Segments []Segment
+	Begin    time.Time // of the first segment; zero: not known
+	Whole    bool      // it begins with the channel, and only grows
+	Over     bool      // there will be no more
+}
+
+// Segment is one that is listed.
+type Segment struct {
+	Duration time.Duration // of its sound; for a gap, of what is missing
+	Gap      bool          // nobody has it: a player must not ask for it
+}
+
+// AppendMedia appends the playlist of a variant.
+func AppendMedia(dst []byte, m Media) []byte {
+	dst = append(dst, firstLine+versionLine+independentLine+"#EXT-X-TARGETDURATION:"...)
+	dst = strconv.AppendInt(dst, targetDuration, 10)
+	dst = append(dst, "\n#EXT-X-MEDIA-SEQUENCE:"...)
+	dst = strconv.AppendInt(dst, int64(m.First), 10)
+	dst = append(dst, '\n')
+	if m.Whole {
+		// Who asks for the whole evening wants to hear its beginning, also while it goes on.
+		dst = append(dst, "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n"...)
+	}
+	dst = append(dst, `#EXT-X-MAP:URI="`+Init+"\"\n"...)
+	if !m.Begin.IsZero() && len(m.Segments) > 0 {
+		dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
+		dst = m.Begin.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+		dst = append(dst, '\n')
+	}
+	for i, s := range m.Segments {
+		dst = append(dst, "#EXTINF:"...)
+		dst = appendSeconds(dst, s.Duration)
+		dst = append(dst, ",\n"...)
+		if s.Gap {
+			dst = append(dst, "#EXT-X-GAP\n"...)
+		}
+		dst = append(dst, SegmentName(m.First+tape.Number(i))...)
+		dst = append(dst, '\n')
+	}
+	if m.Over {
+		dst = append(dst, "#EXT-X-ENDLIST\n"...)
+	}
+	return dst
+}
+
+// appendSeconds appends a duration with no more digits than it needs.
+func appendSeconds(dst []byte, d time.Duration) []byte {
+	text := strconv.FormatFloat(d.Seconds(), 'f', 6, 64)
+	return append(dst, strings.TrimRight(strings.TrimRight(text, "0"), ".")...)
+}
+
+// Window is the part of the segments from first (inclusive) to end (exclusive) that the live playlist lists.
+func Window(first, end tape.Number) (from, to tape.Number) {
+	return max(first, end-LiveSegments), end
+}
+
+// Whole is n segments of which the last has so many packets; 0 for all of them.
+func (r Rendition) Whole(n int, last int) []Segment {
+	segments := make([]Segment, n)
+	for i := range segments {
+		segments[i].Duration = SegmentDuration
+	}
+	if n > 0 && last > 0 {
+		segments[n-1].Duration = r.Duration(last)
+	}
+	return segments
+}
