@@ -151,7 +151,7 @@ func TestPlayersOfAAC(t *testing.T) {
 		file := saved("vlc.wav")
 		enough := func() bool {
 			info, err := os.Stat(file)
-			return err == nil && info.Size() > 5*sampleRate*2
+			return err == nil && info.Size() > 5*sampleRate*4 // it makes stereo of AAC
 		}
 		out, err := asNobody(t, dir, enough, "cvlc", "--no-video", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", aac)
 		if err != nil {
