@@ -123,9 +123,9 @@ func hearsCleanly(p *browsertest.Tab, stream string, seconds, inARow int, clean 
 		return
 	}
 	last := ""
-	for deadline := time.Now().Add(patience); seconds > 0; {
+	for deadline := time.Now().Add(2 * patience); seconds > 0; {
 		if time.Now().After(deadline) {
-			p.Fatalf("%d clean seconds have not come in %v; the last one had %s", seconds, patience, last)
+			p.Fatalf("%d clean seconds have not come in %v; the last one had %s", seconds, 2*patience, last)
 		}
 		const settling = 1
 		pcm := record(p, stream, settling+seconds)

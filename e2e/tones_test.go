@@ -53,7 +53,7 @@ func TestTwoTonesInThreeBrowsers(t *testing.T) {
 
 	hearsCleanly(host, "heard", 2, 4, without(660, 440))
 	hearsCleanly(guest, "heard", 2, 4, without(440, 660))
-	hearsCleanly(listener, captured, 4, 11, func(hertz []float64) (bool, string) {
+	hearsCleanly(listener, captured, 2, 11, func(hertz []float64) (bool, string) {
 		low, high := peak(hertz, 440), peak(hertz, 660)
 		other, at := rest(hertz, 440, 660)
 		weaker := min(low, high)

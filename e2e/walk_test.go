@@ -61,13 +61,13 @@ func TestFirstEvening(t *testing.T) {
 	picture(listener, "listener")
 
 	host.Press("mute")
-	host.Until(`document.querySelector('.air[data-word="nobody"]')`, `document.querySelector(".air").innerText`)
+	host.Until(`document.querySelector('.air[data-reason="muted"]')`, `document.querySelector(".air").innerText`)
 	host.Press("mute")
 	host.Until(onAir, `document.querySelector(".air").innerText`)
 
 	person := browsertest.Eval[string](host, `[...document.querySelectorAll("[data-testid^=person-]")].find(e => e.innerText.includes("Grace")).dataset.testid.slice(7)`)
 	host.Press("mute-" + person)
-	guest.Until(`document.querySelector('.air[data-word="nobody"]')`, `document.querySelector(".air").innerText`)
+	guest.Until(`document.querySelector('.air[data-reason="muted-by-other"]')`, `document.querySelector(".air").innerText`)
 	guest.Press("mute") // only she may undo it
 	guest.Until(onAir, `document.querySelector(".air").innerText`)
 
