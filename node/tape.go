@@ -77,6 +77,9 @@ func (n *Node) refreshStage(id room.ID) {
 	if n.stage != nil {
 		n.stage.Refresh(id)
 	}
+	if n.rooms != nil {
+		n.rooms.posted(id, n.hasReplay)
+	}
 }
 
 // replayHandler serves tapes to listeners.
@@ -84,7 +87,8 @@ func (n *Node) replayHandler() http.Handler {
 	return replay.New(replay.Config{
 		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "replay"),
 		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
-			if n.tapes == nil {
+			f, known := n.bus.Facts(id)
+			if n.tapes == nil || known && f.State == room.Ended && !f.ShowsReplay() {
 				return nil, room.ErrNotFound
 			}
 			t, err := n.tapes.Tape(id, ch)
@@ -99,7 +103,7 @@ func (n *Node) replayHandler() http.Handler {
 // hasReplay reports whether a room is over, and can be heard again here.
 func (n *Node) hasReplay(id room.ID) bool {
 	f, ok := n.bus.Facts(id)
-	if !ok || f.State != room.Ended || n.tapes == nil {
+	if !ok || !f.ShowsReplay() || n.tapes == nil {
 		return false
 	}
 	_, err := n.tapes.Tape(id, tape.Floor)
