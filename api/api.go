@@ -44,7 +44,7 @@ type Records interface {
 
 // Rooms runs the rooms that are open.
 type Rooms interface {
-	Create(ctx context.Context, f room.Facts) error   // opens the doors
+	Create(ctx context.Context, f room.Facts) error   // from now on it runs: with open doors, or until its time
 	End(ctx context.Context, id room.ID) error        // may fail where no room is open
 	DeleteTape(ctx context.Context, id room.ID) error // on every node; returns when it is gone on this one
 	Facts(id room.ID) (room.Facts, bool)              // false for rooms that are not open
@@ -67,6 +67,8 @@ type Config struct {
 	Records  Records
 	Rooms    Rooms
 	Air      Air
+	Life     Life
+	Lights   Lights
 	Key      *room.Key // signs stage tokens
 	Clock    func() time.Time
 	Rand     io.Reader // of cookies and IDs: crypto/rand
@@ -111,7 +113,12 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms/{room}":         {http.MethodGet: a.getRoom},
 		"/api/rooms/{room}/token":   {http.MethodPost: a.ownToken},
 		"/api/rooms/{room}/invites": {http.MethodPost: a.invite},
-		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom},
+		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
+		"/api/rooms/{room}/life":    {http.MethodGet: a.getLife},
+		"/api/rooms/{room}/doors":   {http.MethodPut: a.doors},
+		"/api/rooms/{room}/lights":  {http.MethodGet: a.lights},
+		"/api/rooms/{room}/plan":    {http.MethodPatch: a.replan},
+		"/api/rooms/{room}/step":    {http.MethodPost: a.move},
 		"/api/rooms/{room}/tape":    {http.MethodDelete: a.deleteTape},
 
 		"/api/rooms/{room}/delay":             {http.MethodPatch: a.setDelay},

@@ -52,7 +52,7 @@ func newHouse(t testing.TB) *house {
 	h := &house{t: t, store: s, faults: &faults{}, log: &bytes.Buffer{}, now: noon}
 	h.rooms = &memoryRooms{faults: h.faults, open: map[room.ID]room.Facts{}}
 	h.cfg = Config{
-		Sessions: faultySessions{s, h.faults}, Records: faultyRecords{s, h.faults}, Rooms: h.rooms,
+		Sessions: faultySessions{s, h.faults}, Records: faultyRecords{s, h.faults}, Rooms: h.rooms, Life: h.rooms, Lights: h.rooms,
 		Key: s.Key(), Clock: func() time.Time { return h.now }, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(h.log, nil)),
 		ListenURL: func(*http.Request) string { return "http://localhost:8080" },
 		StageURL:  func(*http.Request) string { return "http://localhost:8081" },
@@ -216,6 +216,24 @@ func (m *memoryRooms) End(_ context.Context, id room.ID) error {
 		delete(m.open, id)
 		return nil
 	})
+}
+
+func (m *memoryRooms) Lights(_ context.Context, f room.Facts) []Light {
+	return []Light{{Name: "seats", State: Green, Why: "free", N: 12, Of: 12}, {Name: "speakers", State: Red, Why: string(f.State)}}
+}
+
+func (m *memoryRooms) ChangeLife(_ context.Context, id room.ID, change func(*room.Facts) error) (f room.Facts, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.open[id]
+	if !ok {
+		return f, room.ErrNotFound
+	}
+	err = change(&f)
+	if err == nil {
+		m.open[id] = f
+	}
+	return f, err
 }
 
 func (m *memoryRooms) DeleteTape(_ context.Context, id room.ID) error {

@@ -30,13 +30,15 @@ type roomAnswer struct {
 	DelayMS   int        `json:"delay_ms"`
 	Created   time.Time  `json:"created_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
+	Start     time.Time  `json:"start,omitzero"` // where one was announced
+	Held      bool       `json:"held,omitempty"` // its tape waits to be posted
 	ListenURL string     `json:"listen_url"`
 	DeskURL   string     `json:"desk_url"`
 }
 
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
-		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt,
+		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt, Start: f.Life.Plan.Start, Held: f.State == room.Ended && !f.ShowsReplay(),
 		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
@@ -71,13 +73,15 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
-	taped := true
-	err = readObject(w, r,
+	taped, draft := true, false
+	plan := planMembers{lead: int(room.DefaultLead.Seconds())}
+	err = readObject(w, r, append(plan.members(),
 		member{name: "title", into: &facts.Title},
 		member{name: "lang", into: &facts.Language, optional: true},
 		member{name: "low_delay", into: &facts.LowDelay, optional: true},
 		member{name: "expect", into: &facts.Expect, optional: true},
-		member{name: "tape", into: &taped, optional: true})
+		member{name: "tape", into: &taped, optional: true},
+		member{name: "draft", into: &draft, optional: true})...)
 	if err != nil {
 		return err
 	}
@@ -94,6 +98,21 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	facts.Language, err = room.CheckLanguage(facts.Language)
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
+	}
+	facts.Life.Plan, err = plan.newPlan(facts.Created)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !facts.Planned() && draft:
+		return badRequest("A draft needs a start: say when it begins with \"start\" and \"zone\".")
+	case draft:
+		facts.State = room.Draft
+	case facts.Planned():
+		facts.State = room.Announced
+	}
+	if facts.Planned() {
+		facts.Life.Revision = 1
 	}
 	ctx, cancel := detached(r)
 	defer cancel()
@@ -155,9 +174,15 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = readObject(w, r)
-	if err != nil {
-		return err
+	after := 0
+	if r.ContentLength != 0 {
+		err = readObject(w, r, member{name: "in_ms", into: &after, optional: true})
+		if err != nil {
+			return err
+		}
+	}
+	if after != 0 {
+		return a.askEnd(w, r, v, time.Duration(after)*time.Millisecond)
 	}
 	ctx, cancel := detached(r)
 	defer cancel()

@@ -110,7 +110,7 @@ var errNothing = problem.New(problem.NotFound, "There is nothing at this address
 func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	facts, known := s.Facts(id)
 	switch {
-	case !id.Valid() || !known:
+	case !id.Valid() || !known || facts.State == room.Draft:
 		return c, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
 	case name != tape.Floor:
 		return c, problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")

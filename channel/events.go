@@ -91,6 +91,9 @@ func (s *events) look(levels []Level, air Air) (changed bool) {
 	s.dirty = false
 	s.now.facts, s.now.people = s.facts, s.people
 	s.mu.Unlock()
+	if s.now.facts.Curtained() {
+		levels = nil // who speaks behind the curtain speaks to nobody outside
+	}
 	heard := slices.ContainsFunc(levels, func(l Level) bool {
 		return l.Heard && !slices.ContainsFunc(s.now.people, func(p room.Person) bool { return p.ID == l.ID && p.Muted })
 	})
@@ -163,7 +166,7 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 		if s.held {
 			speaking = nil
 		}
-		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn})
+		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn, Start: startOf(facts)})
 		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, s.out.people...)})
 		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, speaking...)})
 	}
@@ -172,6 +175,14 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 		say(room.KindListening, room.ListeningEvent{Kind: room.KindListening, N: listening})
 	}
 	return news
+}
+
+// startOf is when a room begins that has not begun, in Unix milliseconds; 0: nobody said.
+func startOf(f room.Facts) int64 {
+	if !f.Curtained() {
+		return 0
+	}
+	return f.Life.Plan.Start.UnixMilli()
 }
 
 func (s *events) changed(n tape.Number, term tape.Term, kind string, v any) (tape.Event, bool) {

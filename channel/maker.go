@@ -31,6 +31,7 @@ type Lease interface {
 type Mix interface {
 	Tick(out []float32, now time.Duration)
 	Hold(on bool)
+	Curtain(closed bool) // while closed, nothing of the voices goes out
 	Levels() []Level
 	Air() Air
 }
@@ -87,6 +88,7 @@ type Config struct {
 
 	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
 	OnLive    func()        // optional: a voice was heard, and the facts say doors yet: at once, then every second; called from the tick, must not block
+	OnWord    func()        // optional: the first word since the room went live goes out; called from the tick, must not block
 	OnLevels  func([]Level) // optional: five times a second; called from the tick, must not block
 	OnAir     func(Air)     // optional: likewise
 
@@ -131,6 +133,7 @@ type Maker struct {
 	live     bool        // a voice went out, or the facts that went out say so
 	asked    bool        // OnLive was called
 	ended    bool        // the end went out
+	spoken   bool        // a word went out while live
 	silence  silence
 	pcm      []float32
 	packet   []byte
@@ -248,6 +251,8 @@ func (m *Maker) hold(ctx context.Context) error {
 		m.units.start(first, running)
 	}
 	m.gap(running)
+	_, facts := m.events.stage()
+	m.cfg.Mix.Curtain(facts.Curtained())
 	m.making.Store(true)
 	err = m.run(ctx)
 	m.making.Store(false)
@@ -368,6 +373,8 @@ func (m *Maker) attend(now, out moment) {
 		m.asked = true
 		m.cfg.OnLive()
 	}
+	m.cfg.Mix.Curtain(now.facts.Curtained())
+	m.listen(out)
 	m.ended = out.facts.State == room.Ended
 	m.live = m.live || out.facts.State == room.Live // perhaps by another node's stage
 	switch {
@@ -381,6 +388,17 @@ func (m *Maker) attend(now, out moment) {
 		m.cfg.Mix.Hold(!m.live)
 	case !m.live || (m.next-m.empty).Duration() >= m.cfg.HoldAfter:
 		m.cfg.Mix.Hold(true)
+	}
+}
+
+// listen waits for the first word that goes out live. A room that had it under another maker is not told of it again.
+func (m *Maker) listen(out moment) {
+	if m.spoken || out.facts.State != room.Live || len(out.speaking) == 0 {
+		return
+	}
+	m.spoken = true
+	if m.cfg.OnWord != nil && out.facts.Life.FirstWord.IsZero() {
+		m.cfg.OnWord()
 	}
 }
 

@@ -152,6 +152,7 @@ type stage struct {
 	mu     sync.Mutex
 	levels []channel.Level
 	hold   bool
+	closed bool
 	air    channel.Air
 	delay  int64 // moments
 	gone   int64 // the last moment that was dumped
@@ -181,6 +182,7 @@ func (s *stage) dump() { s.mu.Lock(); defer s.mu.Unlock(); s.gone = s.air.In }
 // sound is a word that ends now.
 func (s *stage) sound() { s.mu.Lock(); defer s.mu.Unlock(); s.air.Quiet = 0 }
 
+func (s *stage) Curtain(closed bool)     { s.mu.Lock(); defer s.mu.Unlock(); s.closed = closed }
 func (s *stage) Hold(on bool)            { s.mu.Lock(); defer s.mu.Unlock(); s.hold = on }
 func (s *stage) Levels() []channel.Level { s.mu.Lock(); defer s.mu.Unlock(); return s.levels }
 func (s *stage) Air() channel.Air        { s.mu.Lock(); defer s.mu.Unlock(); return s.air }

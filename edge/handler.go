@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -141,14 +142,27 @@ func (e *Edge) find(ask *request) error {
 		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
 	}
 	switch {
-	case !ok:
+	case !ok || ask.facts.State == room.Draft:
 		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	case ask.facts.State == room.Announced:
+		return e.doorsClosed(ask.facts.Life.Plan.DoorsAt())
 	case ask.facts.State == room.Ended:
 		return problem.New(problem.RoomEnded, "This conversation is over.")
 	case ask.key.channel != tape.Floor:
 		return problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
 	}
 	return nil
+}
+
+// longestAway is what a listener who came before the doors is told to wait at most: their time may be changed meanwhile.
+const longestAway = 10 * time.Minute
+
+// doorsClosed says when to come back to a room whose doors open at a known time: at random within some time after it, since all who wait wait
+// for the same.
+func (e *Edge) doorsClosed(at time.Time) problem.Problem {
+	p := e.later(problem.RoomNotOpen, "The doors of this room are not open yet.")
+	p.RetryAfter += min(max(0, at.Sub(e.config.Now())), longestAway)
+	return p
 }
 
 // join gives a seat. Once the connection is taken over it returns nil whatever happens.
@@ -219,6 +233,9 @@ func (e *Edge) take(ask request) (*hub, ticket, error) {
 	if e.short.Load() {
 		return nil, 0, e.tooShort()
 	}
+	if closed := ask.facts.Life.Closed; closed > 0 && ask.from < 0 && e.config.Inside != nil && e.config.Inside(ask.key.room) >= closed {
+		return nil, 0, e.later(problem.Full, "The doors of this room are closed: "+notice(ask.facts))
+	}
 	if e.taken.Add(1) > int64(e.config.MaxSeats) {
 		e.taken.Add(-1)
 		return nil, 0, e.later(problem.Full, "Every seat is taken. Try again in a moment.")
@@ -230,6 +247,9 @@ func (e *Edge) take(ask request) (*hub, ticket, error) {
 	}
 	return h, t, nil
 }
+
+// notice is what the room's team has to say to who comes too late.
+func notice(f room.Facts) string { return cmp.Or(f.Life.Notice, "as many are in as it may have.") }
 
 const drainingDetail = "This server gives no seats any more, but others do. Try again in a moment."
 

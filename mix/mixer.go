@@ -43,6 +43,7 @@ type Mixer struct {
 	loop   []float32 // a new hold sound, until the next tick takes it
 	relay  bool      // there is one
 	holdOn bool
+	closed bool  // the curtain
 	cart   *Cart // to play on stage, until the next tick takes it
 	recart bool  // there is one, or an end
 	fill   Fill  // of a dump, until the next tick takes it
@@ -59,9 +60,10 @@ type Mixer struct {
 	ended   []string            // the keys of memory, oldest first
 	limiter limiter
 	hold    hold
-	carts   player // on stage
-	filler  player // for listeners alone
-	filling bool   // the hold sound fills what was dumped
+	opening float32 // how much of the voices is let out: 0 behind the curtain, else 1
+	carts   player  // on stage
+	filler  player  // for listeners alone
+	filling bool    // the hold sound fills what was dumped
 	frame   [frameSamples]float32
 }
 
@@ -93,6 +95,7 @@ func New(c Config) *Mixer {
 		memory:  map[string]leveller{},
 		limiter: newLimiter(c.Ceiling),
 		line:    newDelayLine(),
+		opening: 1,
 	}
 }
 
@@ -137,6 +140,14 @@ func (m *Mixer) Hold(on bool) {
 	m.holdOn = on
 }
 
+// Curtain lets nothing of the voices out while it is closed; carts and the hold sound are heard all the same. It closes and opens within a
+// tick.
+func (m *Mixer) Curtain(closed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = closed
+}
+
 // Levels appends the level of each open voice, as of the last tick, to dst[:0] and returns it.
 func (m *Mixer) Levels(dst []Level) []Level {
 	m.mu.Lock()
@@ -148,7 +159,7 @@ func (m *Mixer) Levels(dst []Level) []Level {
 func (m *Mixer) Tick(out []float32, now time.Duration) {
 	out = out[:frameSamples]
 	clear(out)
-	idle := m.begin()
+	idle, closed := m.begin()
 	at := samples(now)
 	kept := m.voices[:0]
 	for _, v := range m.voices {
@@ -160,6 +171,7 @@ func (m *Mixer) Tick(out []float32, now time.Duration) {
 	}
 	clear(m.voices[len(kept):])
 	m.voices = kept
+	m.veil(out, closed)
 	m.carts.add(out)
 	m.line.pass(out, idle)
 	m.filler.add(out)
@@ -168,8 +180,20 @@ func (m *Mixer) Tick(out []float32, now time.Duration) {
 	m.publish(at)
 }
 
+// veil lets the voices out as far as the curtain is open.
+func (m *Mixer) veil(out []float32, closed bool) {
+	to := float32(1)
+	if closed {
+		to = 0
+	}
+	if m.opening != 1 || to != 1 {
+		scale(out, m.opening, to)
+	}
+	m.opening = to
+}
+
 // begin takes over what was asked for since the last tick. Idle says that the hold sound is asked for.
-func (m *Mixer) begin() (idle bool) {
+func (m *Mixer) begin() (idle, closed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, v := range m.opened {
@@ -193,7 +217,7 @@ func (m *Mixer) begin() (idle bool) {
 		m.hold.change(m.loop)
 		m.loop, m.relay = nil, false
 	}
-	return m.holdOn
+	return m.holdOn, m.closed
 }
 
 // publish makes the levels known.

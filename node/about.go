@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 )
 
 // about is what a node says of itself at its private port.
@@ -29,16 +30,25 @@ func (n *Node) about(w http.ResponseWriter, _ *http.Request) {
 	a := about{Program: "epidaurus", Config: n.cfg.fingerprint(), Host: host, PID: os.Getpid()}
 	info, ok := debug.ReadBuildInfo()
 	if ok {
-		a.Version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				a.Revision = s.Value
-			}
-		}
+		a.Version, a.Revision = info.Main.Version, revision()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(a) // the reader may be gone
 }
+
+// revision is the one that this build was made of; empty where it is not known.
+var revision = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+})
 
 // fingerprint changes when anything does that was set, wherever it was, or what the runtime may use. Who gets in by which password, and
 // whom alarms are told, is not in it.

@@ -128,8 +128,9 @@ type Config struct {
 	// NATSCreds is a NATS credentials file. Default: none.
 	NATSCreds string `name:"nats-creds" help:"NATS credentials file for it." placeholder:"FILE"`
 
-	acmeRoots *x509.CertPool // whom to believe that he is the authority; a test's own, else the system's
-	stageMost int            // connections of the stage's port; a test's own, else stageMost
+	acmeRoots *x509.CertPool   // whom to believe that he is the authority; a test's own, else the system's
+	stageMost int              // connections of the stage's port; a test's own, else stageMost
+	wall      func() time.Time // the time of day; a test's own, else time.Now
 }
 
 // Count is a number of people, which is written as such numbers are: 1e6, 300000, 300k.
@@ -331,4 +332,12 @@ func (c *Config) balancers() (prefixes []netip.Prefix, err error) {
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return prefixes, nil
+}
+
+// now is the time of day.
+func (c *Config) now() func() time.Time {
+	if c.wall != nil {
+		return c.wall
+	}
+	return time.Now
 }

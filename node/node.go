@@ -44,6 +44,7 @@ type Node struct {
 	stageDoor edge.Door
 	lister    *lister // owned by the counting
 	alarms    *alarms
+	life      *lifeClock
 
 	// immutable once open; empty without the part
 	listenersURL string
@@ -178,7 +179,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
 		n.audience.follow(f.ID, n.bus.Facts, n.cfg.Expect)
-		if f.State != room.Ended {
+		if f.State.Open() {
 			err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
 			if err != nil {
 				n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
@@ -192,6 +193,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 		if n.rooms != nil {
 			n.rooms.follow(f.ID)
+			n.life.follow(f.ID)
 		}
 	}))
 	err := n.watchEdges()
@@ -202,6 +204,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 	n.running.Go(func() { n.count(n.open) })
 	if n.alarms != nil {
 		n.running.Go(func() { n.alarms.run(n.open) })
+	}
+	if n.life != nil {
+		n.running.Go(func() { n.life.run(n.open) })
 	}
 	return nil
 }

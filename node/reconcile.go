@@ -22,8 +22,8 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 	if err != nil {
 		return err
 	}
-	if merged.State != stored.State {
-		err = n.store.SetState(ctx, stored.ID, merged.State, merged.EndedAt)
+	if merged.State != stored.State || merged.Life.Revision != stored.Life.Revision {
+		err = n.store.SetLife(ctx, merged)
 		if err != nil {
 			return fmt.Errorf("write down what became of room %s: %w", stored.ID, err)
 		}
@@ -65,6 +65,9 @@ func (n *Node) reconcileAll(ctx context.Context) error {
 func merge(stored, known room.Facts) room.Facts {
 	if room.Step(stored.State, known.State) == nil {
 		stored.State, stored.EndedAt = known.State, known.EndedAt
+	}
+	if known.Life.Revision > stored.Life.Revision {
+		stored.Life = known.Life
 	}
 	stored.DelayMS = known.DelayMS // which the bus is told first
 	for _, p := range known.Removed {

@@ -16,6 +16,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/channel"
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
+	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/mix"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
@@ -38,6 +39,8 @@ type rooms struct {
 
 	apologyAfter time.Duration
 
+	now func() time.Time // the time of day
+
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
 	tapes *disk.Recorder // nil: nothing is taped here
@@ -59,8 +62,10 @@ type runningRoom struct {
 	maker  *channel.Maker
 	carts  *cartBox
 	cancel context.CancelFunc
+	over   bool // guarded by rooms.mu; the people on stage are told of the end
 
 	deadAir atomic.Bool
+	heard   atomic.Int64 // how many on stage were heard within the last second
 }
 
 // storeTimeout bounds what waits for the database.
@@ -77,13 +82,17 @@ func (r *rooms) follow(id room.ID) {
 	}
 	if running := r.open[f.ID]; running != nil {
 		running.maker.SetFacts(f)
-		if f.State != room.Ended {
+		if f.State.Open() {
 			running.mixer.SetDelay(f.Delay())
+		} else if !running.over && !r.closed {
+			running.over = true
+			r.makers.Go(func() { r.stage.EndRoom(f.ID) }) // perhaps another node's clock ended it
 		}
 		r.stage.Refresh(f.ID)
 		return
 	}
-	if f.State == room.Ended || r.closed {
+	r.stage.Refresh(f.ID) // somebody may wait for the doors
+	if !f.State.Open() || r.closed {
 		return
 	}
 	running, err := r.newRoom(f)
@@ -112,6 +121,7 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 	mixer := mix.New(mix.Config{NewDecoder: func() (mix.Decoder, error) { return codec.NewOpusDecoder() }})
 	mixer.SetHold(r.hold)
 	mixer.SetDelay(f.Delay())
+	mixer.Curtain(f.Curtained())
 	encoders := map[tape.Variant]channel.Encoder{}
 	for _, v := range tape.Variants {
 		cfg := codec.ForVariant(v)
@@ -129,8 +139,12 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 			return r.bus.Acquire(ctx, f.ID, tape.Floor)
 		},
 		Mix: &mixLevels{Mixer: mixer}, Encoders: encoders, Time: clock.Machine{}, Log: r.log, HoldAfter: r.holdAfter,
-		OnLive:   func() { r.goLive(f.ID) },
-		OnLevels: func(levels []channel.Level) { r.stage.SetLevels(f.ID, stageLevels(levels)) },
+		OnLive: func() { r.goLive(f.ID) },
+		OnWord: func() { r.spoken(f.ID) },
+		OnLevels: func(levels []channel.Level) {
+			running.heard.Store(int64(heard(levels)))
+			r.stage.SetLevels(f.ID, stageLevels(levels))
+		},
 	}
 	if codec.HasAAC {
 		cfg.Wants = func(to func(tape.Variant)) (func(), error) { return r.bus.Wants(f.ID, tape.Floor, to) }
@@ -141,52 +155,28 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 	return running, nil
 }
 
-// goLive is called from the tick: what it changes is told and stored elsewhere.
+// goLive is called from the tick, when somebody speaks: what it changes is told and stored elsewhere.
 func (r *rooms) goLive(id room.ID) {
-	r.makers.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		defer cancel()
-		err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
-			if f.State == room.Doors {
-				f.State = room.Live
-			}
-			return nil
-		})
-		stored := r.store.SetState(ctx, id, room.Live, time.Now())
-		if errors.Is(stored, room.ErrStep) {
-			stored = nil // it has ended meanwhile
-		}
-		err = errors.Join(err, stored)
-		if err != nil {
-			r.log.Error("the room is live, but that could not be kept", "room", id, "error", err)
+	r.beside(func(ctx context.Context) {
+		_, err := r.ChangeLife(ctx, id, func(f *room.Facts) error { return f.Take(room.MoveLive, room.ByVoice, r.now().UTC()) })
+		if err != nil && !errors.Is(err, room.ErrStep) && !errors.Is(err, room.ErrCause) {
+			r.log.Error("the room is live, but that could not be told", "room", id, "error", err)
 		}
 	})
 }
 
-// Create opens a room that the store has: from now on its channel is made.
+// Create tells all nodes of a room that the store has; where its doors are open its channel is made from now on.
 func (r *rooms) Create(ctx context.Context, f room.Facts) error { return r.bus.PutFacts(ctx, f) }
 
 // End ends a room: for the people on stage at once, for listeners after the last word. To have ended already is no error.
 func (r *rooms) End(ctx context.Context, id room.ID) error {
-	at := time.Now().UTC()
-	delay := 0
-	if running := r.running(id); running != nil {
-		delay = int(running.mixer.Air().Delay.Milliseconds())
-	}
-	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
+	_, err := r.ChangeLife(ctx, id, func(f *room.Facts) error {
 		if f.State == room.Ended {
 			return nil
 		}
-		err := room.Step(f.State, room.Ended)
-		f.State, f.EndedAt = room.Ended, at
-		f.DelayMS = max(f.DelayMS, delay) // for so long edges wait for the last word
-		return err
+		return f.Take(room.MoveEnd, room.By(room.Host), r.now().UTC())
 	})
-	if err != nil {
-		return err
-	}
-	r.stage.EndRoom(id)
-	return nil
+	return err
 }
 
 // DeleteTape ends the taping of a room, and deletes its tape on all nodes: here before it returns.
@@ -300,6 +290,9 @@ func (r *rooms) close() {
 // Open begins a voice: it is the stage's way into the mix.
 func (r *rooms) Open(id room.ID, p room.PersonID) (stage.Voice, error) {
 	running := r.running(id)
+	if f, _ := r.bus.Facts(id); running == nil && (f.State == room.Draft || f.State == room.Announced) {
+		return nil, problem.New(problem.RoomNotOpen, "The stage opens with the doors. Whoever runs the desk can open them now.")
+	}
 	if running == nil {
 		return nil, room.ErrNotFound
 	}
@@ -330,6 +323,15 @@ func (m *mixLevels) Levels() []channel.Level {
 		levels[i] = channel.Level{ID: room.PersonID(l.ID), DB: l.DB, Speaking: l.Speaking, Heard: l.Heard}
 	}
 	return levels
+}
+
+func heard(levels []channel.Level) (n int) {
+	for _, l := range levels {
+		if l.Heard {
+			n++
+		}
+	}
+	return n
 }
 
 func stageLevels(levels []channel.Level) []stage.Level {

@@ -154,11 +154,13 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("/r/", n.edge.Handler())
 	mux.Handle("/r/{room}/tape/", n.replayHandler())
 	mux.Handle("/r/{room}/hls/", n.cast)
-	known := func(id room.ID) bool {
-		_, ok := n.bus.Facts(id)
-		return ok
+	listen, replay := web.ListenPage(n.bus.Facts), web.ReplayPage(n.isShown)
+	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), URL: func(r *http.Request, id room.ID) string {
+		return n.listenersAt(r) + "/r/" + string(id)
+	}})
+	for _, file := range []string{"event.json", "event.ics", "before.js"} {
+		mux.Handle("GET /r/{room}/"+file, event)
 	}
-	listen, replay := web.ListenPage(known), web.ReplayPage(known)
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
 	mux.Handle("GET /r/{room}/listen.m3u", radio)
@@ -176,10 +178,16 @@ func (n *Node) listenersHandler() http.Handler {
 	return mux
 }
 
+// isShown reports whether a room has a page.
+func (n *Node) isShown(id room.ID) bool {
+	f, ok := n.bus.Facts(id)
+	return ok && f.State != room.Draft
+}
+
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
-		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Key: n.store.Key(), Clock: time.Now, Rand: rand.Reader,
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Key: n.store.Key(), Clock: n.cfg.now(), Rand: rand.Reader,
 		Log:       n.log.With("part", "api"),
 		ListenURL: n.listenersAt,
 		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },

@@ -78,6 +78,9 @@ func (n *Node) refreshStage(id room.ID) {
 	if n.stage != nil {
 		n.stage.Refresh(id)
 	}
+	if n.rooms != nil {
+		n.rooms.posted(id, n.hasReplay)
+	}
 }
 
 // replayHandler serves tapes to listeners.
@@ -99,9 +102,10 @@ func (n *Node) castConfig() cast.Config {
 	}
 }
 
-// tapeOf finds a tape. The error wraps room.ErrNotFound where this node has none.
+// tapeOf finds a tape that may be heard. The error wraps room.ErrNotFound where this node has none.
 func (n *Node) tapeOf(id room.ID, ch tape.Channel) (*disk.Tape, error) {
-	if n.tapes == nil {
+	f, known := n.bus.Facts(id)
+	if n.tapes == nil || known && f.State == room.Ended && !f.ShowsReplay() {
 		return nil, room.ErrNotFound
 	}
 	t, err := n.tapes.Tape(id, ch)
@@ -114,7 +118,7 @@ func (n *Node) tapeOf(id room.ID, ch tape.Channel) (*disk.Tape, error) {
 // hasReplay reports whether a room is over, and can be heard again here.
 func (n *Node) hasReplay(id room.ID) bool {
 	f, ok := n.bus.Facts(id)
-	if !ok || f.State != room.Ended || n.tapes == nil {
+	if !ok || !f.ShowsReplay() || n.tapes == nil {
 		return false
 	}
 	_, err := n.tapes.Tape(id, tape.Floor)

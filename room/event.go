@@ -18,7 +18,8 @@ type RoomEvent struct {
 	Title    string `json:"title"`
 	Language string `json:"lang"`
 	State    State  `json:"state"`
-	Tape     bool   `json:"tape,omitempty"` // it is taped, and can be heard from its beginning
+	Tape     bool   `json:"tape,omitempty"`  // it is taped, and can be heard from its beginning
+	Start    int64  `json:"start,omitempty"` // at the doors: when it is to begin, in Unix milliseconds, where that was announced
 }
 
 // StageEvent says who is on stage.

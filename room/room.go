@@ -1,7 +1,6 @@
 package room
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,12 +19,22 @@ const (
 // State is a step in a room's life.
 type State string
 
-// The life of a room: its channel carries the hold sound at the doors, the stage while live, and nothing once ended.
+// The life of a room: a draft is known to nobody but its team; what is announced has a page and a time; its channel carries the hold sound at
+// the doors, the stage while live, and nothing once ended; then its tape may be heard. Not every room has every part.
 const (
-	Doors State = "doors"
-	Live  State = "live"
-	Ended State = "ended"
+	Draft     State = "draft"
+	Announced State = "announced"
+	Doors     State = "doors"
+	Live      State = "live"
+	Ended     State = "ended"
+	Replay    State = "replay" // never on the bus, see Facts.Stage
 )
+
+// states are in the order of a life.
+var states = []State{Draft, Announced, Doors, Live, Ended, Replay}
+
+// Open reports whether there is something to hear, or will be at any moment. A state that is not known counts as open.
+func (s State) Open() bool { return s != Draft && s != Announced && s != Ended && s != Replay }
 
 // MaxOnStage is how many people one stage carries.
 const MaxOnStage = 13
@@ -49,6 +58,7 @@ type Facts struct {
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
 	Removed  []PersonID `json:"removed,omitempty"` // their tokens are void
+	Life     Life       `json:"life,omitzero"`
 }
 
 // Taping is whether a room is taped while it is live. A room that was made before there were tapes is not.
@@ -83,16 +93,14 @@ type Person struct {
 	Muted bool     `json:"muted"`
 }
 
-// ErrStep refuses a step that may not follow the present state.
-var ErrStep = errors.New("this step is not possible in the room's present state")
-
-// Step moves a room to its next state. Doors lead to live, and both lead to ended; nothing leads back.
+// Step reports whether a room may be found in a later state than it was: life goes one way. Which steps may be taken, and by whom, says
+// Facts.Take; this is for those who join what two others know.
 func Step(from, to State) error {
-	switch {
-	case from == Doors && to == Live, from == Doors && to == Ended, from == Live && to == Ended:
-		return nil
+	was, is := slices.Index(states, from), slices.Index(states, to)
+	if was < 0 || is <= was {
+		return fmt.Errorf("%w: %s to %s", ErrStep, from, to)
 	}
-	return fmt.Errorf("%w: %s to %s", ErrStep, from, to)
+	return nil
 }
 
 // Valid reports whether the role is one of those that exist.

@@ -2,47 +2,9 @@ package room
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 )
-
-func TestStep(t *testing.T) {
-	states := []State{Doors, Live, Ended, "", "paused"}
-	allowed := map[[2]State]bool{{Doors, Live}: true, {Doors, Ended}: true, {Live, Ended}: true}
-	for _, from := range states {
-		for _, to := range states {
-			err := Step(from, to)
-			if (err == nil) != allowed[[2]State{from, to}] {
-				t.Errorf("Step(%q, %q) = %v", from, to, err)
-			}
-			if err != nil && !errors.Is(err, ErrStep) {
-				t.Errorf("Step(%q, %q) = %v, want ErrStep", from, to, err)
-			}
-		}
-	}
-}
-
-// A room that takes whatever steps it may is never anything again after its end, and never at its doors twice.
-func TestLifeOfARoom(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		state, life := Doors, []State{Doors}
-		for range rapid.IntRange(0, 20).Draw(t, "tries") {
-			to := rapid.SampledFrom([]State{Doors, Live, Ended}).Draw(t, "to")
-			if Step(state, to) == nil {
-				state = to
-				life = append(life, to)
-			}
-		}
-		for i := 1; i < len(life); i++ {
-			if life[i] == Doors || life[i-1] == Ended {
-				t.Fatalf("life = %v", life)
-			}
-		}
-	})
-}
 
 func TestRoles(t *testing.T) {
 	tests := []struct {

@@ -211,6 +211,7 @@ type (
 		LowDelay  bool       `json:"low_delay"`
 		ListenURL string     `json:"listen_url"`
 		Tape      string     `json:"tape,omitempty"`
+		Life      room.Life  `json:"life,omitzero"`
 	}
 	personState struct {
 		room.Person
@@ -228,7 +229,7 @@ func (sc *scene) tellStreamsLocked() {
 	state := stateEvent{
 		Room: roomState{
 			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
-			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id),
+			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: facts.Life,
 		},
 		People:    make([]personState, len(sc.people)),
 		Listening: sc.listening,

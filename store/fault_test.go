@@ -43,6 +43,13 @@ func TestFailedWrites(t *testing.T) {
 			return s.SetState(ctx, "abc", room.Ended, noon)
 		},
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).State == room.Ended }, ""},
+		{"room life", func(s *Store, _ room.Record, _ room.SecretHash) error {
+			return s.SetLife(ctx, room.Facts{ID: "abc", State: room.Live, Life: room.Life{LiveAt: noon, Revision: 1}})
+		},
+			func(t *testing.T, s *Store, _ room.Record) bool {
+				f := factsOf(t, s)
+				return f.State == room.Live && f.Life.LiveAt.Equal(noon)
+			}, ""},
 		{"invite add", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.AddInvite(ctx, invite) },
 			func(t *testing.T, s *Store, _ room.Record) bool { return invited(t, s) == 1 }, CodeExists},
 		{"person remove", func(s *Store, _ room.Record, _ room.SecretHash) error {

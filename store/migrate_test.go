@@ -55,6 +55,10 @@ func TestUpgrade(t *testing.T) {
 			if err != nil || harbour.DelayMS != delay || len(carts[room.CartJingle]) > 0 != (version >= 3) {
 				t.Errorf("a delay of %d ms, carts %q, %v", harbour.DelayMS, carts, err)
 			}
+			planned := harbour.Life.Plan.Zone == "Europe/Paris" && harbour.Life.Plan.ByClock && harbour.Life.Revision == 3
+			if planned != (version == 5) || quay.Planned() {
+				t.Errorf("lives: %+v, %+v", harbour.Life, quay.Life)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

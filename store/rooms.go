@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,8 +15,12 @@ import (
 func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
 	return s.write(ctx, "room add", func(tx *sql.Tx) error {
 		f := r.Facts
-		_, err := tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, created_at, ended_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, toMillis(f.Created), maybeMillis(f.EndedAt))
+		life, err := json.Marshal(f.Life)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, string(life), toMillis(f.Created), maybeMillis(f.EndedAt))
 		return conflict(err)
 	})
 }
@@ -89,7 +95,7 @@ func (s *Store) RoomsOf(ctx context.Context, host room.HostID) ([]room.Record, e
 
 // queryRooms reads rooms with one statement, so that what it says was true at one moment.
 func (s *Store) queryRooms(ctx context.Context, which string, args ...any) ([]room.Record, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, created_at, ended_at,
+	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at,
 		(SELECT string_agg(person_id, ',' ORDER BY removed_at, person_id) FROM removals WHERE room_id = rooms.id)
 		FROM rooms `+which, args...)
 	if err != nil {
@@ -113,11 +119,16 @@ func scanRoom(rows *sql.Rows) (room.Record, error) {
 		created int64
 		ended   sql.NullInt64
 		removed sql.NullString
+		life    []byte
 	)
 	f := &r.Facts
-	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &created, &ended, &removed)
+	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &life, &created, &ended, &removed)
 	if err != nil {
 		return room.Record{}, err
+	}
+	err = json.Unmarshal(life, &f.Life)
+	if err != nil {
+		return room.Record{}, fmt.Errorf("the life of room %s is unreadable: %w", f.ID, err)
 	}
 	f.Created, f.EndedAt = fromMillis(created), maybeTime(ended)
 	if removed.Valid {

@@ -118,6 +118,7 @@ func (d *deskServer) routes() http.Handler {
 	}))
 	mux.HandleFunc("POST /api/rooms/{room}/invites", d.invite)
 	mux.HandleFunc("POST /api/rooms/{room}/end", d.end)
+	mux.HandleFunc("GET /api/rooms/{room}/life", d.life)
 	d.levers(mux)
 	return mux
 }
@@ -314,6 +315,12 @@ func (d *deskServer) invite(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+func (d *deskServer) life(w http.ResponseWriter, r *http.Request) {
+	f, _ := d.Facts(room.ID(r.PathValue("room")))
+	d.answer(w, 200, map[string]any{"state": f.State, "revision": f.Life.Revision, "now_ms": time.Now().UnixMilli()})
+}
+
+// end ends a room at once: nobody takes it back here.
 func (d *deskServer) end(w http.ResponseWriter, r *http.Request) {
 	id := room.ID(r.PathValue("room"))
 	d.mu.Lock()
@@ -322,5 +329,5 @@ func (d *deskServer) end(w http.ResponseWriter, r *http.Request) {
 	d.facts[id] = f
 	d.mu.Unlock()
 	d.stage.EndRoom(id)
-	w.WriteHeader(http.StatusNoContent)
+	d.life(w, r)
 }

@@ -2,13 +2,17 @@ package web
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip" // smaller than the standard library's
+
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 // page is one bundled file, ready to be sent. All fields are immutable.
@@ -26,14 +30,65 @@ func newPage(name, policy string) *page {
 	if err != nil {
 		panic(err)
 	}
+	return makePage(plain, policy, "")
+}
+
+// makePage is the page of these bytes. Scripts says whose scripts may run in it beside its own.
+func makePage(plain []byte, policy, scripts string) *page {
 	sum := sha256.Sum256(plain)
 	return &page{
 		plain: plain,
 		gzip:  compress(plain),
-		policy: fmt.Sprintf("default-src 'none'; script-src %s; style-src %s; %s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-			hashSource(plain, "script"), hashSource(plain, "style"), policy),
+		policy: fmt.Sprintf("default-src 'none'; script-src %s%s; style-src %s; %s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+			hashSource(plain, "script"), scripts, hashSource(plain, "style"), policy),
 		tag: base64.RawURLEncoding.EncodeToString(sum[:9]),
 	}
+}
+
+// roomPage is a page with a head of its own for each room.
+type roomPage struct {
+	// immutable
+	bare   *page // of no room
+	policy string
+
+	mu   sync.Mutex
+	made map[room.ID]madePage // guarded by mu; at most mostMade
+}
+
+type madePage struct {
+	head string
+	page *page
+}
+
+// mostMade is how many rooms' pages are kept ready; of more, each is made again when it is asked for.
+const mostMade = 256
+
+// headPlace is where a room's head goes: before the style, so that who looks for it need not read on.
+const headPlace = "<style>"
+
+func newRoomPage(name, policy string) *roomPage {
+	return &roomPage{bare: newPage(name, policy), policy: policy, made: map[room.ID]madePage{}}
+}
+
+// of is the page of a room as it is now.
+func (p *roomPage) of(f room.Facts) *page {
+	head := headOf(f)
+	p.mu.Lock() // of a crowd that comes at once, one makes it
+	defer p.mu.Unlock()
+	made, ok := p.made[f.ID]
+	if ok && made.head == head {
+		return made.page
+	}
+	scripts := ""
+	if waits(f) {
+		scripts = " 'self'"
+	}
+	made = madePage{head, makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), p.policy, scripts)}
+	if len(p.made) >= mostMade {
+		clear(p.made)
+	}
+	p.made[f.ID] = made
+	return made.page
 }
 
 // serve answers with the page. A cache may keep it for a minute, and may go on using it for a day while it asks for a newer one;

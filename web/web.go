@@ -14,18 +14,21 @@ import (
 //go:embed dist
 var dist embed.FS
 
-// ListenPage serves the listener's page at GET /r/{room}: the same bytes for every room, with status 404 where known says
-// that there is no such room (the page then says so itself). known is called concurrently and must not block.
-func ListenPage(known func(room.ID) bool) http.Handler {
-	p := newPage("listen", listenPolicy)
+// ListenPage serves the listener's page at GET /r/{room}: the same bytes for everybody who asks for a room, and for every room but for what
+// its head says of it (headOf); with status 404 where facts knows no such room, and then the page says so itself. facts is called
+// concurrently and must not block.
+func ListenPage(facts func(room.ID) (room.Facts, bool)) http.Handler {
+	p := newRoomPage("listen", listenPolicy)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusOK
 		id := room.ID(r.PathValue("room"))
-		if !id.Valid() || !known(id) {
-			status = http.StatusNotFound
+		if id.Valid() {
+			if f, known := facts(id); known && f.State != room.Draft {
+				p.of(f).serve(w, r, http.StatusOK)
+				return
+			}
 		}
-		p.serve(w, r, status)
+		p.bare.serve(w, r, http.StatusNotFound)
 	})
 	return mux
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -18,9 +19,20 @@ import (
 // firstFlight is what a server may send before it hears from the other side: ten segments of 1460 bytes (RFC 6928).
 const firstFlight = 14_600
 
+// testFacts knows one room, with words as long as they are usual.
+func testFacts(id room.ID) (room.Facts, bool) {
+	return room.Facts{
+		ID: testRoom, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Doors,
+		Life: room.Life{Plan: room.Plan{
+			Start: time.Date(2027, 3, 28, 18, 0, 0, 0, time.UTC), Zone: "Europe/Paris", LeadS: 900, ByClock: true,
+			Description: "Ada Lovelace and Grace Hopper on the machines that remember, the seas that forget, and what is left to say when both are gone. With music.",
+		}},
+	}, id == testRoom
+}
+
 func listenServer(t *testing.T) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(ListenPage(func(id room.ID) bool { return id == testRoom }))
+	s := httptest.NewServer(ListenPage(testFacts))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -96,18 +108,42 @@ func TestListenPage(t *testing.T) {
 	}
 }
 
+// A known room's page differs from that of an unknown one by what its head says of it, and by nothing else.
 func TestPageIsTheSameForEverybody(t *testing.T) {
 	s := listenServer(t)
-	known, err := io.ReadAll(get(t, s, "GET", "/r/"+testRoom, "", "").Body)
-	if err != nil {
-		t.Fatal(err)
+	read := func(id string) string {
+		t.Helper()
+		page, err := io.ReadAll(get(t, s, "GET", "/r/"+id, "", "").Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(page)
 	}
-	unknown, err := io.ReadAll(get(t, s, "GET", "/r/nowhere-abc", "", "").Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(known, unknown) {
+	f, _ := testFacts(testRoom)
+	head := headOf(f)
+	known, unknown := read(testRoom), read("nowhere-abc")
+	if head == "" || strings.Count(known, head) != 1 || strings.Replace(known, head, "", 1) != unknown {
 		t.Error("a known and an unknown room have different pages")
+	}
+}
+
+func TestHead(t *testing.T) {
+	f, _ := testFacts(testRoom)
+	f.Title = `"Quotes" & <tags>`
+	const title = `<meta property="og:title" content="&#34;Quotes&#34; &amp; &lt;tags&gt;">`
+	const text = `<meta property="og:description" content="Ada Lovelace and Grace Hopper on the machines that remember, the seas that forget, and what is left to say when both are gone. With music.">`
+	const script = `<script src="/r/harbour-talk-k3f9x2/before.js" defer></script>`
+	for state, want := range map[room.State]string{
+		room.Announced: title + text + script, room.Doors: title + text + script, room.Live: title + text, room.Ended: title + text,
+	} {
+		f.State = state
+		if got := headOf(f); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", state, got, want)
+		}
+	}
+	f.State, f.Life = room.Doors, room.Life{}
+	if got := headOf(f); got != title {
+		t.Errorf("without a plan: %s", got)
 	}
 }
 

@@ -74,6 +74,22 @@ func (c *Client) CreateRoom(ctx context.Context, title, language string, lowDela
 	return r, err
 }
 
+// Announcement is a room that begins later.
+type Announcement struct {
+	Title       string    `json:"title"`
+	Start       time.Time `json:"start"`
+	Zone        string    `json:"zone"`   // IANA name
+	LeadS       int       `json:"lead_s"` // the doors open so long before
+	ByClock     bool      `json:"by_clock"`
+	Description string    `json:"description"`
+}
+
+// AnnounceRoom makes a room whose doors open at their time.
+func (c *Client) AnnounceRoom(ctx context.Context, a Announcement) (r Room, err error) {
+	err = c.post(ctx, "/api/rooms", a, &r)
+	return r, err
+}
+
 // Invite makes a place on stage.
 func (c *Client) Invite(ctx context.Context, id room.ID, name string, role room.Role) (i Invite, err error) {
 	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]string{"name": name, "role": string(role)}, &i)

@@ -46,6 +46,7 @@ const (
 	WrongType        Code = "wrong_type"         // 415
 	TooLarge         Code = "too_large"          // 413
 	StepImpossible   Code = "step_impossible"    // 409
+	PlanChanged      Code = "plan_changed"       // 409: another change came first
 	NothingToDump    Code = "nothing_to_dump"    // 409: all of it has gone out
 	NotMadeHere      Code = "not_made_here"      // 409: another node makes the room's sound, or nobody yet
 	VersionMissing   Code = "version_missing"    // 428: If-Match is needed

@@ -35,6 +35,7 @@ var table = map[Code]struct {
 	WrongType:        {http.StatusUnsupportedMediaType, "Wrong content type"},
 	TooLarge:         {http.StatusRequestEntityTooLarge, "The body is too large"},
 	StepImpossible:   {http.StatusConflict, "Not possible now"},
+	PlanChanged:      {http.StatusConflict, "Changed meanwhile"},
 	NothingToDump:    {http.StatusConflict, "Nothing to dump"},
 	NotMadeHere:      {http.StatusConflict, "Not made here"},
 	VersionMissing:   {http.StatusPreconditionRequired, "If-Match is needed"},

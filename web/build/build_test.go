@@ -10,16 +10,21 @@ import (
 
 // The listener's page needs nothing from node_modules, so whoever has Go can tell whether it is fresh.
 func TestListenIsFresh(t *testing.T) {
-	html, err := bundle("../listen")
-	if err != nil {
-		t.Fatal(err)
-	}
-	committed, err := os.ReadFile("../dist/listen.html")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(html, committed) {
-		t.Error("web/dist/listen.html is not what web/listen gives: run `go generate ./web`")
+	for file, make := range map[string]func() ([]byte, error){
+		"listen.html": func() ([]byte, error) { return bundle("../listen") },
+		"before.js":   func() ([]byte, error) { return script("../before") },
+	} {
+		made, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		committed, err := os.ReadFile(filepath.Join("../dist", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(made, committed) {
+			t.Errorf("web/dist/%s is not what its sources give: run `go generate ./web`", file)
+		}
 	}
 }
 

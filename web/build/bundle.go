@@ -45,9 +45,32 @@ func bundle(dir string) ([]byte, error) {
 	return append(html, '\n'), nil
 }
 
+// script makes one file of a folder that has a script and no page. Styles that it imports are texts in it.
+func script(dir string) ([]byte, error) {
+	text, err := esbuild(filepath.Join(dir, "script.ts"))
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}
+
+// listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
+// leaves room for more in the page's first flight.
+const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|untitled)$"
+
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {
+	mangle := ""
+	if filepath.Base(filepath.Dir(entry)) == "listen" {
+		mangle = listenNames
+	}
+	loaders := map[string]api.Loader{}
+	if filepath.Base(entry) == "script.ts" {
+		loaders[".css"] = api.LoaderText
+	}
 	result := api.Build(api.BuildOptions{
+		Loader:            loaders,
+		MangleProps:       mangle,
 		EntryPoints:       []string{entry},
 		Bundle:            true,
 		Format:            api.FormatIIFE,

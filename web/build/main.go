@@ -5,7 +5,9 @@
 //	go run ./web/build listen     bundle this page only
 //	go run ./web/build -check     exit 1 when a committed bundle is not what the sources give
 //
-// A folder's sources are page.html, style.css and main.ts or main.tsx. Types are not checked here: `npm --prefix web run check`
+// A folder with script.ts and no page.html becomes one script, web/dist/<folder>.js, which a page loads later.
+//
+// A page's sources are page.html, style.css and main.ts or main.tsx. Types are not checked here: `npm --prefix web run check`
 // does that. Imports from node_modules need `npm --prefix web ci` once.
 package main
 
@@ -44,13 +46,16 @@ func run(check bool, names []string) error {
 	}
 	var stale []string
 	for _, name := range names {
-		html, err := bundle(filepath.Join(web, name))
+		dir, file, made := filepath.Join(web, name), filepath.Join(web, "dist", name+".html"), bundle
+		if _, err := os.Stat(filepath.Join(dir, "page.html")); errors.Is(err, os.ErrNotExist) {
+			file, made = filepath.Join(web, "dist", name+".js"), script
+		}
+		text, err := made(dir)
 		if err != nil {
 			return fmt.Errorf("bundle %s: %w", name, err)
 		}
-		file := filepath.Join(web, "dist", name+".html")
 		if !check {
-			err = os.WriteFile(file, html, 0o644)
+			err = os.WriteFile(file, text, 0o644)
 			if err != nil {
 				return fmt.Errorf("write the bundle: %w", err)
 			}
@@ -60,7 +65,7 @@ func run(check bool, names []string) error {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("read the bundle: %w", err)
 		}
-		if !bytes.Equal(committed, html) {
+		if !bytes.Equal(committed, text) {
 			stale = append(stale, file)
 		}
 	}
@@ -79,15 +84,17 @@ func webFolder() (string, error) {
 	return filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "web"), nil
 }
 
-// pages lists the folders of web that hold a page.
+// pages lists the folders of web that hold a page or a script.
 func pages(web string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(web, "*", "page.html"))
-	if err != nil {
-		return nil, fmt.Errorf("list the pages: %w", err)
-	}
-	names := make([]string, 0, len(found))
-	for _, f := range found {
-		names = append(names, filepath.Base(filepath.Dir(f)))
+	var names []string
+	for _, mark := range []string{"page.html", "script.ts"} {
+		found, err := filepath.Glob(filepath.Join(web, "*", mark))
+		if err != nil {
+			return nil, fmt.Errorf("list the pages: %w", err)
+		}
+		for _, f := range found {
+			names = append(names, filepath.Base(filepath.Dir(f)))
+		}
 	}
 	return names, nil
 }

@@ -2,11 +2,12 @@
 
 import type { RoomState } from "./wire";
 
-export type Word = "on-air" | "nobody" | "mic-off";
+export type Word = "on-air" | "green-room" | "nobody" | "mic-off";
 
 export type Reason =
   | "live"
   | "doors"
+  | "curtain"
   | "not-on-stage"
   | "joining"
   | "reconnecting"
@@ -32,6 +33,8 @@ export interface Truth {
   micSilenced: boolean;
   heard: boolean;
   room: RoomState | null;
+  /** A start was announced: until the room is live nothing of the stage goes out. */
+  planned: boolean;
 }
 
 export interface Air {
@@ -49,6 +52,7 @@ export function air(t: Truth): Air {
   if (t.micSilenced) return nobody("mic-silenced");
   if (!t.micLive) return nobody("mic-lost");
   if (!t.heard) return nobody("not-heard");
+  if (t.planned && t.room !== "live") return { word: "green-room", reason: "curtain" };
   return { word: "on-air", reason: t.room === "live" ? "live" : "doors" };
 }
 

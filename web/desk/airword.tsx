@@ -4,16 +4,18 @@ import { useEffect } from "preact/hooks";
 import type { Air, Reason, Word } from "./air";
 import type { Desk } from "./desk";
 import { showInTab } from "./icon";
+import { words } from "./lifetext";
 import { Meter } from "./parts";
 import { useStore } from "./store";
 import { t } from "./text";
 import { sentence } from "./trouble";
 
-const WORDS: Record<Word, string> = { "on-air": t.onAir, nobody: t.nobody, "mic-off": t.micOff };
+const WORDS: Record<Word, string> = { "on-air": t.onAir, "green-room": words.greenRoom, nobody: t.nobody, "mic-off": t.micOff };
 
 const REASONS: Record<Reason, string> = {
   live: t.live,
   doors: t.doors,
+  curtain: words.curtain,
   "not-on-stage": t.notOnStage,
   joining: t.joining,
   reconnecting: t.reconnecting,

@@ -76,8 +76,8 @@ async function json<T>(path: string, c: Call = {}): Promise<T> {
 export const claim = (secret: string) => call("/api/claim", { method: "POST", json: { secret } });
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
-export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean) =>
-  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape } });
+export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, plan: Record<string, unknown>) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, ...plan } });
 export const deleteTape = (id: string) => call(`${managed(id)}/tape`, { method: "DELETE" });
 export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
 
@@ -85,7 +85,6 @@ export const ownToken = async (id: string) => (await json<{ token: string }>(`${
 
 export const invite = (id: string, token: string, name: string, role: Role) =>
   json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role } });
-export const endRoom = (id: string, token: string) => call(`${managed(id)}/end`, { method: "POST", token });
 export const setDelay = (id: string, token: string, delay_ms: number) =>
   call(`${managed(id)}/delay`, { method: "PATCH", token, json: { delay_ms } });
 export const dump = (id: string, token: string, fill: Fill) =>

@@ -114,6 +114,7 @@ export class Desk {
       micSilenced: this.mic.view.value.silenced,
       heard: this.line.me !== undefined && this.line.me.heard && !this.line.me.away,
       room: stage?.room.state ?? null,
+      planned: stage?.room.life?.plan !== undefined,
     });
     const { air: now } = this.view.value;
     if (next.word !== now.word || next.reason !== now.reason) this.view.set({ air: next });

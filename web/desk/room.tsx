@@ -5,6 +5,8 @@ import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
 import { Broadcast, DeadAir } from "./broadcast";
 import { Desk } from "./desk";
+import { LifePanel } from "./life";
+import { Lights } from "./lights";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
 import { People } from "./people";
@@ -69,6 +71,8 @@ function DeskPage({ desk }: { desk: Desk }) {
       ) : (
         <div class="columns">
           <div class="main-column">
+            <LifePanel desk={desk} />
+            {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && <Lobby desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
             <People desk={desk} />

@@ -1,8 +1,9 @@
 // What stands beside the stage: links, the monitor, the sound, the end.
 
 import { useState } from "preact/hooks";
-import { endRoom, invite } from "./api";
+import { invite } from "./api";
 import type { Desk } from "./desk";
+import { endSoon } from "./life";
 import { CopyText, Panel, TwoStep } from "./parts";
 import { SoundSettings } from "./sound";
 import { useStore } from "./store";
@@ -28,7 +29,7 @@ export function Side({ desk }: { desk: Desk }) {
       {stage.you.role === "host" && (
         <Panel title={t.endTitle}>
           <p class="hint">{t.endHint}</p>
-          <TwoStep label={t.end} ask={t.endAsk} yes={t.endYes} testid="end" act={() => void desk.attempt(() => endRoom(desk.room, desk.token))} />
+          <TwoStep label={t.end} ask={t.endAsk} yes={t.endYes} testid="end" act={() => void endSoon(desk)} />
         </Panel>
       )}
     </div>

@@ -2,6 +2,8 @@
 
 import { useState } from "preact/hooks";
 import { deleteTape } from "./api";
+import { post } from "./lifeapi";
+import { words } from "./lifetext";
 import { t } from "./text";
 import { sentence } from "./trouble";
 import type { Room } from "./wire";
@@ -19,8 +21,10 @@ export function TapeChoice() {
 /** The tape of a room that has ended. */
 export function TapeRow({ room }: { room: Room }) {
   const [gone, setGone] = useState(room.tape !== "on");
+  const [held, setHeld] = useState(room.held ?? false);
   const [trouble, setTrouble] = useState("");
   if (gone) return null;
+  const publish = () => post(room.id).then(() => setHeld(false), (e) => setTrouble(sentence(e)));
   const remove = async () => {
     if (!window.confirm(t.deleteTapeSure)) return;
     try {
@@ -32,7 +36,8 @@ export function TapeRow({ room }: { room: Room }) {
   };
   return (
     <div class="row">
-      <a class="button" href={room.listen_url} aria-label={`${t.replay}: ${room.title}`}>{t.replay}</a>
+      {held && <button type="button" onClick={publish} aria-label={`${words.post}: ${room.title}`} data-testid={`post-${room.id}`}>{words.post}</button>}
+      {!held && <a class="button" href={room.listen_url} aria-label={`${t.replay}: ${room.title}`}>{t.replay}</a>}
       <button type="button" onClick={remove} aria-label={`${t.deleteTape}: ${room.title}`} data-testid={`delete-tape-${room.id}`}>{t.deleteTape}</button>
       {trouble && <p class="trouble" role="alert">{trouble}</p>}
     </div>

@@ -82,7 +82,7 @@ const en = {
   keep: "No",
 
   // The room's panels.
-  state: { doors: "Doors open", live: "Live", ended: "Ended" },
+  state: { draft: "Draft", announced: "Announced", doors: "Doors open", live: "Live", ended: "Ended" },
   seats: (n: number) => (n === 1 ? "1 seat taken" : `${n.toLocaleString("en")} seats taken`),
   listenersLink: "For listeners",
   listenersHint: "Anybody with this link can listen.",
@@ -267,7 +267,7 @@ const fr: Text = {
   removeYes: "Oui, retirer",
   keep: "Non",
 
-  state: { doors: "Portes ouvertes", live: "En direct", ended: "Terminée" },
+  state: { draft: "Brouillon", announced: "Annoncée", doors: "Portes ouvertes", live: "En direct", ended: "Terminée" },
   seats: (n) => (n < 2 ? `${n} siège occupé` : `${n.toLocaleString("fr")} sièges occupés`),
   listenersLink: "Pour les auditeurs",
   listenersHint: "Toute personne qui a ce lien peut écouter.",
@@ -371,6 +371,8 @@ const fr: Text = {
   refusal: {
     room_unknown: "Cette salle n’existe pas ici. Vérifiez le lien.",
     room_ended: "La salle est terminée.",
+    room_not_open: "La scène ouvre avec les portes. Qui tient le pupitre peut les ouvrir maintenant.",
+    plan_changed: "Quelqu’un d’autre a changé l’annonce entre-temps. Regardez-la, et recommencez si c’est toujours voulu.",
     stage_full: "La scène est pleine. Réessayez quand quelqu’un l’aura quittée.",
     token_missing: "Ce lien est incomplet : copiez-le en entier.",
     token_malformed: "Ce lien est abîmé : copiez-le en entier.",

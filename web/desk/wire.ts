@@ -1,7 +1,7 @@
 // The wire contract of docs/PROTOCOL.md as types: what the stage's port sends and takes.
 
 export type Role = "host" | "cohost" | "speaker";
-export type RoomState = "doors" | "live" | "ended";
+export type RoomState = "draft" | "announced" | "doors" | "live" | "ended";
 
 /** Somebody on stage. `heard`: sound of theirs reached the mixer within the last second. */
 export interface Person {
@@ -16,7 +16,7 @@ export interface Person {
 /** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
 export interface Stage {
   you: { id: string; name: string; role: Role };
-  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed" };
+  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; life?: { rev?: number; plan?: { start?: string } } };
   people: Person[];
   slots: (string | null)[];
   listening: number;
@@ -65,6 +65,7 @@ export interface Room {
   tape: "on" | "off" | "deleted";
   created_at: string;
   ended_at?: string;
+  held?: boolean;
   listen_url: string;
   desk_url: string;
 }

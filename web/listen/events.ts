@@ -7,7 +7,7 @@ export type Role = "host" | "cohost" | "speaker";
 export type Person = { id: string; name: string; role: Role; muted: boolean };
 
 export type RoomEvent =
-  | { t: "room"; id: string; title: string; lang: string; state: RoomState; tape?: boolean }
+  | { t: "room"; id: string; title: string; lang: string; state: RoomState; tape?: boolean; start?: number }
   | { t: "stage"; people: Person[] }
   | { t: "speaking"; ids: string[] }
   | { t: "listening"; n: number }

@@ -13,7 +13,7 @@ import { WaitStore } from "./wait";
 
 declare global {
   /** What happens at the ear, to be read by tests and by the curious. */
-  var epidaurus: Readonly<{ state: string; frame: number; delay: number; gaps: number; reconnects: number }>;
+  var epidaurus: Readonly<{ state: string; frame: number; delay: number; gaps: number; reconnects: number; start: number | undefined }>;
 }
 
 const base = location.pathname.replace(/\/$/, "");
@@ -132,6 +132,10 @@ globalThis.epidaurus = Object.freeze({
   },
   get reconnects() {
     return ear.reconnects;
+  },
+  /** When it is to begin, for the script that waits for it. */
+  get start() {
+    return room.start;
   },
 });
 

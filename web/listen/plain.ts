@@ -20,7 +20,7 @@ export class Plain implements Ear {
   #wait = FIRST_WAIT;
   #dry = 0; // timer
 
-  /** `base` is the room's address; its sound is `base`/hls/master.m3u8, or `base`/live.ogg, live.aac and live.mp4. */
+  /** `base` is the room's address; its sound is `base`/hls/master.m3u8, `base`/live.ogg, or `base`/live.aac. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
     audio.preload = "none";
     audio.addEventListener("playing", () => {
@@ -52,10 +52,9 @@ export class Plain implements Ear {
   }
 
   play(): void {
-    const plays = (type: string) => this.audio.canPlayType(type);
-    const type = ["ogg;codecs=opus", "aac"].find((t) => plays(`audio/${t}`));
-    const hls = plays("application/vnd.apple.mpegurl") && plays("audio/mp4;codecs=opus");
-    this.audio.src = `${this.base}/${hls ? "hls/master.m3u8" : `live.${type?.slice(0, 3) ?? "mp4"}`}`; // a type's first letters are the file's name
+    const plays = (type: string) => this.audio.canPlayType(`audio/${type};codecs=opus`);
+    const hls = plays("mp4") && this.audio.canPlayType("application/vnd.apple.mpegurl");
+    this.audio.src = `${this.base}/${hls ? "hls/master.m3u8" : plays("ogg") ? "live.ogg" : "live.aac"}`;
     this.phase = "joining";
     this.audio.play().catch(this.changed);
     this.changed();

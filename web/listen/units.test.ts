@@ -1,5 +1,6 @@
 // Tests of what needs no sound. TestUnits bundles this file and runs each of `tests` in a browser: a throw is a failure.
 
+import { joinAt, parts, ServerClock } from "../before/clock";
 import { BoxReader, type Piece } from "./boxes";
 import { parseEvent, Timeline, type RoomEvent } from "./events";
 import { silence } from "./line";
@@ -291,6 +292,37 @@ export const tests: Record<string, (stream: Uint8Array, edges: EdgesEvent) => vo
       for (let f = 0; f < 20_000; f++) loudness.hear(f);
       equal([loudness.level(20_200) > 0.3, loudness.level(20_450)], [true, 0]);
     }
+  },
+
+  theServersTimeIsWithinHalfTheRoundTrip() {
+    const chance = random(11);
+    for (let i = 0; i < 200; i++) {
+      const clock = new ServerClock(), epoch = 1.8e12 + chance() * 1e9; // the server's time when performance.now() was 0
+      let best = Infinity, now = 0;
+      for (let n = 0; n < 8; n++) {
+        const there = chance() * 400, back = chance() * 400; // a way that is slow in one direction only, too
+        clock.read({ said: epoch + now + there, asked: now, came: now + there + back });
+        best = Math.min(best, there + back);
+        now += 1000;
+        const wrong = Math.abs(clock.at(now) - (epoch + now));
+        if (wrong > (best + 50) / 2 + 1) throw new Error(`wrong by ${wrong} ms, the best round trip took ${best}`);
+      }
+    }
+  },
+
+  whoWaitsJoinsBetweenTheDoorsAndTheStart() {
+    const chance = random(12), minute = 60_000;
+    for (let i = 0; i < 1000; i++) {
+      const doors = chance() * 60 * minute, start = doors + chance() * 60 * minute, now = chance() * 150 * minute;
+      const at = joinAt(doors, start, now, chance());
+      if (at < Math.max(doors, now) || (at > Math.max(doors, now) && at > start - 5000)) throw new Error(`doors ${doors}, start ${start}, now ${now}: joins at ${at}`);
+    }
+    equal([joinAt(0, 60 * minute, 0, 0), joinAt(0, 60 * minute, 0, 1), joinAt(0, 4 * minute, 0, 1)], [0, 5 * minute, 2 * minute]);
+  },
+
+  whatIsLeftIsNothingOnlyAtTheEnd() {
+    equal([1, 1000, 59_001, 3_600_000, 90_061_000, 0, -5].map((ms) => parts(ms).clock), ["00:01", "00:01", "01:00", "1:00:00", "1:01:01", "00:00", "00:00"]);
+    equal(parts(90_061_000).days, 1);
   },
 
   textsCountSeatsNotPeople() {

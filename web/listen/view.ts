@@ -13,6 +13,7 @@ export type Room = {
   speaking: string[];
   seats: number;
   tape?: boolean | undefined;
+  start?: number | undefined;
 };
 
 export function apply(room: Room, e: RoomEvent): void {
@@ -22,6 +23,7 @@ export function apply(room: Room, e: RoomEvent): void {
       room.language = e.lang;
       room.state = e.state;
       room.tape = e.tape;
+      room.start = e.start;
       break;
     case "stage":
       room.people = e.people;
