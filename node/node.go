@@ -179,6 +179,12 @@ func (n *Node) openRooms(ctx context.Context) error {
 			n.rooms.follow(f.ID)
 		}
 	}))
+	if n.rooms != nil {
+		err := n.answerHands()
+		if err != nil {
+			return err
+		}
+	}
 	err := n.watchEdges()
 	if err != nil {
 		return err

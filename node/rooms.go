@@ -36,6 +36,7 @@ type rooms struct {
 	alarms     *alarms
 
 	apologyAfter time.Duration
+	stageURL     string // for those who come by a raised hand
 
 	// owned by the node: set before the first room opens
 	stage *stage.Stage

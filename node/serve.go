@@ -159,6 +159,9 @@ func (n *Node) listenersHandler() http.Handler {
 	}
 	listen, replay := web.ListenPage(known), web.ReplayPage(known)
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
+	hands := n.handsHandler(known)
+	mux.Handle("/r/{room}/hand", hands)
+	mux.Handle("/r/{room}/hand/", hands)
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
 		if n.hasReplay(room.ID(r.PathValue("room"))) {
 			replay.ServeHTTP(w, r)

@@ -55,6 +55,9 @@ func TestUpgrade(t *testing.T) {
 			if err != nil || harbour.DelayMS != delay || len(carts[room.CartJingle]) > 0 != (version >= 3) {
 				t.Errorf("a delay of %d ms, carts %q, %v", harbour.DelayMS, carts, err)
 			}
+			if handed := harbour.RoleOf("grace123", room.Speaker) == room.Host; handed != (version >= 20) || harbour.IsBlocked("b10cked") != (version >= 20) {
+				t.Errorf("roles are %v, blocked are %v", harbour.Roles, harbour.Blocked)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

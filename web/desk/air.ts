@@ -8,6 +8,8 @@ export type Reason =
   | "live"
   | "doors"
   | "not-on-stage"
+  | "producer"
+  | "sent-back"
   | "joining"
   | "reconnecting"
   | "muted"
@@ -32,6 +34,9 @@ export interface Truth {
   micSilenced: boolean;
   heard: boolean;
   room: RoomState | null;
+  /** Runs the desk, and has no voice on stage. */
+  producer?: boolean;
+  sentBack?: boolean;
 }
 
 export interface Air {
@@ -41,6 +46,8 @@ export interface Air {
 
 export function air(t: Truth): Air {
   if (t.end) return { word: "mic-off", reason: t.end };
+  if (t.producer) return { word: "mic-off", reason: "producer" };
+  if (t.voice === "off" && t.sentBack) return nobody("sent-back");
   if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");
   if (t.voice === "joining") return nobody("joining");
   if (t.voice === "lost" || !t.fresh) return nobody("reconnecting");

@@ -15,6 +15,8 @@ const REASONS: Record<Reason, string> = {
   live: t.live,
   doors: t.doors,
   "not-on-stage": t.notOnStage,
+  producer: t.producing,
+  "sent-back": t.sentBack,
   joining: t.joining,
   reconnecting: t.reconnecting,
   muted: t.muted,

@@ -114,6 +114,8 @@ export class Desk {
       micSilenced: this.mic.view.value.silenced,
       heard: this.line.me !== undefined && this.line.me.heard && !this.line.me.away,
       room: stage?.room.state ?? null,
+      producer: stage?.you.role === "producer",
+      sentBack: stage?.you.sent_back === true,
     });
     const { air: now } = this.view.value;
     if (next.word !== now.word || next.reason !== now.reason) this.view.set({ air: next });

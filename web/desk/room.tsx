@@ -5,6 +5,7 @@ import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
 import { Broadcast, DeadAir } from "./broadcast";
 import { Desk } from "./desk";
+import { Hands } from "./hands";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
 import { People } from "./people";
@@ -69,9 +70,10 @@ function DeskPage({ desk }: { desk: Desk }) {
       ) : (
         <div class="columns">
           <div class="main-column">
-            {voice === "off" && <Lobby desk={desk} />}
+            {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
             <People desk={desk} />
+            {stage && mayDirect(stage.you.role) && <Hands desk={desk} />}
           </div>
           <Side desk={desk} />
         </div>
