@@ -81,8 +81,13 @@ func tooManyHands(detail string) problem.Problem {
 func (d *handDesk) ask(w http.ResponseWriter, r *http.Request, do string, budget *rate.Limiter) (room.HandReply, error) {
 	var reply room.HandReply
 	id := room.ID(r.PathValue("room"))
-	if _, ok := d.node.bus.Facts(id); !ok || !id.Valid() {
+	facts, ok := d.node.bus.Facts(id)
+	if !ok || !id.Valid() {
 		return reply, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	}
+	err := problem.OfDenial(room.May(room.Listener, room.ActRaiseHand, facts.State))
+	if err != nil {
+		return reply, err
 	}
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || !room.Secret(secret).Valid() {

@@ -80,7 +80,7 @@ var Rules = []Rule{
 type Denial struct {
 	Role   Role
 	Action Action
-	Over   bool // the role may, and the room has ended
+	Over   bool // nobody may, since the room has ended
 	Target Role // the role may, but not to somebody of this one
 }
 
@@ -100,11 +100,11 @@ func (d Denial) Error() string {
 // May says whether a role may do something in a room of this state: nil, or a Denial. What the table does not know nobody may do.
 func May(r Role, a Action, in State) error {
 	rule := ruleOf(a)
-	if !slices.Contains(rule.Who, r) {
-		return Denial{Role: r, Action: a}
-	}
 	if in == Ended && !rule.After {
 		return Denial{Role: r, Action: a, Over: true}
+	}
+	if !slices.Contains(rule.Who, r) {
+		return Denial{Role: r, Action: a}
 	}
 	return nil
 }
