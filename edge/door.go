@@ -336,7 +336,7 @@ func beneath(conn net.Conn) net.Conn {
 // that its buffer takes the answer at once; whether the other side gets it before it hears of the end is its network's affair.
 func turnAway(conn net.Conn, dice float64) {
 	if _, encrypts := conn.(*tls.Conn); !encrypts {
-		_, _ = beneath(conn).Write(turnedAway[int(dice*float64(len(turnedAway)))])
+		_, _ = conn.Write(turnedAway[int(dice*float64(len(turnedAway)))])
 	}
 	_ = beneath(conn).Close()
 }

@@ -32,6 +32,7 @@ type Edge struct {
 	refused  [len(refusals)]atomic.Uint64
 	turn     atomic.Uint64 // the section of the next newcomer
 	tally    tally         // of hubs
+	meter    meter
 	policies policies
 	drain    atomic.Pointer[drain] // nil: seats are given; stored under mu
 

@@ -219,8 +219,7 @@ func (r *reel) fillBack() {
 	f.mu.Lock()
 	to := f.back.to
 	f.mu.Unlock()
-	_, _, newest := r.ring.Span()
-	goal := max(0, newest-resumeFrames)
+	goal := max(0, r.ring.Newest()-resumeFrames)
 	from := max(goal, tape.SegmentOf(to-1)*tape.SegmentFrames)
 	added := 0
 	if from < to {
@@ -250,12 +249,12 @@ func (r *reel) reachesBack(from tape.Number, depth time.Duration) bool {
 	if !active {
 		return true
 	}
-	oldest, head, _ := r.ring.Span()
-	want := head - frames(depth)
-	if from >= max(0, head-resumeFrames) {
+	now := r.ring.Span()
+	want := now.Head - frames(depth)
+	if from >= max(0, now.Head-resumeFrames) {
 		want = min(want, from)
 	}
-	return oldest <= max(0, want)
+	return now.Oldest <= max(0, want)
 }
 
 // waitBack returns when the backfill reaches what a seat begins with, has ended, or ctx is done.

@@ -125,7 +125,7 @@ func (f *front) Accept() (net.Conn, error) {
 	for {
 		select {
 		case p := <-f.passed:
-			conn, err := p.open()
+			conn, err := p.open(&f.edge.meter)
 			if err == nil {
 				return conn, nil
 			}
@@ -136,38 +136,16 @@ func (f *front) Accept() (net.Conn, error) {
 	}
 }
 
-// open makes it a connection as net would.
-func (p passed) open() (net.Conn, error) {
+// open makes it a connection as net would, and counts what goes over it.
+func (p passed) open(m *meter) (net.Conn, error) {
 	file := os.NewFile(uintptr(p.fd), "connection")
 	defer file.Close() // net.FileConn has a descriptor of its own
 	conn, err := net.FileConn(file)
-	if err != nil || len(p.read) == 0 {
-		return conn, err
+	if err != nil {
+		return nil, err
 	}
-	return &readAhead{Conn: conn, read: p.read}, nil
+	return &metered{Conn: conn, of: m, read: p.read}, nil
 }
-
-// readAhead is a connection of which something was read already. Read has one caller at a time, as net/http's.
-type readAhead struct {
-	net.Conn
-	read []byte
-}
-
-// Read implements net.Conn.
-func (c *readAhead) Read(p []byte) (int, error) {
-	if len(c.read) == 0 {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.read)
-	c.read = c.read[n:]
-	return n, nil
-}
-
-// NetConn is the connection itself.
-func (c *readAhead) NetConn() net.Conn { return c.Conn }
-
-// Buffered is how much of what was read is left.
-func (c *readAhead) Buffered() int { return len(c.read) }
 
 // Waits of greet when the kernel gives no connections.
 const (
@@ -219,6 +197,7 @@ func (f *front) next(listening int) unix.Errno {
 	}
 	fd := int32(r)
 	n, open := receive(fd, f.buffer[:])
+	f.edge.meter.in.Add(uint64(n))
 	switch {
 	case !open:
 		unix.Close(int(fd))
@@ -244,7 +223,7 @@ func (f *front) pass(fd int32, read []byte) {
 		return
 	case <-late.C:
 		f.edge.door.turnedAway.Add(1)
-		_, _ = send(fd, turnedAway[int(f.edge.config.Random()*float64(len(turnedAway)))]) // a new socket takes it, or is gone
+		f.edge.answer(fd, turnedAway[int(f.edge.config.Random()*float64(len(turnedAway)))])
 	case <-f.closed:
 	}
 	unix.Close(p.fd)
@@ -307,9 +286,15 @@ func (e *Edge) turnDown(fd int32, err error) bool {
 	}
 	e.offered.Add(1)
 	e.count(p)
-	_, _ = send(fd, p.Answer(e.config.Now())) // a new socket takes it, or is gone
+	e.answer(fd, p.Answer(e.config.Now()))
 	unix.Close(int(fd))
 	return true
+}
+
+// answer sends what a new socket takes at once, if it is not gone.
+func (e *Edge) answer(fd int32, p []byte) {
+	n, _ := send(fd, p)
+	e.meter.out.Add(uint64(n))
 }
 
 // socket is a descriptor that Go's poller does not know.

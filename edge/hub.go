@@ -172,11 +172,11 @@ func (h *hub) sent() (head tape.Number) {
 
 // put keeps a frame, asks peers for what is missing before it, and gives up what has been missing for too long.
 func (r *reel) put(f tape.Frame) {
-	if !r.ring.Put(f) {
+	now, kept := r.ring.Put(f)
+	if !kept {
 		return
 	}
-	oldest, head, newest := r.ring.Span()
-	if !r.begun || oldest == f.N && newest == f.N+1 {
+	if !r.begun || now.Oldest == f.N && now.Newest == f.N+1 {
 		// The first frame, or the first after so long that nothing of before is left.
 		r.fetchBack(f.N)
 	}
@@ -184,16 +184,16 @@ func (r *reel) put(f tape.Frame) {
 		r.begun = true
 		close(r.ready)
 	}
-	if head >= newest {
+	if now.Head >= now.Newest {
 		r.hole.open = false
 		return
 	}
-	now := r.hub.now()
+	at := r.hub.now()
 	switch {
-	case !r.hole.open || r.hole.at != head:
-		r.hole = hole{at: head, until: newest, since: now, open: true}
-		r.fetchHole(tape.Stretch{From: head, To: newest})
-	case now-r.hole.since > r.patience():
+	case !r.hole.open || r.hole.at != now.Head:
+		r.hole = hole{at: now.Head, until: now.Newest, since: at, open: true}
+		r.fetchHole(tape.Stretch{From: now.Head, To: now.Newest})
+	case at-r.hole.since > r.patience():
 		r.giveUp(r.hole.until)
 		r.hole.open = false
 	}

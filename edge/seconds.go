@@ -28,6 +28,8 @@ type Second struct {
 	Waiting    int    `json:"waiting"`     // connections that are not seats, at the end
 	Evicted    uint64 `json:"evicted"`     // of these, closed to let newcomers in
 	TurnedAway uint64 `json:"turned_away"` // of these, closed unread
+	WaitingIn  uint64 `json:"waiting_in"`  // bytes that connections sent that were no seats, or not yet: requests, handshakes
+	WaitingOut uint64 `json:"waiting_out"` // bytes that they were sent: answers, refusals, pages
 
 	Left  uint64 `json:"left"`  // seats given up by their listeners, or by their network
 	Ended uint64 `json:"ended"` // seats closed properly
@@ -72,6 +74,7 @@ func difference(before, after Stats) Second {
 		Offered: after.Offered - before.Offered, Seated: after.Seated - before.Seated,
 		Seats: after.Seats, Waiting: after.Waiting,
 		Evicted: after.Evicted - before.Evicted, TurnedAway: after.TurnedAway - before.TurnedAway,
+		WaitingIn: after.WaitingIn - before.WaitingIn, WaitingOut: after.WaitingOut - before.WaitingOut,
 		Left: after.Left - before.Left, Ended: after.Ended - before.Ended,
 		Cut:     after.Cut + after.Stuck + after.Talkative - before.Cut - before.Stuck - before.Talkative,
 		BytesIn: after.BytesIn - before.BytesIn, BytesOut: after.BytesOut - before.BytesOut,

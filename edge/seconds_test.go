@@ -41,6 +41,9 @@ func TestSeconds(t *testing.T) {
 		!maps.Equal(full.Refused, map[problem.Code]uint64{problem.Full: 1, problem.RoomUnknown: 1}) {
 		t.Errorf("%+v", full)
 	}
+	if full.WaitingIn == 0 || full.WaitingOut == 0 || after.WaitingIn != 0 || after.WaitingOut != 0 {
+		t.Errorf("waiting in and out: %d and %d, then %d and %d", full.WaitingIn, full.WaitingOut, after.WaitingIn, after.WaitingOut)
+	}
 	if after.Span != 3*time.Second || after.Offered != 0 || after.Refused != nil || after.Seats != 1 || after.Left != 1 || after.WorstLate != 0 {
 		t.Errorf("%+v", after)
 	}
@@ -54,7 +57,7 @@ func TestSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"end", "span_ns", "offered", "seated", "refused", "seats", "waiting", "evicted", "turned_away", "left", "ended", "cut",
+		"end", "span_ns", "offered", "seated", "refused", "seats", "waiting", "evicted", "turned_away", "waiting_in", "waiting_out", "left", "ended", "cut",
 		"bytes_in", "bytes_out", "gaps", "lost", "worst_late_ns",
 	} {
 		if _, ok := names[name]; !ok {

@@ -24,6 +24,8 @@ type Stats struct {
 	MaxWaiting int    //
 	Evicted    uint64 // of these, closed to let newcomers in, the oldest without a request first
 	TurnedAway uint64 // of these, closed unread because there was none to evict
+	WaitingIn  uint64 // bytes that connections sent that were no seats, or not yet: requests, handshakes
+	WaitingOut uint64 // bytes that they were sent: answers, refusals, pages
 
 	Left      uint64 // seats given up by their listeners, or by their network
 	Ended     uint64 // seats closed properly at the end of their room
@@ -111,6 +113,7 @@ func (e *Edge) Stats() Stats {
 		s.Refused[code] = e.refused[i].Load()
 	}
 	e.door.addTo(&s)
+	e.meter.addTo(&s)
 	e.tally.addTo(&s)
 	for _, sec := range e.sections {
 		sec.tally.addTo(&s)

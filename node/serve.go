@@ -71,7 +71,7 @@ func (n *Node) openToListeners(p *ports) (net.Listener, error) {
 	if tcp, ok := listen.(*net.TCPListener); ok && secure == nil && !n.cfg.ProxyProtocol {
 		return n.edge.Front(tcp)
 	}
-	listen = n.behindBalancers(listen)
+	listen = n.behindBalancers(n.edge.Meter(listen))
 	if secure != nil {
 		listen = edge.NewTLSListener(listen, secure, 0)
 	}

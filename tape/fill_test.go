@@ -27,9 +27,8 @@ func TestRingFill(t *testing.T) {
 		if n := r.Fill(older, append(frames(1, 490, 500), frames(2, 500, 510)...)); n != 20 {
 			t.Errorf("%d frames were added, want 20", n)
 		}
-		oldest, head, newest := r.Span()
-		if oldest != 490 || head != 520 || newest != 520 || r.Missing(490, 520) != 0 {
-			t.Errorf("oldest %d, head %d, newest %d", oldest, head, newest)
+		if s := r.Span(); s != (tape.Span{Oldest: 490, Head: 520, Newest: 520}) || r.Missing(490, 520) != 0 {
+			t.Errorf("the ring spans %+v", s)
 		}
 		// The takeover stays known as long as frames of it may come.
 		put(t, r, 2, 520, 521)

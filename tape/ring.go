@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Ring keeps the last frames of one variant and answers for any stretch of them. It drops what an older maker says after a newer one
@@ -11,13 +12,15 @@ import (
 //
 // All methods may be called from any goroutine.
 type Ring struct {
-	mu     sync.RWMutex
+	mu     sync.Mutex
 	slots  []slot // guarded by mu; frame n lives at n mod len
 	terms  terms  // guarded by mu
 	oldest Number // guarded by mu; the first number that may be there
-	head   Number // guarded by mu; everything from the first put to here is there, or given up
 	newest Number // guarded by mu; one past the highest number there
 	begun  bool   // guarded by mu
+
+	// Everything from the first put to here is there, or given up. Written under mu; read without, by whoever looks for news in every room.
+	reached atomic.Int64
 }
 
 type slot struct {
@@ -44,19 +47,26 @@ func (r *Ring) Takeover(t Takeover) {
 		}
 		if owner, ok := r.terms.owner(n); !ok || owner != s.term {
 			*s = slot{}
-			r.head = min(r.head, n)
+			r.reached.Store(int64(min(r.head(), n)))
 			continue
 		}
 		newest = n + 1
 	}
-	r.newest = max(newest, r.head)
+	r.newest = max(newest, r.head())
 }
 
-// Put keeps a frame and reports whether it was new and belongs here. A frame whose term is not known to own its number, or that is
-// older than what the ring holds, is dropped. The packet is kept, not copied.
-func (r *Ring) Put(f Frame) bool {
+// Put keeps a frame, and reports whether it was new and belongs here, and what the ring spans then. A frame whose term is not known to
+// own its number, or that is older than what the ring holds, is dropped. The packet is kept, not copied.
+func (r *Ring) Put(f Frame) (_ Span, kept bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.put(f) {
+		return Span{}, false
+	}
+	return r.span(), true
+}
+
+func (r *Ring) put(f Frame) bool {
 	owner, ok := r.terms.owner(f.N)
 	if !ok || owner != f.Term || len(f.Packet) == 0 {
 		return false
@@ -66,7 +76,8 @@ func (r *Ring) Put(f Frame) bool {
 	case !r.begun || f.N >= r.newest+size:
 		// Nothing that is here would be left: a new beginning.
 		clear(r.slots)
-		r.begun, r.oldest, r.head, r.newest = true, f.N, f.N, f.N
+		r.begun, r.oldest, r.newest = true, f.N, f.N
+		r.reached.Store(int64(f.N))
 	case f.N < r.newest-size:
 		return false
 	}
@@ -77,7 +88,7 @@ func (r *Ring) Put(f Frame) bool {
 	*s = slot{n: f.N, term: f.Term, packet: f.Packet}
 	r.newest = max(r.newest, f.N+1)
 	r.oldest = max(min(r.oldest, f.N), r.newest-size)
-	r.advance(max(r.head, r.oldest))
+	r.advance(max(r.head(), r.oldest))
 	r.terms.forget(r.oldest)
 	return true
 }
@@ -121,17 +132,17 @@ func (r *Ring) insert(takeovers []Takeover, frames []Frame, over bool) (changed 
 		r.oldest = max(min(r.oldest, f.N), r.newest-size)
 		changed++
 	}
-	r.advance(max(r.head, r.oldest))
+	r.advance(max(r.head(), r.oldest))
 	r.terms.forget(r.oldest)
 	return changed
 }
 
 // advance moves the head over what is there.
 func (r *Ring) advance(from Number) {
-	r.head = from
-	for r.head < r.newest && r.has(r.head) {
-		r.head++
+	for from < r.newest && r.has(from) {
+		from++
 	}
+	r.reached.Store(int64(from))
 }
 
 // SkipTo gives up waiting for frames below n: they are served as silence from now on, unless they come after all.
@@ -139,11 +150,11 @@ func (r *Ring) advance(from Number) {
 func (r *Ring) SkipTo(n Number) (missing int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.begun || n <= r.head {
+	if !r.begun || n <= r.head() {
 		return 0
 	}
 	n = min(n, r.newest)
-	for i := r.head; i < n; i++ {
+	for i := r.head(); i < n; i++ {
 		if !r.has(i) {
 			missing++
 		}
@@ -153,51 +164,54 @@ func (r *Ring) SkipTo(n Number) (missing int) {
 }
 
 // Head is the first number that is not there yet: what is below may be served. It is 0 in an empty ring.
-func (r *Ring) Head() Number {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.head
-}
+func (r *Ring) Head() Number { return r.head() }
+
+func (r *Ring) head() Number { return Number(r.reached.Load()) }
 
 // Newest is one past the highest number there; above Head it means that frames in between are missing.
 func (r *Ring) Newest() Number {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.newest
 }
 
 // Oldest is the first number that may be there.
 func (r *Ring) Oldest() Number {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.oldest
 }
 
-// Span is Oldest, Head and Newest of one moment.
-func (r *Ring) Span() (oldest, head, newest Number) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.oldest, r.head, r.newest
+// Span is Oldest, Head and Newest of a ring at one moment.
+type Span struct{ Oldest, Head, Newest Number }
+
+// Span is what the ring spans now.
+func (r *Ring) Span() Span {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.span()
 }
+
+func (r *Ring) span() Span { return Span{r.oldest, r.head(), r.newest} }
 
 // Owner is the term that frame n belongs to; ok is false before the first takeover known.
 func (r *Ring) Owner(n Number) (_ Term, ok bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.terms.owner(n)
 }
 
 // Takeovers returns those that frames in the ring may belong to, the oldest first.
 func (r *Ring) Takeovers() []Takeover {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return slices.Clone([]Takeover(r.terms))
 }
 
 // AppendFrames appends the frames from (inclusive) to to (exclusive) that are there.
 func (r *Ring) AppendFrames(dst []Frame, from, to Number) []Frame {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for n := max(from, r.oldest); n < min(to, r.newest); n++ {
 		if r.has(n) {
 			dst = append(dst, Frame{N: n, Term: r.at(n).term, Packet: r.at(n).packet})
@@ -209,8 +223,8 @@ func (r *Ring) AppendFrames(dst []Frame, from, to Number) []Frame {
 // AppendPackets appends the packets of frames from (inclusive) to to (exclusive). What is not there is SilencePacket.
 // The packets are shared: they must not be changed.
 func (r *Ring) AppendPackets(dst [][]byte, from, to Number) [][]byte {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for n := from; n < to; n++ {
 		if r.has(n) {
 			dst = append(dst, r.at(n).packet)
@@ -223,8 +237,8 @@ func (r *Ring) AppendPackets(dst [][]byte, from, to Number) [][]byte {
 
 // Missing counts the frames from (inclusive) to to (exclusive) that are not there.
 func (r *Ring) Missing(from, to Number) (missing int) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for n := from; n < to; n++ {
 		if !r.has(n) {
 			missing++
@@ -243,5 +257,5 @@ func (r *Ring) at(n Number) *slot {
 
 func (r *Ring) has(n Number) bool {
 	s := r.at(n)
-	return s.packet != nil && s.n == n
+	return s.packet != nil && s.n == n && n >= r.oldest
 }

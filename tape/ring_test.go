@@ -19,7 +19,7 @@ func frame(term tape.Term, n tape.Number) tape.Frame {
 func put(t *testing.T, r *tape.Ring, term tape.Term, from, to tape.Number) {
 	t.Helper()
 	for n := from; n < to; n++ {
-		if !r.Put(frame(term, n)) {
+		if _, kept := r.Put(frame(term, n)); !kept {
 			t.Fatalf("frame %d of term %d was refused", n, term)
 		}
 	}
@@ -40,12 +40,14 @@ func TestRing(t *testing.T) {
 	})
 	t.Run("RefusesUnknownTerm", func(t *testing.T) {
 		r := tape.NewRing(100)
-		if r.Put(frame(1, 0)) {
+		if _, kept := r.Put(frame(1, 0)); kept {
 			t.Error("a frame was kept before any takeover was known")
 		}
 		r.Takeover(tape.Takeover{Term: 1, First: 5})
-		if r.Put(frame(1, 4)) || r.Put(frame(2, 6)) || r.Put(tape.Frame{N: 6, Term: 1}) {
-			t.Error("a frame before the takeover, of another term or without packet was kept")
+		for _, f := range []tape.Frame{frame(1, 4), frame(2, 6), {N: 6, Term: 1}} {
+			if _, kept := r.Put(f); kept {
+				t.Errorf("frame %d of term %d, before the takeover, of another term or without packet, was kept", f.N, f.Term)
+			}
 		}
 	})
 	t.Run("HeadWaitsForHoles", func(t *testing.T) {
@@ -74,7 +76,7 @@ func TestRing(t *testing.T) {
 		if r.Oldest() != 25 || r.Missing(25, 35) != 0 {
 			t.Errorf("oldest %d, missing %d", r.Oldest(), r.Missing(25, 35))
 		}
-		if r.Put(frame(1, 24)) {
+		if _, kept := r.Put(frame(1, 24)); kept {
 			t.Error("a frame older than the ring was kept")
 		}
 		put(t, r, 1, 100, 101)
@@ -90,10 +92,40 @@ func TestRing(t *testing.T) {
 		if r.Head() != 20 || r.Newest() != 20 {
 			t.Errorf("head %d, newest %d; want 20, 20", r.Head(), r.Newest())
 		}
-		if r.Put(frame(1, 20)) {
+		if _, kept := r.Put(frame(1, 20)); kept {
 			t.Error("the old maker was heard after the takeover")
 		}
 		put(t, r, 2, 20, 25)
+	})
+}
+
+// A ring answers with what it was given, whatever the order, the lengths and the holes, and however often it went round.
+func TestRingAnswersWithWhatItWasGiven(t *testing.T) {
+	const size = 100
+	rapid.Check(t, func(t *rapid.T) {
+		r := tape.NewRing(size)
+		r.Takeover(tape.Takeover{Term: 1, First: -1000})
+		given := map[tape.Number][]byte{}
+		next := tape.Number(rapid.IntRange(-300, 300).Draw(t, "first"))
+		for i := range rapid.IntRange(1, 400).Draw(t, "frames") {
+			next += tape.Number(rapid.SampledFrom([]int{1, 1, 1, 1, 2, -3, -40, 60}).Draw(t, "step"))
+			p := bytes.Repeat([]byte{byte(i), byte(i >> 8)}, rapid.IntRange(1, 60).Draw(t, "length"))
+			if _, kept := r.Put(tape.Frame{N: next, Term: 1, Packet: p}); kept {
+				given[next] = p
+			}
+			span := r.Span()
+			got := r.AppendPackets(nil, span.Newest-size-50, span.Newest+50)
+			for j, p := range got {
+				n := span.Newest - size - 50 + tape.Number(j)
+				want, ok := given[n]
+				if !ok || n < span.Oldest {
+					want = tape.SilencePacket
+				}
+				if !bytes.Equal(p, want) {
+					t.Fatalf("frame %d of %+v: %x, want %x", n, span, p, want)
+				}
+			}
+		}
 	})
 }
 

@@ -108,8 +108,8 @@ func (r *reel) seal(k tape.Number) (tape.Seal, bool) {
 // newest is one past the last frame of any variant, and oldest the first from which on all variants may be there.
 func (r *reel) span() (oldest, newest tape.Number) {
 	for _, ring := range r.rings {
-		o, _, n := ring.Span()
-		oldest, newest = max(oldest, o), max(newest, n)
+		s := ring.Span()
+		oldest, newest = max(oldest, s.Oldest), max(newest, s.Newest)
 	}
 	return oldest, newest
 }
