@@ -83,6 +83,7 @@ function render(): void {
   element("form").hidden = !form;
   element<HTMLButtonElement>("raise").disabled = state === "sending" || left > 0;
   put("raise", state === "let_go" || state === "missed" ? t.again : t.raise);
+  put("hint", state === "invited" ? t.inviteHint : "");
   element("come").hidden = state !== "invited";
   element("lower").hidden = state !== "waiting" && state !== "invited";
   put("lower", state === "invited" ? t.notNow : t.lower);
