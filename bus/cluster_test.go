@@ -99,7 +99,7 @@ func (p *place) open(name string) *Bus {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still not: %s", what)
 		}
@@ -150,7 +150,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		}
 		defer conn.Close() //nolint:errcheck // it is refused
 		_, _ = conn.Write([]byte("CONNECT {\"auth_token\":\"" + secret + "\",\"verbose\":false}\r\nPING\r\n"))
-		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		said := make([]byte, 64<<10)
 		n := 0
 		for err == nil && n < len(said) {
@@ -359,7 +359,7 @@ func TestEdgesAreTold(t *testing.T) {
 		if got != "list" {
 			t.Errorf("told %q", got)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("told nothing")
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 // What the command line answers without a server: the exit code, and words that help.
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -59,7 +60,7 @@ func TestCommandLine(t *testing.T) {
 		{"SpeakNoCertificate", []string{"speak", desk + "#e1.x", sound, "--ca", text}, 1, []string{"there is no certificate in", "talk.txt"}},
 		{"ListenNoLink", []string{"listen", "harbour"}, 1, []string{`"harbour" is not the address of a room`}},
 		{"ListenToAPage", []string{"listen", page.URL + "/r/harbour", "--for", "5s"}, 1, []string{"the address answers with a web page", "give the link of a room"}},
-		{"ListenToNobody", []string{"listen", "http://127.0.0.1:1/r/harbour", "--for", "500ms"}, 1, []string{"connection refused", "again in", "0 frames"}},
+		{"ListenToNobody", []string{"listen", "http://127.0.0.1:1/r/harbour", "--for", "1500ms"}, 1, []string{"connection refused", "again in", "0 frames"}},
 		{"ListenIntoNowhere", []string{"listen", page.URL + "/r/harbour", "--out", filepath.Join(dir, "none", "x.ogg")}, 1, []string{"no such file or directory"}},
 		{"ListenIntoText", []string{"listen", page.URL + "/r/harbour", "--out", filepath.Join(dir, "x.txt")}, 1, []string{".ogg", ".wav"}},
 	} {
@@ -94,6 +95,7 @@ var nowhere = []string{"--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--p
 
 // A server says where it is, gives links beside, refuses a second one on its folder or ports, and ends in order.
 func TestServeFromTheCommandLine(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	data := filepath.Join(s.dir, "data")
 	t.Run("SecondOnTheFolder", func(t *testing.T) {
@@ -139,13 +141,14 @@ func TestServeFromTheCommandLine(t *testing.T) {
 
 // A stage's own certificate is trusted where it is named, and not otherwise.
 func TestOwnCertificate(t *testing.T) {
+	t.Parallel()
 	s := serve(t).open("Own certificate", true)
 	certificate := filepath.Join(s.dir, "data", "stage-cert.pem")
 	sound := writeWAV(t, make([]float32, sampleRate/2))
 	desk := strings.Replace(s.invite("Ada").DeskURL, "http://", "https://", 1)
 	says(t, 0, []string{"25 packets sent", "1 connections"}, "speak", desk, sound, "--ca", certificate)
 	secure := strings.Replace(s.stage, "http://", "https://", 1) + "/r/" + string(s.room.ID) + "/live.ogg"
-	says(t, 0, []string{" 0 gaps"}, "listen", secure, "--for", "1s", "--ca", certificate)
+	says(t, 0, []string{" 0 gaps"}, "listen", secure, "--for", "3s", "--ca", certificate)
 	says(t, 1, []string{"certificate", "0 frames"}, "listen", secure, "--for", "500ms")
 }
 
@@ -153,6 +156,7 @@ var demoLine = regexp.MustCompile(`^\s+(Listen|Walk on it)\s+(http\S+)$`)
 
 // The demo says both links, is heard without a gap, ends in order and leaves nothing behind.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	temp := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), program, append([]string{"demo"}, nowhere...)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)

@@ -120,6 +120,7 @@ var sine = []string{"-hide_banner", "-loglevel", "warning", "-re", "-f", "lavfi"
 
 // A drill of Debian's Icecast: its pages are followed one by one.
 func TestDrillOfIcecast(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	owner := ""
 	if os.Getuid() == 0 { // which Icecast does not want to be
@@ -160,6 +161,7 @@ func TestDrillOfIcecast(t *testing.T) {
 
 // A drill of HLS as ffmpeg makes it: its playlists and segments are followed while they move on.
 func TestDrillOfHLS(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	start(t, "ffmpeg", append(sine, "-c:a", "aac", "-b:a", "48k", "-f", "hls", "-hls_time", "1", "-hls_list_size", "6",
 		"-hls_flags", "delete_segments+temp_file", "-hls_delete_threshold", "10", filepath.Join(dir, "live.m3u8"))...)
@@ -177,6 +179,7 @@ func TestDrillOfHLS(t *testing.T) {
 // A drill of our own edge under TLS, whose certificate is nobody's but its own: full handshakes and resumed ones, and beside the crowd's
 // figures what the edge counted.
 func TestDrillUnderTLS(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--listen-tls", "self-signed").open("Drill", false)
 	speak(t, s.invite("Ada"), hostVoice)
 	ca := filepath.Join(s.dir, "data", "listen-cert.pem")
@@ -210,6 +213,7 @@ func TestDrillUnderTLS(t *testing.T) {
 
 // Good listeners among slow and stuck ones miss nothing.
 func TestDrillWithBadListeners(t *testing.T) {
+	t.Parallel()
 	s := serve(t).open("Drill", false)
 	speak(t, s.invite("Ada"), hostVoice)
 	file := filepath.Join(t.TempDir(), "bad.toml")

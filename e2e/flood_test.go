@@ -18,6 +18,7 @@ import (
 // With few files to open, every seat taken and hundreds of half-open requests beside, the listeners' port refuses as it should, and stage,
 // desk and health answer as if nothing was.
 func TestFloodedListenersPort(t *testing.T) {
+	t.Parallel()
 	const files, seats = 512, 304
 	s := serveWith(t, func(args []string) *exec.Cmd {
 		return exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, files), program}, args...)...)

@@ -20,7 +20,7 @@ const onAir = `document.querySelector('.air[data-word="on-air"]')`
 // sitDown opens the listener's page and presses its button.
 func sitDown(t *testing.T, address string) *browsertest.Tab {
 	t.Helper()
-	p := openTapped(t, browsertest.New(t, browsertest.Autoplay), address)
+	p := openTapped(t, listeners.New(t), address)
 	p.Click("#listen")
 	p.Until(`epidaurus.state === "listening" && epidaurus.frame > 0`, "JSON.stringify(epidaurus)")
 	return p
@@ -29,8 +29,9 @@ func sitDown(t *testing.T, address string) *browsertest.Tab {
 // The process is killed in the middle of a conversation and started again: speakers and listeners come back by themselves, and every
 // link still works.
 func TestKillAndRestart(t *testing.T) {
+	t.Parallel()
 	s := serve(t).open("It happens", true)
-	host := goOnStage(t, s.hostDesk(), tone(t, 440, 0.1))
+	host := goOnStage(t, ada, s.hostDesk())
 	speak(t, s.invite("Nikos"), hostVoice)
 	listener := sitDown(t, s.room.ListenURL)
 	before := browsertest.Eval[float64](listener, "epidaurus.frame")
@@ -42,10 +43,7 @@ func TestKillAndRestart(t *testing.T) {
 	host.Until(onAir, `document.querySelector(".air").innerText`)
 	host.Until(`document.querySelectorAll("[data-testid^=person-]").length === 2`, browsertest.Body)
 	listener.Until(fmt.Sprintf(`epidaurus.state === "listening" && epidaurus.frame > %f && !document.getElementById("audio").paused`, before+100), "JSON.stringify(epidaurus)")
-	pcm := record(listener, "document.getElementById('audio').captureStream()", 3)
-	if level := peak(spectrum(pcm[2*sampleRate:]), 440); level < -40 {
-		t.Errorf("after the restart the listener hears 440 Hz at %.1f dB", level)
-	}
+	hearsCleanly(listener, captured, 1, 1, holds(440))
 	if r, err := listen(t, s.room.ListenURL, 3*time.Second); err != nil || r.Frames == 0 {
 		t.Errorf("the room's link: %+v (%v)", r, err)
 	}
@@ -56,7 +54,7 @@ func TestKillAndRestart(t *testing.T) {
 }
 
 // behindProxy opens a desk whose every packet, of pages and of media, goes through a proxy.
-func behindProxy(t *testing.T, s *show, desk, microphone string, cfg impair.Config) (*browsertest.Tab, *impair.Proxy) {
+func behindProxy(t *testing.T, s *show, browser *browsertest.Shared, desk string, cfg impair.Config) (*browsertest.Tab, *impair.Proxy) {
 	t.Helper()
 	u, err := url.Parse(s.stage)
 	if err != nil {
@@ -69,8 +67,7 @@ func behindProxy(t *testing.T, s *show, desk, microphone string, cfg impair.Conf
 	t.Cleanup(proxy.Close)
 	through := strings.NewReplacer(net.JoinHostPort("localhost", u.Port()), fmt.Sprintf("localhost:%d", proxy.Port()),
 		net.JoinHostPort("127.0.0.1", u.Port()), fmt.Sprintf("localhost:%d", proxy.Port()))
-	b := browsertest.New(t, browsertest.Microphone(microphone), browsertest.Autoplay)
-	p := openTapped(t, b, "about:blank", fmt.Sprintf(sendThrough, u.Port(), proxy.Port()))
+	p := openTapped(t, browser.New(t), "about:blank", fmt.Sprintf(sendThrough, u.Port(), proxy.Port()))
 	p.Do(chromedp.Navigate(through.Replace(raw(desk))))
 	enterStage(p, "Ada")
 	p.Until(onAir, `document.querySelector(".air").innerText`)
@@ -91,16 +88,10 @@ const sendThrough = `{
 // A speaker whose network goes away for 20 s, or who moves to another one, is heard again within 3 s of having a network, without
 // pressing anything.
 func TestSpeakerComesBackByItself(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--advertise", "127.0.0.1").open("Train", true)
-	speaker, network := behindProxy(t, s, s.hostDesk(), tone(t, 440, 0.1), impair.Config{})
+	speaker, network := behindProxy(t, s, ada, s.hostDesk(), impair.Config{})
 	listener := sitDown(t, s.room.ListenURL)
-	hearsTone := func(when string) {
-		t.Helper()
-		pcm := record(listener, "document.getElementById('audio').captureStream()", 2)
-		if level := peak(spectrum(pcm[sampleRate:]), 440); level < -40 {
-			t.Errorf("%s the listener hears 440 Hz at %.1f dB", when, level)
-		}
-	}
 	limit := bar(3 * time.Second)
 	backAgain := func(since time.Time, what string) {
 		t.Helper()
@@ -111,18 +102,18 @@ func TestSpeakerComesBackByItself(t *testing.T) {
 			t.Errorf("%s: on air again after %v, more than %v", what, took, limit)
 		}
 	}
-	hearsTone("at first")
+	hearsCleanly(listener, captured, 1, 1, holds(440))
 
 	network.Cut(true)
 	speaker.Until(`!`+onAir, `document.querySelector(".air").innerText`)
 	time.Sleep(20 * time.Second) // the length of the outage is what is tested
 	network.Cut(false)
 	backAgain(time.Now(), "20 s without a network")
-	hearsTone("after 20 s without a network")
+	hearsCleanly(listener, captured, 1, 1, holds(440))
 
 	network.Move()
 	moved := time.Now()
 	speaker.Until(`!`+onAir, `document.querySelector(".air").innerText`)
 	backAgain(moved, "another network")
-	hearsTone("on another network")
+	hearsCleanly(listener, captured, 1, 1, holds(440))
 }

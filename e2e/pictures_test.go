@@ -23,7 +23,7 @@ func TestPictures(t *testing.T) {
 	for range 40 {
 		seat(t, s.room.ListenURL)
 	}
-	b := browsertest.New(t, chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.WindowSize(1280, 800), chromedp.Flag("force-dark-mode", true))
+	b := browsertest.New(t, browsertest.Windowed, chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.WindowSize(1280, 800), chromedp.Flag("force-dark-mode", true))
 	p := browsertest.Open(t, b, s.room.ListenURL)
 	p.Do(chromedp.EmulateViewport(1280, 760))
 	p.Click("#listen")

@@ -48,6 +48,7 @@ const hostVoice = "../cmd/epidaurus/demo/voices/host.opus"
 
 // Every common player reads the endless Ogg, and what curl saves of either is 48 kHz mono Opus.
 func TestPlayers(t *testing.T) {
+	t.Parallel()
 	s := serve(t).open("Players", false)
 	speak(t, s.invite("Ada"), hostVoice)
 	ogg, mp4 := s.room.ListenURL+"/live.ogg", s.room.ListenURL+"/live.mp4"
@@ -55,6 +56,7 @@ func TestPlayers(t *testing.T) {
 	saved := func(name string) string { return filepath.Join(dir, name) }
 
 	t.Run("curl", func(t *testing.T) {
+		t.Parallel()
 		for name, url := range map[string]string{"live.ogg": ogg, "live.mp4": mp4} {
 			out, err := command(t, "curl", "-sS", "--max-time", "6", "-o", saved(name), url)
 			if code := exitCode(err); code != 28 { // curl's "time is up": the answer has no end
@@ -64,6 +66,7 @@ func TestPlayers(t *testing.T) {
 		}
 	})
 	t.Run("ffmpeg", func(t *testing.T) {
+		t.Parallel()
 		for name, url := range map[string]string{"ogg": ogg, "mp4": mp4} {
 			file := saved("ffmpeg-" + name + ".wav")
 			out, err := command(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-y", "-i", url, "-t", "6", file)
@@ -74,6 +77,7 @@ func TestPlayers(t *testing.T) {
 		}
 	})
 	t.Run("mpv", func(t *testing.T) {
+		t.Parallel()
 		file := saved("mpv.wav")
 		out, err := command(t, "mpv", "--no-config", "--no-video", "--ao=pcm", "--ao-pcm-file="+file, "--length=6", ogg)
 		if err != nil {
@@ -82,9 +86,14 @@ func TestPlayers(t *testing.T) {
 		sounds(t, file)
 	})
 	t.Run("VLC", func(t *testing.T) {
+		t.Parallel()
 		file := saved("vlc.wav")
 		// It counts its own --run-time from the stream's first frame ever, so it is told to stop.
-		out, err := asNobody(t, dir, 8*time.Second, "cvlc", "--no-video", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", ogg)
+		enough := func() bool {
+			info, err := os.Stat(file)
+			return err == nil && info.Size() > 5*sampleRate*2
+		}
+		out, err := asNobody(t, dir, enough, "cvlc", "--no-video", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", ogg)
 		if err != nil {
 			t.Fatalf("vlc: %v\n%s", err, out)
 		}
@@ -92,12 +101,22 @@ func TestPlayers(t *testing.T) {
 	})
 }
 
-// asNobody runs a program that refuses to be root for so long, with a folder that it may write to, and then tells it to stop.
-func asNobody(t *testing.T, dir string, d time.Duration, name string, args ...string) (output string, err error) {
+// asNobody runs a program that refuses to be root until it has done enough, with a folder that it may write to, and then tells it to stop.
+func asNobody(t *testing.T, dir string, enough func() bool, name string, args ...string) (output string, err error) {
 	t.Helper()
 	const nobody = 65534
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	watched := make(chan struct{})
+	defer func() { cancel(); <-watched }()
+	go func() {
+		defer close(watched)
+		for tick := time.Tick(50 * time.Millisecond); ctx.Err() == nil; <-tick {
+			if enough() {
+				cancel()
+			}
+		}
+	}()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
@@ -183,7 +202,8 @@ type report struct {
 
 // A speaker who leaves and comes back leaves no trace in the timeline. EPIDAURUS_LISTEN_FOR=10m listens longer.
 func TestListenWhileASpeakerComesAndGoes(t *testing.T) {
-	d := 20 * time.Second
+	t.Parallel()
+	d := 12 * time.Second
 	if v := os.Getenv("EPIDAURUS_LISTEN_FOR"); v != "" {
 		var err error
 		d, err = time.ParseDuration(v)

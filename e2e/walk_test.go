@@ -27,8 +27,9 @@ func picture(p *browsertest.Tab, name string) {
 
 // A first evening by hand: the one-time link, a room, the desk, a guest, mute, remove, end; and the listener sees it all.
 func TestFirstEvening(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
-	host := openTapped(t, browsertest.New(t, browsertest.Microphone(tone(t, 440, 0.1)), browsertest.Autoplay), s.claim)
+	host := openTapped(t, ada.New(t), s.claim)
 	host.Press("claim")
 	host.Until(browsertest.At("room-title"), browsertest.Body)
 	picture(host, "home")
@@ -51,7 +52,7 @@ func TestFirstEvening(t *testing.T) {
 	host.Press("invite")
 	host.Until(browsertest.At("invite-link"), browsertest.Body)
 	invitation := raw(browsertest.Eval[string](host, browsertest.At("invite-link")+".value"))
-	guest := openTapped(t, browsertest.New(t, browsertest.Microphone(tone(t, 660, 0.1)), browsertest.Autoplay), invitation)
+	guest := openTapped(t, grace.New(t), invitation)
 	guest.Press("mic-on")
 	guest.Press("go-on")
 	guest.Until(onAir, `document.querySelector(".air").innerText`)

@@ -109,9 +109,9 @@ func TestFront(t *testing.T) {
 // await waits until what others do has come true.
 func (h *house) await(done func() bool) {
 	h.t.Helper()
-	for until := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			h.t.Fatal("it has not come true within 10 s")
+			h.t.Fatalf("it has not come true within %v", patience)
 		}
 	}
 }

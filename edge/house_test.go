@@ -25,6 +25,9 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
+// patience is how long anything may take on a machine that does other work beside.
+const patience = time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // harbour is the room of most tests.
@@ -175,7 +178,7 @@ func (h *house) front() net.Listener {
 
 func (h *house) close() {
 	h.server.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := h.edge.Close(ctx)
 	if err != nil {
@@ -258,7 +261,7 @@ func (h *house) while(do func()) {
 // until steps until a condition holds that depends on the other end of a socket.
 func (h *house) until(what string, cond func(Stats) bool) {
 	h.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !cond(h.edge.Stats()) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("%s did not come about: %+v", what, h.edge.Stats())

@@ -216,7 +216,7 @@ func TestEdgeRunsByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for s := e.Stats(); s.Ticks < 10; s = e.Stats() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", s)

@@ -269,7 +269,7 @@ func (s *single) say(p []byte) {
 // awaitInput waits until what was said is at the section's end.
 func (s *single) awaitInput() {
 	s.t.Helper()
-	_, err := unix.Poll([]unix.PollFd{{Fd: s.seat().fd, Events: unix.POLLIN}}, 5000)
+	_, err := unix.Poll([]unix.PollFd{{Fd: s.seat().fd, Events: unix.POLLIN}}, int(patience.Milliseconds()))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 // A node gets its listeners' certificate from a real authority, whose check comes to the listeners' port.
 func TestACME(t *testing.T) {
 	cfg := usual(t)
-	cfg.Listen = freePort(t)
+	cfg.Listen = freeAddress(t)
 	_, port, _ := net.SplitHostPort(cfg.Listen)
 	challengePort, err := strconv.Atoi(port)
 	if err != nil {
@@ -116,16 +116,5 @@ func resolver(t *testing.T) string {
 		_ = server.Shutdown()
 		<-done
 	})
-	return ln.Addr().String()
-}
-
-// freePort is an address of this machine that nobody uses now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close() //nolint:errcheck // nothing is lost
 	return ln.Addr().String()
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,15 +32,19 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-// freeAddress is one of this machine that nobody uses.
+// freeAddress is one of this machine that nobody uses, below the ports that a system gives to those who ask for any: until it is used, no
+// connection of another test takes it.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		if err == nil {
+			defer ln.Close() //nolint:errcheck // nothing came in
+			return ln.Addr().String()
+		}
 	}
-	defer ln.Close() //nolint:errcheck // nothing came in
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // withOrigin gives a node an address that it can name before it is open.
@@ -93,6 +98,7 @@ func listen(t testing.TB, cfg listener.Config) (heard func() int64, stop func() 
 
 // Two nodes with nothing between them but an encrypted connection: an edge has no database and no stage, and what it serves is the same.
 func TestTwoNodes(t *testing.T) {
+	t.Parallel()
 	h := openFirst(t)
 	r := h.room()
 	cfg := h.edgeOf()
@@ -204,6 +210,7 @@ func ofFrames(answer []byte) (all []byte) {
 }
 
 func TestStrangersOnTheBus(t *testing.T) {
+	t.Parallel()
 	h := openFirst(t)
 	for _, row := range []struct {
 		name string
@@ -239,6 +246,7 @@ func TestStrangersOnTheBus(t *testing.T) {
 
 // While the bus is away, who sits goes on, who comes is seated, and rooms are known; when it is back, sound goes on without a cut.
 func TestBusRestart(t *testing.T) {
+	t.Parallel()
 	place := busPlace(t)
 	cfg := usual(t)
 	cfg.Roles, cfg.PublicURL, cfg.Listen = []string{"stage"}, "https://live.example.org", ""
@@ -348,6 +356,7 @@ func lists(t testing.TB, n *Node) func() []string {
 
 // The list names the edges that live; one that has died is on it no more.
 func TestListOfEdges(t *testing.T) {
+	t.Parallel()
 	h := openFirst(t)
 	listed := lists(t, h.Node)
 	cfg := h.edgeOf()
@@ -400,6 +409,7 @@ func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // An edge that is drained is listed no more, then hands its listeners over to another, and none of them misses a frame.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	h := openFirst(t)
 	r := h.room()
 	listed := lists(t, h.Node)
@@ -428,7 +438,7 @@ func TestDrain(t *testing.T) {
 			cutAt = time.Since(began)
 		}
 		// The edge may have the list somewhat before this test has it.
-		if cutAt > 0 && time.Since(began) > cutAt+time.Second || time.Since(began) > patience {
+		if cutAt > 0 && time.Since(began) > cutAt+patience/4 || time.Since(began) > patience {
 			t.Fatalf("after %v it is still listed; the first was cut after %v", time.Since(began), cutAt)
 		}
 		time.Sleep(time.Millisecond)
@@ -466,6 +476,7 @@ func TestDrain(t *testing.T) {
 
 // The only edge is not emptied by mistake: where nobody can go on with its listeners, the show would be over.
 func TestOnlyEdgeIsNotDrained(t *testing.T) {
+	t.Parallel()
 	n := open(t, withOrigin(t, usual(t)))
 	until(t, "the node hears itself", func() bool { return len(n.bus.Edges()) == 1 })
 	drain := func(query string) (int, string) { return n.ask(t, "POST", n.PrivateURL()+"/drain?over=1s"+query, "") }

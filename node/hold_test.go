@@ -56,7 +56,7 @@ func sine(samples int) []float32 {
 	return pcm
 }
 
-func wavFile(t *testing.T, dir string, samples int) []byte {
+func wavFile(t testing.TB, dir string, samples int) []byte {
 	t.Helper()
 	f, err := os.CreateTemp(dir, "wav")
 	if err != nil {

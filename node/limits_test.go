@@ -38,6 +38,7 @@ func join(t *testing.T, h *house, pieces ...string) (status int) {
 
 // Listeners behind a balancer that speaks the PROXY protocol are told apart, and take ordinary seats.
 func TestProxyProtocol(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.ProxyProtocol, cfg.ProxyFrom, cfg.PerAddress = true, []string{"127.0.0.0/8"}, 1
 	cfg.Listen = "127.0.0.1:0"
@@ -77,6 +78,7 @@ func TestProxyProtocol(t *testing.T) {
 
 // Who is no balancer of ours sends a header in vain.
 func TestProxyProtocolOfAStranger(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.ProxyProtocol, cfg.ProxyFrom, cfg.PerAddress = true, []string{"10.0.0.0/8"}, 1
 	h := openHouse(t, cfg)
@@ -93,6 +95,7 @@ func TestProxyProtocolOfAStranger(t *testing.T) {
 
 // The private port tells what the edge counted, second by second.
 func TestSecondsAreServed(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	hear(t, h.Node, h.room().ID, 1)
 	if got := join(t, h, "GET /r/none/live.mp4 HTTP/1.1\r\nHost: x\r\n\r\n"); got != 404 {

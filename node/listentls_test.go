@@ -43,6 +43,7 @@ func listenSecurely(t testing.TB, c *http.Client, url string, frames int64) {
 }
 
 func TestListenersPortSpeaksTLS(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.ListenTLS = "self-signed"
 	h := openHouse(t, cfg)
@@ -84,6 +85,7 @@ func TestListenersPortSpeaksTLS(t *testing.T) {
 
 // What is heard on the stage's port, under TLS or not, is a seat as any other.
 func TestMonitorOnTheStagePortIsASeat(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	r := h.room()
 	path := "/r/" + string(r.ID) + "/live.mp4"

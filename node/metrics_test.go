@@ -20,6 +20,7 @@ var (
 
 // Every metric that there is appears, before anything happens; rooms and listeners add none.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	status, before := h.ask(t, "GET", h.PrivateURL()+"/metrics", "")
 	if status != http.StatusOK {

@@ -20,6 +20,7 @@ import (
 
 // A room is heard from its first moment, ends for who listens, and is gone for who comes later.
 func TestRoomFromDoorsToEnd(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	r := h.room()
 	hear(t, h.Node, r.ID, 50)
@@ -70,6 +71,7 @@ func TestRoomFromDoorsToEnd(t *testing.T) {
 
 // What a restart keeps: the room, its link, the host, an end, a removal; and no frame number is used twice.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	kept, ended := h.room(), h.room()
@@ -111,6 +113,7 @@ func TestRestart(t *testing.T) {
 
 // The lease is given back at the end, so that another node need not wait for it to run out.
 func TestLeaseIsGivenBack(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	r := h.room()
@@ -121,8 +124,8 @@ func TestLeaseIsGivenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close() //nolint:errcheck // it was only read
-	ctx, cancel := context.WithTimeout(t.Context(), bus.LeaseTTL/2)
+	defer b.Close()                                                    //nolint:errcheck // it was only read
+	ctx, cancel := context.WithTimeout(t.Context(), bus.LeaseTTL*9/10) // of what it would take otherwise, at least
 	defer cancel()
 	_, err = b.Acquire(ctx, r.ID, tape.Floor)
 	if err != nil {
@@ -132,6 +135,7 @@ func TestLeaseIsGivenBack(t *testing.T) {
 
 // Of changes at the same moment none is lost, on the bus and in the database.
 func TestChangesAtOnce(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	r := h.room()
@@ -199,6 +203,7 @@ func TestChangeUnknownRoom(t *testing.T) {
 
 // The first voice makes a room live, for everybody and over a restart.
 func TestFirstVoiceMakesTheRoomLive(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	r := h.room()

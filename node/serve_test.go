@@ -183,6 +183,7 @@ func TestConfiguredLinks(t *testing.T) {
 
 // Nothing that a listener can ask for names the stage; what is not there is a problem with a sentence.
 func TestListenersPort(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	r := h.room()
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(h.StageURL(), "http://"))
@@ -286,6 +287,7 @@ func TestPrivatePortIsDescribed(t *testing.T) {
 // However many half-open requests and handshakes come to the stage's port, they take a bounded number of descriptors, and keep out neither
 // those who are on stage nor those who come.
 func TestFloodedStagePort(t *testing.T) {
+	t.Parallel()
 	const most = 8
 	cfg := usual(t)
 	cfg.stageMost = most

@@ -17,6 +17,9 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
+// patience is how long anything may take on a machine that does other work beside.
+const patience = time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testRoom = room.ID("harbour-k3f9")
@@ -85,7 +88,7 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		_ = server.Serve(split)
 	}()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		err := f.Close(ctx)
 		if err != nil {
@@ -120,15 +123,10 @@ func (f *fixture) token(person room.PersonID, role room.Role) string {
 // eventually waits until something holds; what is waited for is an event of another goroutine that has no channel.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	eventuallyWithin(t, 10*time.Second, what, holds)
-}
-
-func eventuallyWithin(t *testing.T, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -151,7 +151,7 @@ func TestJunkOnTheMediaPort(t *testing.T) {
 		conns = append(conns, conn)
 	}
 	for i, conn := range conns {
-		err = conn.SetReadDeadline(time.Now().Add(sniffTimeout + strangerTimeout + 5*time.Second))
+		err = conn.SetReadDeadline(time.Now().Add(patience))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ func TestFullStage(t *testing.T) {
 				want[string(person(m))] = 10
 			}
 		}
-		eventuallyWithin(t, 30*time.Second, "a full stage is heard", func() bool { return mapsEqual(c.hears(), want) })
+		eventually(t, "a full stage is heard", func() bool { return mapsEqual(c.hears(), want) })
 	}
 	late := f.offline("late", clientOptions{kind: desk, slots: slotCount})
 	resp, body := f.do(http.MethodPost, "/r/"+string(testRoom)+"/desk", late.token, map[string]string{"Content-Type": typeSDP}, []byte(late.offer()))
@@ -131,7 +131,7 @@ func TestTCPCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		err = conn.SetReadDeadline(time.Now().Add(patience))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func (d *deskServer) leversPulled() []string {
 // wantPulled waits until the last thing done is this.
 func (d *deskServer) wantPulled(p deskTab, want string) {
 	p.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Patience); ; time.Sleep(10 * time.Millisecond) {
 		pulled := d.leversPulled()
 		if len(pulled) > 0 && pulled[len(pulled)-1] == want {
 			return

@@ -342,7 +342,7 @@ func TestDeskMicrophoneUnplugged(t *testing.T) {
 func TestDeskMicrophoneRefused(t *testing.T) {
 	t.Parallel()
 	d := newDeskServer(t)
-	b := browsertest.New(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("deny-permission-prompts", true),
+	b := browsertest.New(t, browsertest.Windowed, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("deny-permission-prompts", true),
 		chromedp.Flag("host-resolver-rules", "MAP desk.test 127.0.0.1"))
 	link := d.link("grace", "Grace", room.Speaker, "")
 

@@ -118,7 +118,7 @@ func TestCrowdGoesToAnotherEdge(t *testing.T) {
 	t.Cleanup(second.Close)
 	key := ed25519.NewKeyFromSeed(make([]byte, 32))
 	first := &fake{event: edgesEvent(t, key, second.URL), fault: func(int64, bool) fault { return cut }}
-	p := open(t, first, ramp(30, 100*time.Millisecond), hold(2*time.Second))
+	p := open(t, first, ramp(30, 100*time.Millisecond), hold(long))
 	other.begun = first.begun
 	r, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Resumed == 30 })
 	away, depth := time.Duration(all.Away)*time.Microsecond, time.Duration(r.Depth)
@@ -145,7 +145,7 @@ func TestCrowdAsksAllEdges(t *testing.T) {
 	t.Cleanup(last.Close)
 	key := ed25519.NewKeyFromSeed(make([]byte, 32))
 	first := &fake{event: edgesEvent(t, key, append(list, last.URL)...), fault: func(int64, bool) fault { return cut }}
-	p := open(t, first, ramp(30, 100*time.Millisecond), hold(5*time.Second))
+	p := open(t, first, ramp(30, 100*time.Millisecond), hold(long))
 	other.begun = first.begun
 	_, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Resumed == 30 })
 	if all.Resumed != 30 || other.requests.Load() != 30 || all.Gaps != 0 || all.AllRefused == 0 || all.AllRefused > 90 {
@@ -181,7 +181,7 @@ func TestCrowdLeavesAndReconnects(t *testing.T) {
 	f := &fake{}
 	reconnect := plan.Phase{Shape: plan.Reconnect, Over: plan.Duration(100 * time.Millisecond)}
 	leave := plan.Phase{Shape: plan.Leave, Listeners: 30, Over: plan.Duration(100 * time.Millisecond)}
-	p := open(t, f, ramp(50, 100*time.Millisecond), hold(2*time.Second), reconnect, hold(5*time.Second), leave, hold(long))
+	p := open(t, f, ramp(50, 100*time.Millisecond), hold(3*time.Second), reconnect, hold(5*time.Second), leave, hold(long))
 	r, all := play(t, p, func(_ result.Result, all result.Total) bool { return all.Left == 30 && all.Resumed == 50 })
 	if all.Left != 30 || all.Resumed != 50 || all.Cuts != 50 || all.Gaps != 0 || all.Seated != 50 || f.requests.Load() != 100 {
 		t.Errorf("%d requests, %+v, %q", f.requests.Load(), all, r.Notes)
@@ -380,8 +380,19 @@ func TestStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(time.Second, cancel)
+	defer cancel()
+	watched := make(chan struct{})
+	go func() { // stops it once all sit
+		defer close(watched)
+		for tick := time.Tick(20 * time.Millisecond); ctx.Err() == nil; <-tick {
+			if all := c.Snapshot(); all.Total().Seated == 10 {
+				cancel()
+			}
+		}
+	}()
 	r, err := c.Run(ctx)
+	cancel()
+	<-watched
 	if err != nil || len(r.Stopped) != 1 || !strings.Contains(r.Stopped[0], "before the plan's end") || r.Total().Seated != 10 {
 		t.Errorf("%q, %+v, %v", r.Stopped, r.Total(), err)
 	}
@@ -415,7 +426,7 @@ func TestHeapPerListener(t *testing.T) {
 	const few, many = 100, 600
 	p := plan.Default()
 	p.Target, p.Sample = strings.TrimSpace(address)+"/r/room", 0
-	p.Phases = []plan.Phase{ramp(few, 100*time.Millisecond), hold(time.Second), ramp(many-few, time.Second), hold(2 * long)}
+	p.Phases = []plan.Phase{ramp(few, 100*time.Millisecond), hold(2 * time.Second), ramp(many-few, time.Second), hold(2 * long)}
 	var before, after, first, last int64
 	play(t, p, func(_ result.Result, all result.Total) bool {
 		switch {

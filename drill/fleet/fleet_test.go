@@ -270,7 +270,7 @@ func TestWatch(t *testing.T) {
 	if build.Program == "" || build != again || len(config) != 16 || config != same {
 		t.Errorf("%+v, %q", build, config)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 	defer cancel()
 	seen, notes := Watch(ctx, all)
 	if len(notes) != 0 || len(seen) != 1 || seen[0].PID != pid || seen[0].Config != config || seen[0].Build != build ||

@@ -5,6 +5,7 @@ package browsertest
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // Patience is how long anything may take on a machine that does other work beside.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // Autoplay lets pages make sound before anybody has touched them.
 var Autoplay = chromedp.Flag("autoplay-policy", "no-user-gesture-required")
@@ -40,6 +41,18 @@ var Loopback = chromedp.Flag("allow-loopback-in-peer-connection", true)
 
 // Still says to pages that the user wants no motion, which leaves the machine to what is tested.
 var Still = chromedp.Flag("force-prefers-reduced-motion", true)
+
+// Windowed is the whole Chromium, for what is about more than a page: its prompts.
+var Windowed = chromedp.ExecPath("chromium")
+
+// windowless is the Chromium of Debian's chromium-headless-shell: the same pages, sound and peer connections, without the windows around them,
+// which nobody sees and which take as long as the pages. Where it is not installed, what is there is used.
+func windowless(a *chromedp.ExecAllocator) {
+	path, err := exec.LookPath("chromium-headless-shell")
+	if err == nil {
+		chromedp.ExecPath(path)(a)
+	}
+}
 
 // New starts a Chromium with a profile of its own, for a test and its parts. It ends with the test.
 func New(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Context {
@@ -100,7 +113,7 @@ func (s *Shared) Close() {
 // start starts a Chromium. What stop does has to be done in any case. The profile is in a temporary folder, which stop removes.
 func start(options []chromedp.ExecAllocatorOption) (browser context.Context, stop func(), err error) {
 	alloc, stopProcess := chromedp.NewExecAllocator(context.Background(), append([]chromedp.ExecAllocatorOption{
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WSURLReadTimeout(Patience),
+		windowless, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WSURLReadTimeout(Patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),

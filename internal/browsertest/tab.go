@@ -40,7 +40,7 @@ func Open(t testing.TB, browser context.Context, address string, scripts ...stri
 		<-read // after a test nobody may report to it
 	})
 	p := &Tab{t, ctx}
-	for _, script := range scripts {
+	for _, script := range append([]string{fewPictures}, scripts...) {
 		_, err := chromedp.Call(ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +49,14 @@ func Open(t testing.TB, browser context.Context, address string, scripts ...stri
 	p.Do(chromedp.Navigate(address))
 	return p
 }
+
+// fewPictures gives a page twenty pictures a second: sixty, of many pages at once and without a graphics card, keep the machine from what is
+// tested.
+const fewPictures = `{
+	const frame = window.requestAnimationFrame.bind(window);
+	window.requestAnimationFrame = (draw) => setTimeout(() => frame(draw), 50);
+	window.cancelAnimationFrame = clearTimeout.bind(window);
+}`
 
 func isFailure(m chromedp.ConsoleMessage) bool {
 	fromPage := m.Source == "" // what the browser itself says has a source

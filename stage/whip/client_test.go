@@ -94,7 +94,7 @@ func (h *host) stop() {
 	h.t.Helper()
 	_ = h.server.Close()
 	<-h.served
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := h.stage.Close(ctx)
 	if err != nil {
@@ -146,12 +146,15 @@ func (r *recorder) count() int {
 	return r.packets
 }
 
-func eventually(t *testing.T, limit time.Duration, what string, holds func() bool) {
+// patience is how long anything may take on a machine that does other work beside.
+const patience = time.Minute
+
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -163,7 +166,7 @@ func silence() ([]byte, error) { return []byte{0xf8, 0xff, 0xfe}, nil }
 func start(t *testing.T, target whip.Target, settings func(*webrtc.SettingEngine)) (client *whip.Client, stop func() error) {
 	t.Helper()
 	client, err := whip.New(target, whip.SourceFunc(silence), whip.Config{
-		HTTP:     &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second},
+		HTTP:     &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
 		Settings: settings,
 	})
 	if err != nil {
@@ -185,8 +188,8 @@ func TestPublish(t *testing.T) {
 	h.start()
 	t.Cleanup(h.stop)
 	client, stop := start(t, h.target(), nil)
-	eventually(t, 5*time.Second, "50 packets in the mix", func() bool { return h.voice.count() >= 50 })
-	eventually(t, 5*time.Second, "a round trip is known", func() bool { return client.Stats().RTT > 0 })
+	eventually(t, "50 packets in the mix", func() bool { return h.voice.count() >= 50 })
+	eventually(t, "a round trip is known", func() bool { return client.Stats().RTT > 0 })
 	if s := client.Stats(); s.State != whip.OnStage || s.Packets < 50 || s.Connections != 1 {
 		t.Errorf("stats = %+v", s)
 	}
@@ -197,7 +200,7 @@ func TestPublish(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	eventually(t, 2*time.Second, "the voice has left", func() bool { return h.onStage() == 0 })
+	eventually(t, "the voice has left", func() bool { return h.onStage() == 0 })
 	if s := client.Stats(); s.State != whip.Closed {
 		t.Errorf("stats = %+v", s)
 	}
@@ -218,7 +221,7 @@ func TestPublishToItsEnd(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	eventually(t, 2*time.Second, "the voice has left", func() bool { return h.onStage() == 0 && h.voice.count() > 0 })
+	eventually(t, "the voice has left", func() bool { return h.onStage() == 0 && h.voice.count() > 0 })
 }
 
 // A server that was killed and started again has the voice back without anybody's doing.
@@ -226,13 +229,13 @@ func TestServerKilledAndBack(t *testing.T) {
 	h := &host{t: t}
 	h.start()
 	client, _ := start(t, h.target(), nil)
-	eventually(t, 5*time.Second, "it is heard", func() bool { return h.voice.count() >= 10 })
+	eventually(t, "it is heard", func() bool { return h.voice.count() >= 10 })
 	h.kill()
-	eventually(t, 5*time.Second, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
+	eventually(t, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
 	before := h.voice.count()
 	h.start()
 	t.Cleanup(h.stop)
-	eventually(t, 5*time.Second, "it is heard again", func() bool { return h.voice.count() >= before+10 })
+	eventually(t, "it is heard again", func() bool { return h.voice.count() >= before+10 })
 	if s := client.Stats(); s.Connections != 2 || s.Lost == 0 {
 		t.Errorf("stats = %+v", s)
 	}
@@ -249,12 +252,12 @@ func TestNetworkCutAndMended(t *testing.T) {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 		s.SetICEUDPMux(mux)
 	})
-	eventually(t, 5*time.Second, "it is heard", func() bool { return h.voice.count() >= 10 })
+	eventually(t, "it is heard", func() bool { return h.voice.count() >= 10 })
 	cut.Cut(true)
-	eventually(t, 5*time.Second, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
+	eventually(t, "the loss is noticed", func() bool { return client.Stats().State != whip.OnStage })
 	cut.Cut(false)
 	before := h.voice.count()
-	eventually(t, 5*time.Second, "it is heard again", func() bool { return h.voice.count() >= before+10 })
+	eventually(t, "it is heard again", func() bool { return h.voice.count() >= before+10 })
 	if n := h.onStage(); n != 1 {
 		t.Errorf("%d on stage", n)
 	}
@@ -299,5 +302,5 @@ func TestSourceFails(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	eventually(t, 2*time.Second, "the voice has left", func() bool { return h.onStage() == 0 })
+	eventually(t, "the voice has left", func() bool { return h.onStage() == 0 })
 }
