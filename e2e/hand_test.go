@@ -15,16 +15,17 @@ const hand = `document.querySelector("iframe").contentDocument`
 // A listener raises a hand on her page, the producer invites her, and she is on stage, where the audience hears her; handed over, sent back
 // to the audience, called up and blocked, she sees each of it, and so do the others.
 func TestRaisedHand(t *testing.T) {
+	t.Parallel()
 	s := serve(t).open("Harbour talk", true)
-	host := goOnStage(t, s.hostDesk(), tone(t, 440, 0.1))
+	host := goOnStage(t, ada, s.hostDesk())
 	invitation, err := s.client.Invite(t.Context(), s.room.ID, "Pru", room.Producer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	producer := browsertest.Open(t, browsertest.New(t, browsertest.Autoplay), invitation.DeskURL)
+	producer := browsertest.Open(t, listeners.New(t), invitation.DeskURL)
 	producer.Until(browsertest.At("hands-open"), browsertest.Body)
 
-	lena := browsertest.Open(t, browsertest.New(t, browsertest.Microphone(tone(t, 660, 0.1)), browsertest.Autoplay), s.room.ListenURL)
+	lena := browsertest.Open(t, grace.New(t), s.room.ListenURL)
 	lena.Click("#listen")
 	lena.Until(`epidaurus.state === "listening" && epidaurus.frame > 0`, "JSON.stringify(epidaurus)")
 	lena.Click("#hand")
