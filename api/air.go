@@ -41,25 +41,9 @@ const (
 	soundTimeout = 60 * time.Second
 )
 
-// directs is a visit of somebody who may change what listeners hear.
-func (a *api) directs(r *http.Request, what string) (visit, error) {
-	v, err := a.visit(r)
-	if err != nil {
-		return visit{}, err
-	}
-	if !v.role.Directs() {
-		return visit{}, problem.New(problem.Forbidden, fmt.Sprintf("A %s may not %s. Ask the host.", v.role, what))
-	}
-	return v, nil
-}
-
 // setDelay changes the broadcast delay. It does not ask for a version: the last hand on a lever counts.
 func (a *api) setDelay(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.directs(r, "change the delay")
-	if err != nil {
-		return err
-	}
-	err = v.open()
+	v, err := a.visitTo(r, room.ActDelay)
 	if err != nil {
 		return err
 	}
@@ -85,7 +69,7 @@ func (a *api) setDelay(w http.ResponseWriter, r *http.Request) error {
 
 // dump removes what has not gone out. A room that has ended can be dumped while its last words wait.
 func (a *api) dump(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.directs(r, "dump")
+	v, err := a.visitTo(r, room.ActDump)
 	if err != nil {
 		return err
 	}
@@ -116,7 +100,7 @@ func (a *api) dump(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) listCarts(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.directs(r, "play carts")
+	v, err := a.visitTo(r, room.ActCarts)
 	if err != nil {
 		return err
 	}
@@ -134,8 +118,8 @@ func (a *api) listCarts(w http.ResponseWriter, r *http.Request) error {
 }
 
 // cart is a visit to one cart.
-func (a *api) cart(r *http.Request, what string) (visit, room.Cart, error) {
-	v, err := a.directs(r, what)
+func (a *api) cart(r *http.Request) (visit, room.Cart, error) {
+	v, err := a.visitTo(r, room.ActCarts)
 	if err != nil {
 		return visit{}, "", err
 	}
@@ -143,7 +127,7 @@ func (a *api) cart(r *http.Request, what string) (visit, room.Cart, error) {
 	if !name.Valid() {
 		return visit{}, "", problem.New(problem.NotFound, fmt.Sprintf("There is no cart %.40q. There are %s.", name, cartNames()))
 	}
-	return v, name, v.open()
+	return v, name, nil
 }
 
 func cartNames() string {
@@ -155,7 +139,7 @@ func cartNames() string {
 }
 
 func (a *api) putCart(w http.ResponseWriter, r *http.Request) error {
-	v, name, err := a.cart(r, "change carts")
+	v, name, err := a.cart(r)
 	if err != nil {
 		return err
 	}
@@ -168,7 +152,7 @@ func (a *api) putCart(w http.ResponseWriter, r *http.Request) error {
 
 // dropCart brings the built-in one back.
 func (a *api) dropCart(w http.ResponseWriter, r *http.Request) error {
-	v, name, err := a.cart(r, "change carts")
+	v, name, err := a.cart(r)
 	if err != nil {
 		return err
 	}
@@ -206,7 +190,7 @@ func readSound(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func (a *api) playCart(w http.ResponseWriter, r *http.Request) error {
-	v, name, err := a.cart(r, "play carts")
+	v, name, err := a.cart(r)
 	if err != nil {
 		return err
 	}
@@ -222,7 +206,7 @@ func (a *api) playCart(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) stopCart(w http.ResponseWriter, r *http.Request) error {
-	v, name, err := a.cart(r, "stop carts")
+	v, name, err := a.cart(r)
 	if err != nil {
 		return err
 	}

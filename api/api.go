@@ -39,7 +39,8 @@ type Records interface {
 	// SetState may be called again with the state that is reached.
 	SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error
 	SetTape(ctx context.Context, id room.ID, to room.Taping) error
-	AddInvite(ctx context.Context, i room.Invite) error // room.ErrExists, room.ErrEnded, room.ErrManyInvites
+	AddInvite(ctx context.Context, i room.Invite) error // room.ErrExists, room.ErrEnded, room.ErrManyInvites, room.ErrManyCoHosts
+	Invites(ctx context.Context, id room.ID) ([]room.Invite, error)
 }
 
 // Rooms runs the rooms that are open.
@@ -112,7 +113,7 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms":                {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
 		"/api/rooms/{room}":         {http.MethodGet: a.getRoom},
 		"/api/rooms/{room}/token":   {http.MethodPost: a.ownToken},
-		"/api/rooms/{room}/invites": {http.MethodPost: a.invite},
+		"/api/rooms/{room}/invites": {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
 		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
 		"/api/rooms/{room}/life":    {http.MethodGet: a.getLife},
 		"/api/rooms/{room}/doors":   {http.MethodPut: a.doors},

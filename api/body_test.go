@@ -109,7 +109,7 @@ func TestOtherSites(t *testing.T) {
 func TestMethods(t *testing.T) {
 	h := newHouse(t)
 	for path, allow := range map[string]string{
-		"/api/claim": "POST", "/api/me": "GET, HEAD", "/api/rooms": "GET, HEAD, POST", "/api/rooms/x": "GET, HEAD", "/api/rooms/x/invites": "POST",
+		"/api/claim": "POST", "/api/me": "GET, HEAD", "/api/rooms": "GET, HEAD, POST", "/api/rooms/x": "GET, HEAD", "/api/rooms/x/invites": "GET, HEAD, POST",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PATCH", "TRACE", "BREW"} {
 			w := h.do(method, path, "", with(h.cookie))

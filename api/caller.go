@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -71,7 +70,7 @@ func (a *api) visitByToken(r *http.Request, id room.ID, token string) (visit, er
 	if facts.IsRemoved(grant.Person) {
 		return visit{}, problem.New(problem.Removed, "You were removed from this room. Ask the host for a new link.")
 	}
-	return visit{facts: facts, role: grant.Role}, nil
+	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role)}, nil
 }
 
 func (a *api) visitByCookie(r *http.Request, id room.ID) (visit, error) {
@@ -101,12 +100,23 @@ func (a *api) current(record room.Record) room.Facts {
 	return facts
 }
 
-// may refuses whoever has none of these roles.
-func (v visit) may(what string, roles ...room.Role) error {
-	if slices.Contains(roles, v.role) {
-		return nil
+// may asks the table of permissions.
+func (v visit) may(a room.Action) error {
+	err := room.May(v.role, a, v.facts.State)
+	var d room.Denial
+	if errors.As(err, &d) && d.Over {
+		return errRoomEnded
 	}
-	return problem.New(problem.Forbidden, fmt.Sprintf("A %s may not %s. Ask the host.", v.role, what))
+	return problem.OfDenial(err)
+}
+
+// visitTo is a visit of somebody who may do this.
+func (a *api) visitTo(r *http.Request, act room.Action) (visit, error) {
+	v, err := a.visit(r)
+	if err == nil {
+		err = v.may(act)
+	}
+	return v, err
 }
 
 // open refuses rooms that have ended.

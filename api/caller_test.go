@@ -58,7 +58,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"a co-host", func(id room.ID) edit { return sign(h.cfg.Key, id, "c0", room.CoHost, soon) },
 			[5]want{ok, hostOnly, created, forbidden, forbidden}, [5]want{ok, hostOnly, ended, ended, forbidden}},
 		{"a speaker", func(id room.ID) edit { return sign(h.cfg.Key, id, "p1", room.Speaker, soon) },
-			[5]want{ok, hostOnly, forbidden, forbidden, forbidden}, [5]want{ok, hostOnly, forbidden, forbidden, forbidden}},
+			[5]want{ok, hostOnly, forbidden, forbidden, forbidden}, [5]want{ok, hostOnly, ended, ended, forbidden}},
 		{"another host", func(room.ID) edit { return with(otherHost) }, all(unknown), all(unknown)},
 		{"nobody", func(room.ID) edit { return func(*http.Request) {} }, all(hostOnly), all(hostOnly)},
 		{"a cookie of no session", func(room.ID) edit {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -38,6 +39,35 @@ func (a *api) sign(g room.Grant) string {
 	return a.cfg.Key.Sign(g)
 }
 
+// invited is somebody whom the room has invited, as the desk lists them.
+type invited struct {
+	Person  room.PersonID `json:"person"`
+	Role    room.Role     `json:"role"`
+	Name    string        `json:"name"`
+	Created time.Time     `json:"created_at"`
+}
+
+// listInvites lists whom the room has invited who was not removed since.
+func (a *api) listInvites(w http.ResponseWriter, r *http.Request) error {
+	v, err := a.visitTo(r, room.ActInvite)
+	if err != nil {
+		return err
+	}
+	all, err := a.cfg.Records.Invites(r.Context(), v.facts.ID)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Invites []invited `json:"invites"`
+	}{[]invited{}}
+	for _, i := range all {
+		if i.Removed.IsZero() && !v.facts.IsRemoved(i.Person) {
+			answer.Invites = append(answer.Invites, invited{i.Person, v.facts.RoleOf(i.Person, i.Role), i.Name, i.Created})
+		}
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
 // inviteAnswer is all that a guest, or the guest's encoder, needs.
 type inviteAnswer struct {
 	Person  room.PersonID `json:"person"`
@@ -49,15 +79,7 @@ type inviteAnswer struct {
 }
 
 func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
-	if err != nil {
-		return err
-	}
-	err = v.may("invite", room.Host, room.CoHost)
-	if err != nil {
-		return err
-	}
-	err = v.open()
+	v, err := a.visitTo(r, room.ActInvite)
 	if err != nil {
 		return err
 	}
@@ -88,15 +110,17 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// mayInvite lets nobody give away more than they have the disposal of: hosts make co-hosts, co-hosts do not.
+// mayInvite lets nobody give away more than they have the disposal of.
 func (v visit) mayInvite(role room.Role) error {
 	switch role {
 	case room.Speaker:
 		return nil
 	case room.CoHost:
-		return v.may("invite a co-host", room.Host)
+		return v.may(room.ActInviteCoHost)
+	case room.Producer:
+		return v.may(room.ActInviteProducer)
 	}
-	return badRequest("The member \"role\" has to be %q or %q.", room.Speaker, room.CoHost)
+	return badRequest("The member \"role\" has to be %q, %q or %q.", room.Speaker, room.CoHost, room.Producer)
 }
 
 // keepInvite keeps an invite under a person's name that it finds.
@@ -115,6 +139,8 @@ func (a *api) keepInvite(ctx context.Context, i room.Invite) (room.PersonID, err
 			return "", errRoomEnded
 		case errors.Is(err, room.ErrManyInvites):
 			return "", problem.New(problem.TooMany, fmt.Sprintf("This room has invited %d people, and may not invite more.", room.MaxInvites))
+		case errors.Is(err, room.ErrManyCoHosts):
+			return "", problem.New(problem.CoHostsFull, fmt.Sprintf("This room has %d co-hosts already. Withdraw the invitation of one first.", room.MaxCoHosts))
 		case !errors.Is(err, room.ErrExists):
 			return "", roomProblem(i.Room, err)
 		}

@@ -87,7 +87,7 @@ func (m *planMembers) newPlan(now time.Time) (room.Plan, error) {
 }
 
 func (a *api) getLife(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
+	v, err := a.visitTo(r, room.ActSee)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *api) changeLife(w http.ResponseWriter, r *http.Request, v visit, change
 
 // move takes the step that is asked for. To be there already is no error.
 func (a *api) move(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.directs(r, "move the room on")
+	v, err := a.visitTo(r, room.ActMove)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (a *api) move(w http.ResponseWriter, r *http.Request) error {
 
 // replan changes what was announced: all of it, or by how much it begins later.
 func (a *api) replan(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
+	v, err := a.visitTo(r, room.ActPlan)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (m *planMembers) change(plan room.Plan, late time.Duration, now time.Time) 
 
 // doors closes the doors at a number of seats, or opens them again.
 func (a *api) doors(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.directs(r, "close the doors")
+	v, err := a.visitTo(r, room.ActDoors)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (a *api) askEnd(w http.ResponseWriter, r *http.Request, v visit, after time
 
 // stay takes back an end that was asked for.
 func (a *api) stay(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
+	v, err := a.visitTo(r, room.ActEnd)
 	if err != nil {
 		return err
 	}

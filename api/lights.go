@@ -31,7 +31,7 @@ type Lights interface {
 
 // lights answers whether a room can begin.
 func (a *api) lights(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.directs(r, "see the lights")
+	v, err := a.visitTo(r, room.ActLights)
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func (a *api) open(ctx context.Context, host room.HostID, facts room.Facts) (roo
 }
 
 func (a *api) getRoom(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
+	v, err := a.visitTo(r, room.ActSee)
 	if err != nil {
 		return err
 	}
@@ -166,11 +166,7 @@ func (a *api) getRoom(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
-	if err != nil {
-		return err
-	}
-	err = v.may("end the room", room.Host)
+	v, err := a.visitTo(r, room.ActEnd)
 	if err != nil {
 		return err
 	}
@@ -201,11 +197,7 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 
 // deleteTape ends the taping of a room, and deletes what there is of it, for good.
 func (a *api) deleteTape(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visit(r)
-	if err != nil {
-		return err
-	}
-	err = v.may("delete the tape", room.Host)
+	v, err := a.visitTo(r, room.ActDeleteTape)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package edge
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -178,4 +179,14 @@ const busyDetail = "Very many come at this moment. Try again in a few seconds."
 // origin is whom a request counts for.
 func (e *Edge) origin(r *http.Request) origin {
 	return originOf(clientAddress(r.RemoteAddr, r.Header, e.config.ProxyHeader, e.config.ProxyFrom))
+}
+
+// Origin is whom a request counts for, in a form that others can compare: an IPv4 address or the /56 of an IPv6 one. It is empty where that
+// is not known, and for this machine itself, behind which anybody may be.
+func (e *Edge) Origin(r *http.Request) string {
+	a := clientAddress(r.RemoteAddr, r.Header, e.config.ProxyHeader, e.config.ProxyFrom)
+	if !a.IsValid() || a.IsLoopback() {
+		return ""
+	}
+	return strconv.FormatUint(uint64(originOf(a)), 16)
 }

@@ -196,6 +196,12 @@ func (n *Node) openRooms(ctx context.Context) error {
 			n.life.follow(f.ID)
 		}
 	}))
+	if n.rooms != nil {
+		err := n.answerHands()
+		if err != nil {
+			return err
+		}
+	}
 	err := n.watchEdges()
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func (n *Node) openStage(p *ports) (err error) {
 	}
 	n.alarms = newAlarms(n.cfg.AlarmWebhook, n.log.With("part", "alarm"), clock.Machine{}.Sleep)
 	n.rooms = &rooms{
-		carts: carts, alarms: n.alarms, apologyAfter: n.cfg.ApologyAfter,
+		carts: carts, alarms: n.alarms, apologyAfter: n.cfg.ApologyAfter, stageURL: n.stageURL,
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
 		open: map[room.ID]*runningRoom{}, now: n.cfg.now(),
 	}
@@ -49,6 +49,7 @@ func (n *Node) openStage(p *ports) (err error) {
 	n.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
 		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
+		Block: n.rooms.block, HandOver: n.rooms.handOver, TakeHands: n.rooms.takeHands, NewPerson: newPerson, Admit: n.rooms.admit,
 		ListenURL: n.RoomURL, Tape: n.tapeState,
 		Media: p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
 	})

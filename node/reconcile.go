@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/room"
@@ -32,6 +34,21 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 		err = n.store.SetDelay(ctx, stored.ID, merged.DelayMS)
 		if err != nil {
 			return fmt.Errorf("write down the delay of room %s: %w", stored.ID, err)
+		}
+	}
+	if !maps.Equal(merged.Roles, stored.Roles) {
+		err = n.store.SetRoles(ctx, stored.ID, merged.Roles)
+		if err != nil {
+			return fmt.Errorf("write down the roles in room %s: %w", stored.ID, err)
+		}
+	}
+	for _, origin := range merged.Blocked {
+		if stored.IsBlocked(origin) {
+			continue
+		}
+		err = n.store.Block(ctx, stored.ID, origin, time.Now())
+		if err != nil {
+			return fmt.Errorf("write down who was blocked from room %s: %w", stored.ID, err)
 		}
 	}
 	for _, p := range merged.Removed {
@@ -70,6 +87,13 @@ func merge(stored, known room.Facts) room.Facts {
 		stored.Life = known.Life
 	}
 	stored.DelayMS = known.DelayMS // which the bus is told first
+	stored.NoHands = known.NoHands
+	stored.Roles = withRoles(stored.Roles, known.Roles) // the bus is told first
+	for _, origin := range known.Blocked {
+		if !stored.IsBlocked(origin) {
+			stored.Blocked = append(slices.Clone(stored.Blocked), origin)
+		}
+	}
 	for _, p := range known.Removed {
 		if !stored.IsRemoved(p) {
 			stored.Removed = append(stored.Removed, p)

@@ -38,6 +38,7 @@ type rooms struct {
 	alarms     *alarms
 
 	apologyAfter time.Duration
+	stageURL     string // for those who come by a raised hand
 
 	now func() time.Time // the time of day
 

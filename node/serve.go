@@ -165,6 +165,9 @@ func (n *Node) listenersHandler() http.Handler {
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
 	mux.Handle("GET /r/{room}/listen.m3u", radio)
 	mux.Handle("GET /r/{room}/listen.pls", radio)
+	hands := n.handsHandler(n.isShown)
+	mux.Handle("/r/{room}/hand", hands)
+	mux.Handle("/r/{room}/hand/", hands)
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
 		if n.hasReplay(room.ID(r.PathValue("room"))) {
 			replay.ServeHTTP(w, r)

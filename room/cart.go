@@ -49,9 +49,3 @@ const (
 
 // ErrSound refuses a file that cannot be played.
 var ErrSound = errors.New("the sound cannot be used")
-
-// Directs reports whether the role may change what listeners hear: delay, dump, carts.
-func (r Role) Directs() bool {
-	const producer Role = "producer" // a token of that role is void until the role exists
-	return r == Host || r == CoHost || r == producer
-}

@@ -15,6 +15,9 @@ type Invite struct {
 // MaxInvites is how many people a room may invite in all.
 const MaxInvites = 1000
 
+// MaxCoHosts is how many co-hosts a room has at a time.
+const MaxCoHosts = 2
+
 // Record is a room as the host's side keeps it: the facts that every node knows, and whose room it is.
 type Record struct {
 	Facts      Facts

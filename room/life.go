@@ -48,7 +48,7 @@ const (
 func By(r Role) Cause { return Cause(r) }
 
 var (
-	byTeam = []Cause{By(Host), By(CoHost), "producer"}
+	byTeam = []Cause{By(Host), By(CoHost), By(Producer)}
 	byHost = []Cause{By(Host)}
 )
 

@@ -11,9 +11,11 @@ type Role string
 
 // The roles that exist so far.
 const (
-	Host    Role = "host"
-	CoHost  Role = "cohost"
-	Speaker Role = "speaker"
+	Host     Role = "host"
+	CoHost   Role = "cohost"
+	Producer Role = "producer" // runs the desk, and is never on stage
+	Speaker  Role = "speaker"
+	Listener Role = "listener" // everybody else: no token is made for one
 )
 
 // State is a step in a room's life.
@@ -59,6 +61,10 @@ type Facts struct {
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
 	Removed  []PersonID `json:"removed,omitempty"` // their tokens are void
 	Life     Life       `json:"life,omitzero"`
+
+	Roles   map[PersonID]Role `json:"roles,omitempty"`    // of those whose role is another than their token says
+	Blocked []string          `json:"blocked,omitempty"`  // origins from which no hand is taken
+	NoHands bool              `json:"no_hands,omitempty"` // listeners are asked not to raise hands
 }
 
 // Taping is whether a room is taped while it is live. A room that was made before there were tapes is not.
@@ -85,6 +91,19 @@ func (f Facts) Depth() time.Duration {
 // IsRemoved reports whether p was removed from the room.
 func (f Facts) IsRemoved(p PersonID) bool { return slices.Contains(f.Removed, p) }
 
+// RoleOf is the role of a person whose token says granted.
+func (f Facts) RoleOf(p PersonID, granted Role) Role {
+	if r, ok := f.Roles[p]; ok {
+		return r
+	}
+	return granted
+}
+
+// IsBlocked reports whether no hand is taken from an origin. The empty one is nobody's.
+func (f Facts) IsBlocked(origin string) bool {
+	return origin != "" && slices.Contains(f.Blocked, origin)
+}
+
 // Person is somebody on stage, as everybody may see them.
 type Person struct {
 	ID    PersonID `json:"id"`
@@ -103,8 +122,5 @@ func Step(from, to State) error {
 	return nil
 }
 
-// Valid reports whether the role is one of those that exist.
-func (r Role) Valid() bool { return r == Host || r == CoHost || r == Speaker }
-
-// Moderates reports whether the role may mute, remove and invite others.
-func (r Role) Moderates() bool { return r == Host || r == CoHost }
+// Valid reports whether there are tokens of this role.
+func (r Role) Valid() bool { return r == Host || r == CoHost || r == Producer || r == Speaker }

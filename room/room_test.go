@@ -7,21 +7,14 @@ import (
 )
 
 func TestRoles(t *testing.T) {
-	tests := []struct {
-		role             Role
-		valid, moderates bool
-	}{
-		{Host, true, true},
-		{CoHost, true, true},
-		{Speaker, true, false},
-		{"", false, false},
-		{"HOST", false, false},
-		{"listener", false, false},
-	}
-	for _, tt := range tests {
-		if tt.role.Valid() != tt.valid || tt.role.Moderates() != tt.moderates {
-			t.Errorf("%q: Valid = %v, Moderates = %v", tt.role, tt.role.Valid(), tt.role.Moderates())
+	for role, valid := range map[Role]bool{Host: true, CoHost: true, Producer: true, Speaker: true, Listener: false, "": false, "HOST": false} {
+		if role.Valid() != valid {
+			t.Errorf("%q: Valid = %v", role, role.Valid())
 		}
+	}
+	f := Facts{Roles: map[PersonID]Role{"p1": Host, "h0st": CoHost}}
+	if f.RoleOf("p1", CoHost) != Host || f.RoleOf("h0st", Host) != CoHost || f.RoleOf("p2", Speaker) != Speaker {
+		t.Error("a room that was handed over has other roles than it should")
 	}
 }
 

@@ -110,7 +110,7 @@ func grants() *rapid.Generator[Grant] {
 		return Grant{
 			Room:    ID(rapid.StringMatching(`[a-z0-9][a-z0-9-]{1,62}[a-z0-9]`).Draw(t, "room")),
 			Person:  PersonID(rapid.StringMatching(`[a-z0-9]{1,32}`).Draw(t, "person")),
-			Role:    rapid.SampledFrom([]Role{Host, CoHost, Speaker}).Draw(t, "role"),
+			Role:    rapid.SampledFrom([]Role{Host, CoHost, Producer, Speaker}).Draw(t, "role"),
 			Name:    name,
 			Expires: rapid.Int64().Draw(t, "expires"),
 		}

@@ -287,6 +287,7 @@ type page struct {
 	mu     sync.Mutex
 	state  pageState
 	levels map[room.PersonID]float64
+	hands  string // the queue as told last
 	beats  int
 	last   string // name of the last event
 	data   string // of the last event
@@ -295,7 +296,14 @@ type page struct {
 
 // pageState is the state event as a stranger reads it.
 type pageState struct {
-	You  struct{ ID, Name, Role string }
+	You struct {
+		ID, Name, Role string
+		SentBack       bool `json:"sent_back"`
+	}
+	Backstage []struct {
+		ID, Name, Role string
+		SentBack       bool `json:"sent_back"`
+	}
 	Room struct {
 		ID, Title, State string
 		ListenURL        string `json:"listen_url"`
@@ -373,6 +381,8 @@ func (p *page) take(t *testing.T, block string) {
 	case "state":
 		p.state = pageState{}
 		err = json.Unmarshal([]byte(data), &p.state)
+	case "hands":
+		p.hands = data
 	case "levels":
 		p.levels = nil
 		err = json.Unmarshal([]byte(data), &p.levels)

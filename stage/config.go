@@ -51,6 +51,16 @@ type Config struct {
 	People func(room.ID, []room.Person)
 	// Remove makes a removal last: from then on Facts.IsRemoved is true. Required.
 	Remove func(room.ID, room.PersonID) error
+	// Block makes it last that no hand is taken from an origin: from then on Facts.IsBlocked is true. Required.
+	Block func(id room.ID, origin string) error
+	// HandOver makes it last that to is the room's host, and from a co-host: Facts.RoleOf says so from then on. Required.
+	HandOver func(id room.ID, from, to room.PersonID) error
+	// TakeHands makes it last whether hands may be raised. Required.
+	TakeHands func(id room.ID, take bool) error
+	// NewPerson is a name for a person that nobody has. Required.
+	NewPerson func() (room.PersonID, error)
+	// Admit makes a listener whose hand was accepted a speaker, each time anew. It must not block. Required.
+	Admit func(room.ID, room.Hand) Admitted
 	// ListenURL is where a room is heard. Optional.
 	ListenURL func(room.ID) string
 	// Tape is how the taping of a room goes: "planned", "on", "failed", or nothing. It must not block. Optional.
@@ -109,6 +119,8 @@ func (c *Config) complete() error {
 		return errors.New("stage: Config.Mix is missing")
 	case c.Remove == nil:
 		return errors.New("stage: Config.Remove is missing")
+	case c.Block == nil, c.HandOver == nil, c.TakeHands == nil, c.NewPerson == nil, c.Admit == nil:
+		return errors.New("stage: Config lacks what leads a conversation")
 	case c.Media == nil:
 		return errors.New("stage: Config.Media is missing")
 	}

@@ -26,10 +26,13 @@ type stream struct {
 	person room.PersonID
 	wake   chan struct{} // holds one token
 
+	handsTold int // guarded by the scene's mu: the version of the queue that was posted last
+
 	mu       sync.Mutex
 	state    []byte // guarded by mu; nil when written
 	levels   []byte // guarded by mu; nil when written
 	air      []byte // guarded by mu; nil when written
+	hands    []byte // guarded by mu; nil when written
 	last     *event // guarded by mu; ends the stream
 	finished bool   // guarded by mu
 }
@@ -49,6 +52,13 @@ func (st *stream) post(state, levels []byte) {
 func (st *stream) postAir(air []byte) {
 	st.mu.Lock()
 	st.air = air
+	st.mu.Unlock()
+	st.poke()
+}
+
+func (st *stream) postHands(hands []byte) {
+	st.mu.Lock()
+	st.hands = hands
 	st.mu.Unlock()
 	st.poke()
 }
@@ -89,7 +99,10 @@ func (st *stream) take() (events []event, finished bool) {
 	if st.air != nil {
 		events = append(events, event{"air", st.air})
 	}
-	st.state, st.levels, st.air = nil, nil, nil
+	if st.hands != nil {
+		events = append(events, event{"hands", st.hands})
+	}
+	st.state, st.levels, st.air, st.hands = nil, nil, nil, nil
 	return events, false
 }
 
@@ -174,7 +187,7 @@ func (sc *scene) watch(g room.Grant) (*stream, error) {
 			Detail: "Too many pages watch this stage. Close some, then try again.",
 		}
 	}
-	st := &stream{person: g.Person, wake: make(chan struct{}, 1), air: sc.airTold}
+	st := &stream{person: g.Person, wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1}
 	sc.streams = append(sc.streams, st)
 	sc.wg.Add(1)
 	sc.changed()
@@ -194,6 +207,7 @@ type (
 		You       youState      `json:"you"`
 		Room      roomState     `json:"room"`
 		People    []personState `json:"people"`
+		Backstage []offStage    `json:"backstage"`
 		Slots     slots         `json:"slots"`
 		Listening int           `json:"listening"`
 		Frame     tape.Number   `json:"frame"`
@@ -202,6 +216,14 @@ type (
 		ID   room.PersonID `json:"id"`
 		Name string        `json:"name"`
 		Role room.Role     `json:"role"`
+
+		SentBack bool `json:"sent_back,omitempty"`
+	}
+	offStage struct {
+		ID       room.PersonID `json:"id"`
+		Name     string        `json:"name"`
+		Role     room.Role     `json:"role"`
+		SentBack bool          `json:"sent_back,omitempty"`
 	}
 	roomState struct {
 		ID        room.ID    `json:"id"`
@@ -232,6 +254,7 @@ func (sc *scene) tellStreamsLocked() {
 			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: facts.Life,
 		},
 		People:    make([]personState, len(sc.people)),
+		Backstage: sc.backstageLocked(),
 		Listening: sc.listening,
 		Frame:     sc.cfg.Frame(sc.id),
 	}
@@ -242,7 +265,7 @@ func (sc *scene) tellStreamsLocked() {
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]
-		state.You = youState{ID: st.person, Name: p.name, Role: p.role}
+		state.You = youState{ID: st.person, Name: p.name, Role: p.role, SentBack: p.sentBack}
 		state.Slots = slots{}
 		if m := sc.memberLocked(st.person); m != nil {
 			state.Slots = m.slots
@@ -253,6 +276,7 @@ func (sc *scene) tellStreamsLocked() {
 		}
 		st.post(data, nil)
 	}
+	sc.tellHandsLocked(facts)
 }
 
 // setLevels sends the meters, and the state where somebody began or ceased to be heard.

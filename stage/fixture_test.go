@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +56,15 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		Mix:       f.mix,
 		People:    f.setPeople,
 		Remove:    f.rooms.remove,
+		Block:     f.rooms.block,
+		HandOver:  f.rooms.handOver,
+		TakeHands: f.rooms.takeHands,
+		NewPerson: func() (room.PersonID, error) { return person(int(f.rooms.born.Add(1)) + 100), nil },
+		Admit: func(id room.ID, h room.Hand) Admitted {
+			return Admitted{f.key.Sign(room.Grant{
+				Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Origin: h.Origin, Expires: time.Now().Add(time.Hour).Unix(),
+			}), "http://stage.test"}
+		},
 		ListenURL: func(id room.ID) string { return "http://listen.test/r/" + string(id) },
 		Media:     media,
 	}
@@ -123,6 +133,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 type fakeRooms struct {
+	born atomic.Int32 // people who came by a hand
+
 	mu    sync.Mutex
 	facts map[room.ID]room.Facts
 }
@@ -134,13 +146,29 @@ func (r *fakeRooms) Facts(id room.ID) (room.Facts, bool) {
 	return f, ok
 }
 
-func (r *fakeRooms) remove(id room.ID, p room.PersonID) error {
+func (r *fakeRooms) change(id room.ID, change func(*room.Facts)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.facts[id]
-	f.Removed = append(slices.Clone(f.Removed), p)
+	change(&f)
 	r.facts[id] = f
 	return nil
+}
+
+func (r *fakeRooms) remove(id room.ID, p room.PersonID) error {
+	return r.change(id, func(f *room.Facts) { f.Removed = append(slices.Clone(f.Removed), p) })
+}
+
+func (r *fakeRooms) block(id room.ID, origin string) error {
+	return r.change(id, func(f *room.Facts) { f.Blocked = append(slices.Clone(f.Blocked), origin) })
+}
+
+func (r *fakeRooms) handOver(id room.ID, from, to room.PersonID) error {
+	return r.change(id, func(f *room.Facts) { f.Roles = map[room.PersonID]room.Role{from: room.CoHost, to: room.Host} })
+}
+
+func (r *fakeRooms) takeHands(id room.ID, take bool) error {
+	return r.change(id, func(f *room.Facts) { f.NoHands = !take })
 }
 
 // fakeMix remembers the voices.

@@ -29,24 +29,22 @@ type caller struct {
 	scene *scene
 }
 
-// action answers a request of somebody who may be on this room's stage; the error that it returns is written as a problem.
-type action func(w http.ResponseWriter, r *http.Request, c caller) error
+// answer answers a request of somebody who may do what it is for; the error that it returns is written as a problem.
+type answer func(w http.ResponseWriter, r *http.Request, c caller) error
+
+// action is one thing that can be asked of one address.
+type action struct {
+	do answer
+	// what it is for, in the table of permissions. Where that hangs on whom it concerns, do asks the table again.
+	act room.Action
+}
 
 // methods are the actions on one address by method.
 type methods map[string]action
 
 func (s *Stage) routes() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, m := range map[string]methods{
-		"/r/{room}/whip":                        {http.MethodPost: s.publish(whip)},
-		"/r/{room}/whip/{session}":              {http.MethodPatch: s.patch, http.MethodDelete: s.leave},
-		"/r/{room}/desk":                        {http.MethodPost: s.publish(desk)},
-		"/r/{room}/desk/{session}":              {http.MethodDelete: s.leave},
-		"/r/{room}/stage/events":                {http.MethodGet: s.watch},
-		"/r/{room}/stage/people/{person}/muted": {http.MethodPut: s.mute},
-		"/r/{room}/stage/people/me/name":        {http.MethodPut: s.rename},
-		"/r/{room}/stage/people/{person}":       {http.MethodDelete: s.remove},
-	} {
+	for pattern, m := range s.actions() {
 		mux.Handle(pattern, s.serve(m))
 	}
 	mux.HandleFunc("/r/{room}/stage/ping", func(w http.ResponseWriter, _ *http.Request) {
@@ -55,6 +53,31 @@ func (s *Stage) routes() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
+}
+
+// actions are all that people with a token can ask of the stage.
+func (s *Stage) actions() map[string]methods {
+	const (
+		post, put, patch, del, get = http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodGet
+		people                     = "/r/{room}/stage/people/"
+	)
+	return map[string]methods{
+		"/r/{room}/whip":           {post: {s.publish(whip), room.ActSpeak}},
+		"/r/{room}/whip/{session}": {patch: {s.patch, room.ActSpeak}, del: {s.leave, room.ActWatch}},
+		"/r/{room}/desk":           {post: {s.publish(desk), room.ActSpeak}},
+		"/r/{room}/desk/{session}": {del: {s.leave, room.ActWatch}},
+		"/r/{room}/stage/events":   {get: {s.watch, room.ActWatch}},
+		people + "{person}/muted":  {put: {s.mute, room.ActWatch}}, // oneself or another
+		people + "me/name":         {put: {s.rename, room.ActRename}},
+		people + "{person}":        {del: {s.remove, room.ActRemove}},
+
+		"/r/{room}/stage/muted":        {put: {s.muteAll, room.ActMuteAll}},
+		people + "{person}/place":      {put: {s.place, room.ActWatch}}, // sent back, or called up
+		people + "{person}/blocked":    {put: {s.block, room.ActBlock}},
+		"/r/{room}/stage/host":         {put: {s.handOver, room.ActHandOver}},
+		"/r/{room}/stage/hands":        {put: {s.takeHands, room.ActHands}},
+		"/r/{room}/stage/hands/{hand}": {put: {s.answerHand, room.ActHands}},
+	}
 }
 
 // serve checks method and token, runs the action and writes its refusal.
@@ -72,9 +95,9 @@ func (s *Stage) serve(m methods) http.Handler {
 			problem.Write(w, problem.New(problem.MethodNotAllowed, fmt.Sprintf("This address takes %s.", allowed)))
 			return
 		}
-		c, err := s.authorize(r)
+		c, err := s.authorize(r, act.act)
 		if err == nil {
-			err = act(w, r, c)
+			err = act.do(w, r, c)
 		}
 		if err != nil {
 			s.refuse(w, r, err)
@@ -103,8 +126,8 @@ func (s *Stage) options(w http.ResponseWriter, m methods, allowed string) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// authorize finds out who asks. It costs a signature check and no look-up elsewhere; nothing is kept for strangers.
-func (s *Stage) authorize(r *http.Request) (caller, error) {
+// authorize finds out who asks, and whether the table of permissions lets them. It costs a signature check and no look-up elsewhere; nothing is kept for strangers.
+func (s *Stage) authorize(r *http.Request, act room.Action) (caller, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -124,8 +147,11 @@ func (s *Stage) authorize(r *http.Request) (caller, error) {
 		return caller{}, problem.New(problem.RoomUnknown, fmt.Sprintf("There is no room %q here. Check the link.", id))
 	case facts.IsRemoved(grant.Person):
 		return caller{}, errRemoved
-	case facts.State == room.Ended:
-		return caller{}, errRoomEnded
+	}
+	grant.Role = facts.RoleOf(grant.Person, grant.Role)
+	err = room.May(grant.Role, act, facts.State)
+	if err != nil {
+		return caller{}, problem.OfDenial(err)
 	}
 	sc, err := s.scene(id)
 	if err != nil {
@@ -135,6 +161,12 @@ func (s *Stage) authorize(r *http.Request) (caller, error) {
 		return caller{}, errRemoved
 	}
 	return caller{Grant: grant, scene: sc}, nil
+}
+
+// may asks the table of permissions for a caller again, where what is done hangs on whom it concerns.
+func (s *Stage) may(c caller, act room.Action) error {
+	facts, _ := s.cfg.Rooms.Facts(c.Room)
+	return problem.OfDenial(room.May(c.Role, act, facts.State))
 }
 
 // refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.

@@ -32,11 +32,15 @@ func (s *Stage) mute(w http.ResponseWriter, r *http.Request, c caller) error {
 		return err
 	}
 	target := targetOf(r, c)
-	switch {
-	case target == c.Person:
-	case !c.Role.Moderates():
-		return problem.New(problem.Forbidden, "Only the host and co-hosts may mute somebody else.")
-	case !muted:
+	act := room.ActMuteOther
+	if target == c.Person {
+		act = room.ActMuteSelf
+	}
+	err = s.may(c, act)
+	if err != nil {
+		return err
+	}
+	if target != c.Person && !muted {
 		return problem.New(problem.Forbidden, "Only the person may undo a mute: ask for it.")
 	}
 	err = c.scene.mute(target, muted)
@@ -64,16 +68,7 @@ func (s *Stage) rename(w http.ResponseWriter, r *http.Request, c caller) error {
 
 // remove takes a person off the stage for good: the token is void from then on.
 func (s *Stage) remove(w http.ResponseWriter, r *http.Request, c caller) error {
-	target := targetOf(r, c)
-	switch {
-	case !c.Role.Moderates():
-		return problem.New(problem.Forbidden, "Only the host and co-hosts may remove somebody.")
-	case target == c.Person:
-		return problem.New(problem.Forbidden, "You cannot remove yourself: leave the stage instead.")
-	case !validPerson(target):
-		return errPersonUnknown
-	}
-	err := c.scene.mayRemove(c.Role, target)
+	target, err := s.mayExpel(r, c, room.ActRemove)
 	if err != nil {
 		return err
 	}
@@ -129,12 +124,16 @@ func (sc *scene) mute(id room.PersonID, muted bool) error {
 	if m == nil {
 		return errPersonUnknown
 	}
+	m.muteLocked(muted)
+	sc.changed()
+	return nil
+}
+
+func (m *member) muteLocked(muted bool) {
 	m.profile.muted = muted
 	if m.session != nil {
 		m.session.sound.mute(muted)
 	}
-	sc.changed()
-	return nil
 }
 
 func (sc *scene) rename(g room.Grant, name string) {
@@ -142,20 +141,6 @@ func (sc *scene) rename(g room.Grant, name string) {
 	defer sc.mu.Unlock()
 	sc.profileLocked(g).name = name
 	sc.changed()
-}
-
-// mayRemove protects hosts: nobody removes one, and a co-host removes only whom he can see to be none.
-func (sc *scene) mayRemove(by room.Role, target room.PersonID) error {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	p := sc.profiles[target]
-	switch {
-	case p != nil && p.role == room.Host:
-		return problem.New(problem.Forbidden, "A host cannot be removed.")
-	case p == nil && by != room.Host:
-		return errPersonUnknown
-	}
-	return nil
 }
 
 func (sc *scene) remove(target room.PersonID, by room.Grant) {

@@ -16,7 +16,7 @@ const (
 )
 
 // publish puts the caller on stage: WHIP's and the desk's POST (RFC 9725, section 4.2).
-func (s *Stage) publish(k kind) action {
+func (s *Stage) publish(k kind) answer {
 	return func(w http.ResponseWriter, r *http.Request, c caller) error {
 		body, err := readBody(w, r, typeSDP, maxOffer)
 		if err != nil {

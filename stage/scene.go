@@ -36,14 +36,19 @@ type scene struct {
 	closed    bool                       // guarded by mu
 	ended     bool                       // guarded by mu; closed because the room ended
 
+	hands        room.Hands // guarded by mu
+	handsVersion int        // guarded by mu; grows with each change that the desk sees
+
 	told []room.Person // owned by run: what Config.People was told last
 }
 
 // profile is what a person keeps while the room lasts, on stage or not.
 type profile struct {
-	name  string
-	role  room.Role
-	muted bool
+	name     string
+	role     room.Role
+	muted    bool
+	sentBack bool   // to the audience: not on stage again until called up
+	origin   string // by which a hand of theirs counted; empty: came by a link
 }
 
 // member is a person on stage.
@@ -89,8 +94,10 @@ func (sc *scene) run() {
 			}
 			return
 		}
+		facts, _ := sc.cfg.Rooms.Facts(sc.id)
 		sc.mu.Lock()
-		next := sc.expireLocked(time.Now())
+		sc.learnRolesLocked(facts)
+		next := min(sc.expireLocked(time.Now()), sc.expireHandsLocked(time.Now()))
 		people := sc.personsLocked()
 		sc.tellStreamsLocked()
 		sc.mu.Unlock()
@@ -137,6 +144,8 @@ func (sc *scene) mayJoinLocked(id room.PersonID) error {
 		return errShuttingDown
 	case sc.removed[id]:
 		return errRemoved
+	case sc.profiles[id] != nil && sc.profiles[id].sentBack:
+		return errSentBack
 	case sc.memberLocked(id) == nil && len(sc.people) >= room.MaxOnStage:
 		return problem.Problem{
 			Code: problem.StageFull, RetryAfter: 5 * time.Second,
@@ -302,7 +311,7 @@ func (sc *scene) profileLocked(g room.Grant) *profile {
 		if err != nil {
 			name = string(g.Person)
 		}
-		p = &profile{name: name, role: g.Role}
+		p = &profile{name: name, role: g.Role, origin: g.Origin}
 		sc.profiles[g.Person] = p
 	}
 	return p

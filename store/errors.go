@@ -25,6 +25,7 @@ const (
 	CodeExists      Code = "exists"
 	CodeEnded       Code = "ended"
 	CodeManyInvites Code = "many_invites"
+	CodeManyCoHosts Code = "many_cohosts"
 	CodeStep        Code = "step"
 	CodeLinkUnknown Code = "link_unknown"
 	CodeLinkUsed    Code = "link_used"
@@ -80,6 +81,7 @@ var known = []struct {
 	{room.ErrExists, CodeExists},
 	{room.ErrEnded, CodeEnded},
 	{room.ErrManyInvites, CodeManyInvites},
+	{room.ErrManyCoHosts, CodeManyCoHosts},
 	{room.ErrStep, CodeStep},
 	{room.ErrLinkUnknown, CodeLinkUnknown},
 	{room.ErrLinkUsed, CodeLinkUsed},

@@ -56,6 +56,12 @@ func TestFailedWrites(t *testing.T) {
 			return s.RemovePerson(ctx, "abc", "grace", noon)
 		},
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).IsRemoved("grace") }, ""},
+		{"roles set", func(s *Store, _ room.Record, _ room.SecretHash) error {
+			return s.SetRoles(ctx, "abc", map[room.PersonID]room.Role{"grace": room.Host})
+		},
+			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).Roles["grace"] == room.Host }, ""},
+		{"origin block", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.Block(ctx, "abc", "0ffe", noon) },
+			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).IsBlocked("0ffe") }, ""},
 		{"delay set", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.SetDelay(ctx, "abc", 10000) },
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).DelayMS == 10000 }, ""},
 		{"cart set", func(s *Store, _ room.Record, _ room.SecretHash) error {

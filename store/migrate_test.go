@@ -59,6 +59,9 @@ func TestUpgrade(t *testing.T) {
 			if planned != (version == 5) || quay.Planned() {
 				t.Errorf("lives: %+v, %+v", harbour.Life, quay.Life)
 			}
+			if handed := harbour.RoleOf("grace123", room.Speaker) == room.Host; handed != (version >= 20) || harbour.IsBlocked("b10cked") != (version >= 20) {
+				t.Errorf("roles are %v, blocked are %v", harbour.Roles, harbour.Blocked)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

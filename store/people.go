@@ -9,7 +9,7 @@ import (
 )
 
 // AddInvite keeps an invite. The errors are room.ErrNotFound (no such room), room.ErrEnded, room.ErrExists (the room has this
-// person) and room.ErrManyInvites.
+// person), room.ErrManyInvites and room.ErrManyCoHosts.
 func (s *Store) AddInvite(ctx context.Context, i room.Invite) error {
 	return s.write(ctx, "invite add", func(tx *sql.Tx) error {
 		state, err := stateOf(ctx, tx, i.Room)
@@ -26,6 +26,15 @@ func (s *Store) AddInvite(ctx context.Context, i room.Invite) error {
 		}
 		if n >= room.MaxInvites {
 			return room.ErrManyInvites
+		}
+		if i.Role == room.CoHost {
+			full, err := manyCoHosts(ctx, tx, i.Room)
+			if err != nil {
+				return err
+			}
+			if full {
+				return room.ErrManyCoHosts
+			}
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO invites (room_id, person_id, role, name, created_at) VALUES (?, ?, ?, ?, ?)",
 			i.Room, i.Person, i.Role, i.Name, toMillis(i.Created))

@@ -93,8 +93,17 @@ func (s *Store) RoomsOf(ctx context.Context, host room.HostID) ([]room.Record, e
 	return records, s.wrap("rooms of host", err)
 }
 
-// queryRooms reads rooms with one statement, so that what it says was true at one moment.
+// queryRooms reads rooms, and what is kept of their people.
 func (s *Store) queryRooms(ctx context.Context, which string, args ...any) ([]room.Record, error) {
+	records, err := s.queryRecords(ctx, which, args...)
+	if err == nil {
+		err = s.addPeople(ctx, records)
+	}
+	return records, err
+}
+
+// queryRecords reads rooms with one statement, so that what it says was true at one moment.
+func (s *Store) queryRecords(ctx context.Context, which string, args ...any) ([]room.Record, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at,
 		(SELECT string_agg(person_id, ',' ORDER BY removed_at, person_id) FROM removals WHERE room_id = rooms.id)
 		FROM rooms `+which, args...)

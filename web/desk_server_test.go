@@ -61,6 +61,13 @@ func (d *deskServer) start() {
 	d.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return d.key.Verify(token, time.Now()) },
 		Rooms:  d, Mix: d, Media: media, Remove: d.remove,
+		Block:     func(room.ID, string) error { return nil },
+		HandOver:  d.handOver,
+		TakeHands: func(id room.ID, take bool) error { d.change(id, func(f *room.Facts) { f.NoHands = !take }); return nil },
+		NewPerson: func() (room.PersonID, error) { return "lena", nil },
+		Admit: func(id room.ID, h room.Hand) stage.Admitted {
+			return stage.Admitted{Token: d.token(id, h.Person, h.Name, room.Speaker)}
+		},
 		People:    d.setPeople,
 		ListenURL: func(id room.ID) string { return "http://localhost:8080/r/" + string(id) },
 	})
@@ -180,6 +187,19 @@ func (d *deskServer) remove(id room.ID, p room.PersonID) error {
 	f := d.facts[id]
 	f.Removed = append(f.Removed, p)
 	d.facts[id] = f
+	return nil
+}
+
+func (d *deskServer) change(id room.ID, change func(*room.Facts)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.facts[id]
+	change(&f)
+	d.facts[id] = f
+}
+
+func (d *deskServer) handOver(id room.ID, from, to room.PersonID) error {
+	d.change(id, func(f *room.Facts) { f.Roles = map[room.PersonID]room.Role{from: room.CoHost, to: room.Host} })
 	return nil
 }
 

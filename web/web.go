@@ -5,6 +5,7 @@ package web
 import (
 	"embed"
 	"net/http"
+	"strings"
 
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -53,7 +54,25 @@ func ReplayFile() []byte { return newPage("replay", replayPolicy).plain }
 // replayPolicy lets the page of a tape fetch that, and play it.
 const replayPolicy = "connect-src 'self'; media-src 'self' blob:; img-src data:"
 
+// HandPage serves the page of a raised hand at GET /r/{room}/hand, which the listener's page shows in a frame; the same bytes for every
+// room, with status 404 where known says that there is no such room. known is called concurrently and must not block.
+func HandPage(known func(room.ID) bool) http.Handler {
+	p := newPage("hand", handPolicy)
+	p.policy = strings.Replace(p.policy, "frame-ancestors 'none'", "frame-ancestors 'self'", 1)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		id := room.ID(r.PathValue("room"))
+		if !id.Valid() || !known(id) {
+			status = http.StatusNotFound
+		}
+		p.serve(w, r, status)
+	})
+}
+
+// handPolicy lets the page of a raised hand ask its own edge.
+const handPolicy = "connect-src 'self'"
+
 // listenPolicy lets the listener's page speak to its own edge and to others, and play what it hears; newPage adds its style and script.
 // The others are named by the signed list in the sound, which nobody knows when the page, the same for everybody, is sent. Nothing runs in
-// it but the one script whose hash is in the policy, and that fetches sound only, without cookies.
-const listenPolicy = "connect-src 'self' https: http:; media-src 'self' blob:; img-src data:"
+// it but the one script whose hash is in the policy, and that fetches sound only, without cookies. To a policy http: is https: too.
+const listenPolicy = "connect-src 'self' http:; media-src 'self' blob:; img-src data:; frame-src 'self'"

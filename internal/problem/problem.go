@@ -37,6 +37,11 @@ const (
 	ClaimUsed        Code = "claim_used"         // 410
 	ClaimUnknown     Code = "claim_unknown"      // 403
 	NotFound         Code = "not_found"          // 404
+	SentBack         Code = "sent_back"          // 403: back in the audience until called up again
+	CoHostsFull      Code = "cohosts_full"       // 409: there are as many co-hosts as may be
+	HandsClosed      Code = "hands_closed"       // 409: the stage takes no hands now
+	HandsFull        Code = "hands_full"         // 503: very many hands are raised already
+	HandUnknown      Code = "hand_unknown"       // 404
 	PersonUnknown    Code = "person_unknown"     // 404
 	SessionUnknown   Code = "session_unknown"    // 404
 	MethodNotAllowed Code = "method_not_allowed" // 405

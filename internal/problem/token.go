@@ -23,6 +23,18 @@ func OfToken(err error) Problem {
 	return New(TokenMalformed, Sentence(room.ErrTokenMalformed))
 }
 
+// OfDenial is the refusal of what the table of permissions does not allow. Other errors pass.
+func OfDenial(err error) error {
+	var d room.Denial
+	switch {
+	case !errors.As(err, &d):
+		return err
+	case d.Over:
+		return New(RoomEnded, "The room has ended.")
+	}
+	return New(Forbidden, Sentence(d))
+}
+
 // Sentence makes an error's words a sentence for people.
 func Sentence(err error) string {
 	s := err.Error()

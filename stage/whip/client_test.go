@@ -54,6 +54,9 @@ func (h *host) start() {
 		Verify: func(token string) (room.Grant, error) { return h.key.Verify(token, time.Now()) },
 		Rooms:  h, Mix: h, Media: media,
 		Remove: func(room.ID, room.PersonID) error { return nil },
+		Block:  func(room.ID, string) error { return nil }, HandOver: func(room.ID, room.PersonID, room.PersonID) error { return nil },
+		TakeHands: func(room.ID, bool) error { return nil }, NewPerson: func() (room.PersonID, error) { return "nobody", nil },
+		Admit: func(room.ID, room.Hand) stage.Admitted { return stage.Admitted{} },
 		People: func(_ room.ID, people []room.Person) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

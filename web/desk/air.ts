@@ -9,6 +9,8 @@ export type Reason =
   | "doors"
   | "curtain"
   | "not-on-stage"
+  | "producer"
+  | "sent-back"
   | "joining"
   | "reconnecting"
   | "muted"
@@ -35,6 +37,9 @@ export interface Truth {
   room: RoomState | null;
   /** A start was announced: until the room is live nothing of the stage goes out. */
   planned: boolean;
+  /** Runs the desk, and has no voice on stage. */
+  producer?: boolean;
+  sentBack?: boolean;
 }
 
 export interface Air {
@@ -44,6 +49,8 @@ export interface Air {
 
 export function air(t: Truth): Air {
   if (t.end) return { word: "mic-off", reason: t.end };
+  if (t.producer) return { word: "mic-off", reason: "producer" };
+  if (t.voice === "off" && t.sentBack) return nobody("sent-back");
   if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");
   if (t.voice === "joining") return nobody("joining");
   if (t.voice === "lost" || !t.fresh) return nobody("reconnecting");

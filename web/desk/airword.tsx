@@ -17,6 +17,8 @@ const REASONS: Record<Reason, string> = {
   doors: t.doors,
   curtain: words.curtain,
   "not-on-stage": t.notOnStage,
+  producer: t.producing,
+  "sent-back": t.sentBack,
   joining: t.joining,
   reconnecting: t.reconnecting,
   muted: t.muted,

@@ -24,6 +24,7 @@ export class Desk {
   readonly line: Line;
   readonly monitor: Monitor;
   readonly view = new Store<DeskView>({ air: { word: "nobody", reason: "not-on-stage" }, left: false, name: "", trouble: "" });
+  private wasBack = false; // in the audience, as far as is known
   private nameOwed = false; // a new session does not know the chosen name yet
 
   constructor(
@@ -87,10 +88,14 @@ export class Desk {
   }
 
   private follow(): void {
-    const { end, muted, voice } = this.line.view.value;
+    const { end, muted, voice, stage } = this.line.view.value;
     this.mic.pass(!muted);
     if (end && this.mic.view.value.state !== "off") this.mic.stop();
     if (end) this.monitor.stop();
+    // Back in the audience nobody is recorded by surprise: who is called up again turns the microphone on again.
+    const back = stage?.you.sent_back === true;
+    if (back && !this.wasBack) this.mic.stop();
+    this.wasBack = back;
     if (this.nameOwed && voice === "on" && this.line.me) this.sayName(this.line.me.name);
     this.derive();
   }
@@ -115,6 +120,8 @@ export class Desk {
       heard: this.line.me !== undefined && this.line.me.heard && !this.line.me.away,
       room: stage?.room.state ?? null,
       planned: stage?.room.life?.plan !== undefined,
+      producer: stage?.you.role === "producer",
+      sentBack: stage?.you.sent_back === true,
     });
     const { air: now } = this.view.value;
     if (next.word !== now.word || next.reason !== now.reason) this.view.set({ air: next });

@@ -6,7 +6,7 @@ import { reach } from "./reach";
 import { NoPath, Session } from "./session";
 import { readEvents, type ServerEvent } from "./sse";
 import { Store } from "./store";
-import type { Air, Levels, Person, Stage } from "./wire";
+import type { Air, Hands, Levels, Person, Stage } from "./wire";
 
 /** Chromium on Android and ChromeOS tells of a new network here (Network Information API). */
 const network = (navigator as unknown as { connection?: EventTarget }).connection;
@@ -19,6 +19,8 @@ export interface LineView {
   levels: Levels;
   /** Null until the server has told. */
   air: Air | null;
+  /** The queue of raised hands; null for who may not see it. */
+  hands: Hands | null;
   /** Events arrived within the last three seconds: what `stage` says is known, not remembered. */
   fresh: boolean;
   /** Whether the person wants to be on stage, and is. */
@@ -53,6 +55,7 @@ export class Line {
     stage: null,
     levels: {},
     air: null,
+    hands: null,
     fresh: false,
     voice: "off",
     muted: false,
@@ -192,6 +195,7 @@ export class Line {
         const before = this.me;
         this.view.set({ stage: JSON.parse(e.data) });
         this.streaming = true;
+        if (this.view.value.stage?.you.sent_back && this.view.value.voice !== "off") this.leave();
         this.reconcile(before);
         return;
       }
@@ -200,6 +204,9 @@ export class Line {
         return;
       case "air":
         this.view.set({ air: JSON.parse(e.data) });
+        return;
+      case "hands":
+        this.view.set({ hands: { ...JSON.parse(e.data), at: performance.now() } });
         return;
       case "removed":
         return this.finish({ why: "removed" });
@@ -338,7 +345,7 @@ export class Line {
 
   /** Reports a refusal that trying again cannot change. A server that starts again may not know its rooms for a moment. */
   private isFinal(e: unknown): e is Refusal {
-    if (!(e instanceof Refusal)) return false;
+    if (!(e instanceof Refusal) || e.code === "sent_back") return false;
     return [401, 403, 410].includes(e.status) || (e.status === 404 && this.view.value.stage === null);
   }
 }

@@ -1,11 +1,14 @@
-// Who is on stage, how loud, and what a host can do about it.
+// Who is on stage, how loud, who waits backstage, and what those who lead can do about it.
 
+import { useState } from "preact/hooks";
 import { removePerson, setMuted } from "./api";
 import type { Desk } from "./desk";
+import { block, callUp, handOver, muteAll, sendBack } from "./leadapi";
+import { l } from "./leadtext";
 import { Meter, Panel, TwoStep } from "./parts";
 import { useStore } from "./store";
 import { t } from "./text";
-import { mayModerate, type Person, SEATS_ON_STAGE, SILENCE_DB, SPEAKING_DB } from "./wire";
+import { mayExpel, mayModerate, type OffStage, type Person, type Role, SEATS_ON_STAGE, SILENCE_DB, SPEAKING_DB } from "./wire";
 
 export function People({ desk }: { desk: Desk }) {
   const { stage, levels, fresh } = useStore(desk.line.view);
@@ -21,16 +24,32 @@ export function People({ desk }: { desk: Desk }) {
             desk={desk}
             person={p}
             me={p.id === stage.you.id}
-            moderator={moderator}
+            by={moderator ? stage.you.role : null}
             level={fresh ? (levels[p.id] ?? SILENCE_DB) : SILENCE_DB}
           />
         ))}
       </ul>
+      {moderator && stage.people.some((p) => p.id !== stage.you.id) && <MuteAll desk={desk} />}
+      <Backstage desk={desk} people={stage.backstage.filter((p) => p.id !== stage.you.id)} by={moderator ? stage.you.role : null} />
     </Panel>
   );
 }
 
-function PersonRow({ desk, person, me, moderator, level }: { desk: Desk; person: Person; me: boolean; moderator: boolean; level: number }) {
+function MuteAll({ desk }: { desk: Desk }) {
+  const [said, setSaid] = useState("");
+  const press = async () => {
+    setSaid("");
+    if (await desk.attempt(() => muteAll(desk.room, desk.token))) setSaid(l.muteAllDone);
+  };
+  return (
+    <div class="row all">
+      <button type="button" class="quiet" data-testid="mute-all" onClick={() => void press()}>{l.muteAll}</button>
+      <span class="note" role="status">{said}</span>
+    </div>
+  );
+}
+
+function PersonRow({ desk, person, me, by, level }: { desk: Desk; person: Person; me: boolean; by: Role | null; level: number }) {
   const speaking = level > SPEAKING_DB && !person.muted;
   return (
     <li class="person" data-testid={`person-${person.id}`} data-speaking={speaking} data-heard={person.heard} data-muted={person.muted} data-away={person.away}>
@@ -45,29 +64,111 @@ function PersonRow({ desk, person, me, moderator, level }: { desk: Desk; person:
         <Meter label={t.levelOf(person.name)} level={person.muted || person.away ? SILENCE_DB : level} />
         <span class="note">{condition(person, speaking)}</span>
       </div>
-      {moderator && !me && (
-        <div class="acts">
-          <button
-            type="button"
-            class="quiet"
-            disabled={person.muted}
-            data-testid={`mute-${person.id}`}
-            aria-label={t.mutePerson(person.name)}
-            onClick={() => void desk.attempt(() => setMuted(desk.room, desk.token, person.id, true))}
-          >
-            {t.muteShort}
-          </button>
-          <TwoStep
-            label={t.remove}
-            spoken={t.removePerson(person.name)}
-            ask={t.removeAsk(person.name)}
-            yes={t.removeYes}
-            testid={`remove-${person.id}`}
-            act={() => void desk.attempt(() => removePerson(desk.room, desk.token, person.id))}
-          />
-        </div>
-      )}
+      {by && !me && <Acts desk={desk} person={person} by={by} />}
     </li>
+  );
+}
+
+function Acts({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
+  const [more, setMore] = useState(false);
+  const expels = mayExpel(by, person.role);
+  const { id, name } = person;
+  return (
+    <div class="acts" data-more={more}>
+      <button
+        type="button"
+        class="quiet"
+        disabled={person.muted}
+        data-testid={`mute-${id}`}
+        aria-label={t.mutePerson(name)}
+        onClick={() => void desk.attempt(() => setMuted(desk.room, desk.token, id, true))}
+      >
+        {t.muteShort}
+      </button>
+      {expels && (
+        <TwoStep
+          label={t.remove}
+          spoken={t.removePerson(name)}
+          ask={t.removeAsk(name)}
+          yes={t.removeYes}
+          testid={`remove-${id}`}
+          act={() => void desk.attempt(() => removePerson(desk.room, desk.token, id))}
+        />
+      )}
+      {expels && (
+        <button type="button" class="quiet" data-testid={`more-${id}`} aria-expanded={more} aria-label={l.moreOf(name)} onClick={() => setMore(!more)}>
+          {l.more}
+        </button>
+      )}
+      {expels && more && <More desk={desk} person={person} by={by} />}
+    </div>
+  );
+}
+
+function More({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
+  const { id, name } = person;
+  return (
+    <>
+      <button
+        type="button"
+        class="quiet"
+        data-testid={`send-back-${id}`}
+        aria-label={l.sendBackPerson(name)}
+        onClick={() => void desk.attempt(() => sendBack(desk.room, desk.token, id))}
+      >
+        {l.sendBack}
+      </button>
+      <TwoStep
+        label={l.block}
+        spoken={l.blockPerson(name)}
+        ask={l.blockAsk(name)}
+        yes={l.blockYes}
+        testid={`block-${id}`}
+        act={() => void desk.attempt(() => block(desk.room, desk.token, id))}
+      />
+      {by === "host" && person.role === "cohost" && (
+        <TwoStep
+          label={l.handOver}
+          spoken={l.handOverPerson(name)}
+          ask={l.handOverAsk(name)}
+          yes={l.handOverYes}
+          testid={`host-${id}`}
+          act={() => void desk.attempt(() => handOver(desk.room, desk.token, id))}
+        />
+      )}
+    </>
+  );
+}
+
+/** Who follows the stage without being on it: producers, guests who have not gone on yet, and those who were sent back. */
+function Backstage({ desk, people, by }: { desk: Desk; people: OffStage[]; by: Role | null }) {
+  if (people.length === 0) return null;
+  return (
+    <>
+      <h3>{l.backstage}</h3>
+      <ul class="offstages">
+        {people.map((p) => (
+          <li key={p.id} class="offstage" data-testid={`backstage-${p.id}`}>
+            <div class="who">
+              <strong>{p.name}</strong>
+              <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : l.waitsThere}`}</span>
+            </div>
+            {by && p.sent_back && (
+              <div class="acts">
+                <button
+                  type="button"
+                  data-testid={`call-up-${p.id}`}
+                  aria-label={l.callUpPerson(p.name)}
+                  onClick={() => void desk.attempt(() => callUp(desk.room, desk.token, p.id))}
+                >
+                  {l.callUp}
+                </button>
+              </div>
+            )}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -7,6 +7,7 @@ import { Broadcast, DeadAir } from "./broadcast";
 import { Desk } from "./desk";
 import { LifePanel } from "./life";
 import { Lights } from "./lights";
+import { Hands } from "./hands";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
 import { People } from "./people";
@@ -73,9 +74,10 @@ function DeskPage({ desk }: { desk: Desk }) {
           <div class="main-column">
             <LifePanel desk={desk} />
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
-            {voice === "off" && <Lobby desk={desk} />}
+            {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
             <People desk={desk} />
+            {stage && mayDirect(stage.you.role) && <Hands desk={desk} />}
           </div>
           <Side desk={desk} />
         </div>

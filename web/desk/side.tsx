@@ -1,21 +1,23 @@
 // What stands beside the stage: links, the monitor, the sound, the end.
 
-import { useState } from "preact/hooks";
-import { invite } from "./api";
+import { useEffect, useState } from "preact/hooks";
+import { invite, removePerson } from "./api";
 import type { Desk } from "./desk";
+import { invites } from "./leadapi";
+import { l } from "./leadtext";
 import { endSoon } from "./life";
 import { CopyText, Panel, TwoStep } from "./parts";
 import { SoundSettings } from "./sound";
 import { useStore } from "./store";
 import { t } from "./text";
-import { type Invite, mayModerate, type Role } from "./wire";
+import { type Invite, type Invited as InvitedPerson, mayModerate, type Role } from "./wire";
 
 export function Side({ desk }: { desk: Desk }) {
   const { stage, voice } = useStore(desk.line.view);
   if (!stage) return null;
   return (
     <div class="side">
-      {mayModerate(stage.you.role) && <Invites desk={desk} />}
+      {mayModerate(stage.you.role) && <Invites desk={desk} role={stage.you.role} />}
       <Panel title={t.listenersLink}>
         <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
         <p class="hint">{t.listenersHint}</p>
@@ -54,9 +56,8 @@ function MonitorPanel({ desk }: { desk: Desk }) {
   );
 }
 
-const ROLES: Role[] = ["speaker", "cohost"];
-
-function Invites({ desk }: { desk: Desk }) {
+function Invites({ desk, role }: { desk: Desk; role: Role }) {
+  const roles: Role[] = role === "host" ? ["speaker", "cohost", "producer"] : ["speaker"];
   const [made, setMade] = useState<Invite[]>([]);
   const submit = async (e: SubmitEvent & { currentTarget: HTMLFormElement }) => {
     e.preventDefault();
@@ -78,13 +79,42 @@ function Invites({ desk }: { desk: Desk }) {
         <label class="field">
           <span>{t.inviteRole}</span>
           <select name="role" data-testid="invite-role">
-            {ROLES.map((r) => <option key={r} value={r}>{t.role[r]}</option>)}
+            {roles.map((r) => <option key={r} value={r}>{t.role[r]}</option>)}
           </select>
         </label>
         <button type="submit" data-testid="invite">{t.inviteMake}</button>
       </form>
+      {role === "host" && <Invited desk={desk} made={made.length} />}
       <div aria-live="polite">{made.map((one) => <Made key={one.person} one={one} />)}</div>
     </Panel>
+  );
+}
+
+/** The co-hosts and producers of the room: a place among them is free again once its invitation is withdrawn. */
+function Invited({ desk, made }: { desk: Desk; made: number }) {
+  const [all, setAll] = useState<InvitedPerson[]>([]);
+  const [change, setChange] = useState(0);
+  useEffect(() => {
+    invites(desk.room, desk.token).then((list) => setAll(list.filter((i) => i.role === "cohost" || i.role === "producer")), () => {}); // comes with the next one
+  }, [desk, made, change]);
+  if (all.length === 0) return null;
+  return (
+    <details>
+      <summary>{l.invited}</summary>
+      {all.map((i) => (
+        <div key={i.person} class="offstage">
+          <span>{`${i.name} · ${t.role[i.role]}`}</span>
+          <TwoStep
+            label={l.withdraw}
+            spoken={l.withdrawOf(i.name)}
+            ask={l.withdrawAsk(i.name)}
+            yes={l.withdrawYes}
+            testid={`withdraw-${i.person}`}
+            act={() => void desk.attempt(() => removePerson(desk.room, desk.token, i.person)).then(() => setChange((n) => n + 1))}
+          />
+        </div>
+      ))}
+    </details>
   );
 }
 

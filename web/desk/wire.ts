@@ -1,6 +1,6 @@
 // The wire contract of docs/PROTOCOL.md as types: what the stage's port sends and takes.
 
-export type Role = "host" | "cohost" | "speaker";
+export type Role = "host" | "cohost" | "producer" | "speaker";
 export type RoomState = "draft" | "announced" | "doors" | "live" | "ended";
 
 /** Somebody on stage. `heard`: sound of theirs reached the mixer within the last second. */
@@ -13,11 +13,36 @@ export interface Person {
   away: boolean;
 }
 
+/** Somebody who follows the stage and is not on it. */
+export interface OffStage {
+  id: string;
+  name: string;
+  role: Role;
+  sent_back?: boolean;
+}
+
+/** A listener who wants to speak. */
+export interface Hand {
+  id: string;
+  name: string;
+  line: string;
+  state: "waiting" | "invited";
+  waited_ms: number;
+}
+
+export interface Hands {
+  open: boolean;
+  hands: Hand[];
+  /** When it came, in performance.now() time. */
+  at: number;
+}
+
 /** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
 export interface Stage {
-  you: { id: string; name: string; role: Role };
+  you: { id: string; name: string; role: Role; sent_back?: boolean };
   room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; life?: { rev?: number; plan?: { start?: string } } };
   people: Person[];
+  backstage: OffStage[];
   slots: (string | null)[];
   listening: number;
   frame: number;
@@ -70,6 +95,14 @@ export interface Room {
   desk_url: string;
 }
 
+/** Somebody who was invited before. */
+export interface Invited {
+  person: string;
+  role: Role;
+  name: string;
+  created_at: string;
+}
+
 export interface Invite {
   person: string;
   role: Role;
@@ -97,5 +130,10 @@ export function mayDirect(role: string): boolean {
 }
 
 export function mayModerate(role: Role): boolean {
-  return role === "host" || role === "cohost";
+  return mayDirect(role);
+}
+
+/** Whether somebody who leads may take a person of this role off the stage. */
+export function mayExpel(by: Role, target: Role): boolean {
+  return target !== "host" && (target === "speaker" || by === "host");
 }

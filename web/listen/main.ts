@@ -104,6 +104,13 @@ function wire(): void {
     audio.muted = false;
   };
   audio.onvolumechange = changed;
+  // What a raised hand needs has its own address, and comes only to who wants it. The page there says how the frame looks.
+  element("hand").onclick = () => {
+    const frame = document.createElement("iframe");
+    frame.src = `${base}/hand#${room.seats}`;
+    element("hand").hidden = true;
+    element("sound").append(frame);
+  };
   for (const kind of ["ogg", "mp4"]) {
     const link = element<HTMLAnchorElement>(kind);
     link.href = link.textContent = `${location.origin}${base}/live.${kind}`;

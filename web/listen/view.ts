@@ -62,6 +62,7 @@ export class View {
     document.documentElement.lang = language;
     element("onstage").textContent = t.stage;
     element("volume").ariaLabel = t.volume;
+    element("hand").textContent = t.hand;
     element("elsewhere").textContent = t.elsewhere;
     element("players").textContent = t.players;
     const other = element("language");

@@ -1,0 +1,112 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/api"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/stage"
+)
+
+// What those who lead a conversation decide, made to last: on the bus at once, in the database as soon as it takes it.
+
+// keep changes a room's facts and writes that down. It is done even when it cannot be written down.
+func (r *rooms) keep(id room.ID, what string, change func(*room.Facts), write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
+		change(f)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = write(ctx)
+	if err != nil {
+		r.log.Error("this was done, but the database does not have it; the next start tries again", "what", what, "room", id, "error", err)
+	}
+	return nil
+}
+
+// block takes no hand from an origin any more.
+func (r *rooms) block(id room.ID, origin string) error {
+	return r.keep(id, "block", func(f *room.Facts) {
+		if !f.IsBlocked(origin) {
+			f.Blocked = append(slices.Clone(f.Blocked), origin)
+		}
+	}, func(ctx context.Context) error { return r.store.Block(ctx, id, origin, time.Now()) })
+}
+
+// handOver makes one person the host, and the host of before a co-host.
+func (r *rooms) handOver(id room.ID, from, to room.PersonID) error {
+	roles := map[room.PersonID]room.Role{from: room.CoHost, to: room.Host}
+	return r.keep(id, "hand over", func(f *room.Facts) { f.Roles = withRoles(f.Roles, roles) },
+		func(ctx context.Context) error { return r.store.SetRoles(ctx, id, roles) })
+}
+
+// withRoles is old with some roles changed. What readers of facts may hold is not touched.
+func withRoles(old, changed map[room.PersonID]room.Role) map[room.PersonID]room.Role {
+	all := make(map[room.PersonID]room.Role, len(old)+len(changed))
+	for _, roles := range []map[room.PersonID]room.Role{old, changed} {
+		for p, role := range roles {
+			all[p] = role
+		}
+	}
+	return all
+}
+
+// takeHands says whether listeners may raise hands. A room that begins anew takes them, so the database need not know.
+func (r *rooms) takeHands(id room.ID, take bool) error {
+	return r.keep(id, "hands", func(f *room.Facts) { f.NoHands = !take }, func(context.Context) error { return nil })
+}
+
+// personChars is the length of a person's name in links, as api makes them.
+const personChars = 8
+
+func newPerson() (room.PersonID, error) {
+	chars, err := room.RandomChars(rand.Reader, personChars)
+	return room.PersonID(chars), err
+}
+
+// admit gives a listener whose hand was accepted a speaker's token. The database is told beside: it keeps who was invited, and who speaks does
+// not wait for it.
+func (r *rooms) admit(id room.ID, h room.Hand) stage.Admitted {
+	now := time.Now()
+	r.makers.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		defer cancel()
+		err := r.store.AddInvite(ctx, room.Invite{Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Created: now})
+		if err != nil {
+			r.log.Info("a listener came on stage, and is not in the list of the invited", "room", id, "person", h.Person, "error", err)
+		}
+	})
+	return stage.Admitted{
+		Token: r.store.Key().Sign(room.Grant{
+			Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Origin: h.Origin, Expires: now.Add(api.TokenLife).Unix(),
+		}),
+		Stage: r.stageURL,
+	}
+}
+
+// answerHand answers the question of an edge about a raised hand, where this node makes the room's sound.
+func (r *rooms) answerHand(id room.ID, question []byte) (answer []byte, ok bool) {
+	if r.making(id) == nil {
+		return nil, false
+	}
+	var ask room.HandAsk
+	err := json.Unmarshal(question, &ask)
+	if err != nil {
+		r.log.Warn("a question about a hand cannot be read", "room", id, "error", err)
+		return nil, false
+	}
+	ask.Origin = r.store.Key().Origin(id, ask.Origin)
+	answer, err = json.Marshal(r.stage.Hand(id, ask))
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return answer, true
+}

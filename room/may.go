@@ -1,0 +1,150 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Action is something that somebody wants to do in a room.
+type Action string
+
+// What there is to do. Every request that acts on a room is one of these, and asks May.
+const (
+	ActSee            Action = "see"
+	ActWatch          Action = "watch"
+	ActSpeak          Action = "speak"
+	ActMuteSelf       Action = "mute_self"
+	ActRename         Action = "rename"
+	ActMuteOther      Action = "mute_other"
+	ActMuteAll        Action = "mute_all"
+	ActSendBack       Action = "send_back"
+	ActCallUp         Action = "call_up"
+	ActRemove         Action = "remove"
+	ActBlock          Action = "block"
+	ActHands          Action = "hands"
+	ActInvite         Action = "invite"
+	ActInviteCoHost   Action = "invite_cohost"
+	ActInviteProducer Action = "invite_producer"
+	ActHandOver       Action = "hand_over"
+	ActDelay          Action = "delay"
+	ActDump           Action = "dump"
+	ActCarts          Action = "carts"
+	ActLights         Action = "lights"
+	ActPlan           Action = "plan"
+	ActMove           Action = "move"
+	ActDoors          Action = "doors"
+	ActEnd            Action = "end"
+	ActDeleteTape     Action = "delete_tape"
+	ActRaiseHand      Action = "raise_hand"
+)
+
+// Rule says who may do something, and when.
+type Rule struct {
+	Action Action
+	Words  string // behind "may": "end the room"
+	Who    []Role
+	After  bool // also when the room has ended
+}
+
+var (
+	onlyHost  = []Role{Host}
+	leaders   = []Role{Host, CoHost, Producer}
+	onStage   = []Role{Host, CoHost, Speaker}
+	backstage = []Role{Host, CoHost, Producer, Speaker}
+)
+
+// Rules is the whole table of permissions: docs/PROTOCOL.md shows it, and no request decides by anything else but whom it concerns (MayTo).
+// It is never changed.
+var Rules = []Rule{
+	{ActSee, "see the room", backstage, true},
+	{ActWatch, "follow the stage", backstage, false},
+	{ActSpeak, "go on stage", onStage, false},
+	{ActMuteSelf, "mute themselves", onStage, false},
+	{ActRename, "choose their name", backstage, false},
+	{ActMuteOther, "mute somebody else", leaders, false},
+	{ActMuteAll, "mute everybody", leaders, false},
+	{ActSendBack, "send somebody back to the audience", leaders, false},
+	{ActCallUp, "call somebody up again", leaders, false},
+	{ActRemove, "remove somebody", leaders, false},
+	{ActBlock, "block somebody", leaders, false},
+	{ActHands, "see and answer raised hands", leaders, false},
+	{ActInvite, "invite a speaker", leaders, false},
+	{ActInviteCoHost, "invite a co-host", onlyHost, false},
+	{ActInviteProducer, "invite a producer", onlyHost, false},
+	{ActHandOver, "hand over the room", onlyHost, false},
+	{ActDelay, "change the delay", leaders, false},
+	{ActDump, "dump", leaders, true},
+	{ActCarts, "play and change carts", leaders, false},
+	{ActLights, "see the lights", leaders, true},
+	{ActPlan, "change the plan", leaders, false},
+	{ActMove, "move the room on", leaders, true},
+	{ActDoors, "close the doors", leaders, true},
+	{ActEnd, "end the room", onlyHost, true},
+	{ActDeleteTape, "delete the tape", onlyHost, true},
+	{ActRaiseHand, "raise a hand", []Role{Listener}, false},
+}
+
+// Denial is why somebody may not do something. It is an error whose words are a sentence without its full stop.
+type Denial struct {
+	Role   Role
+	Action Action
+	Over   bool // nobody may, since the room has ended
+	Target Role // the role may, but not to somebody of this one
+}
+
+func (d Denial) Error() string {
+	words := ruleOf(d.Action).Words
+	switch {
+	case d.Over:
+		return "the room has ended"
+	case d.Target != "" && d.Action == ActHandOver:
+		return "a room is handed over to a co-host: invite the person as one first"
+	case d.Target != "":
+		return fmt.Sprintf("a %s may not %s who is a %s", d.Role.word(), words, d.Target.word())
+	}
+	return fmt.Sprintf("a %s may not %s: ask the host", d.Role.word(), words)
+}
+
+// May says whether a role may do something in a room of this state: nil, or a Denial. What the table does not know nobody may do.
+func May(r Role, a Action, in State) error {
+	rule := ruleOf(a)
+	if in == Ended && !rule.After {
+		return Denial{Role: r, Action: a, Over: true}
+	}
+	if !slices.Contains(rule.Who, r) {
+		return Denial{Role: r, Action: a}
+	}
+	return nil
+}
+
+// MayTo says whether a role that may do something may do it to a person of this role. A host cannot be taken off the room, co-hosts and
+// producers by the host only; a room goes from its host to a co-host.
+func MayTo(r Role, a Action, target Role) error {
+	refused := false
+	switch a {
+	case ActSendBack, ActRemove, ActBlock:
+		refused = target == Host || target != Speaker && r != Host
+	case ActHandOver:
+		refused = target != CoHost
+	}
+	if refused {
+		return Denial{Role: r, Action: a, Target: target}
+	}
+	return nil
+}
+
+func ruleOf(a Action) Rule {
+	i := slices.IndexFunc(Rules, func(r Rule) bool { return r.Action == a })
+	if i < 0 {
+		return Rule{Words: string(a)}
+	}
+	return Rules[i]
+}
+
+// word is what people call the role.
+func (r Role) word() string {
+	if r == CoHost {
+		return "co-host"
+	}
+	return string(r)
+}
