@@ -53,10 +53,11 @@ func TestSegmentsAreTheSameEverywhere(t *testing.T) {
 	}
 	before := map[string][]byte{}
 	for _, v := range tape.Variants {
-		for k := k; k < k+3; k++ {
-			name := string(v) + "/" + hls.SegmentName(k)
-			before[name] = first.object(of(first.Node, v) + hls.SegmentName(k))
-			if other := first.object(of(second, v) + hls.SegmentName(k)); !bytes.Equal(before[name], other) {
+		for i := range tape.Number(3) {
+			file := hls.SegmentName(k + i)
+			name := string(v) + "/" + file
+			before[name] = first.object(of(first.Node, v) + file)
+			if other := first.object(of(second, v) + file); !bytes.Equal(before[name], other) {
 				t.Errorf("%s has %d bytes on one edge, and %d others on the other", name, len(before[name]), len(other))
 			}
 		}
