@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -159,10 +160,10 @@ func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(castDesc, prometheus.CounterValue, float64(count), kind)
 	}
 	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.GaugeValue, float64(s.Waiting))
-	if c.node.publisher == nil {
-		return
+	var p cast.PublisherStats // zero where nothing is published
+	if c.node.publisher != nil {
+		p = c.node.publisher.Stats()
 	}
-	p := c.node.publisher.Stats()
 	ch <- prometheus.MustNewConstMetric(pubDesc, prometheus.GaugeValue, float64(p.Rooms))
 	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
 	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))
