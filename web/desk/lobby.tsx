@@ -12,7 +12,8 @@ export function Lobby({ desk }: { desk: Desk }) {
   const { stage } = useStore(desk.line.view);
   const { state, problem } = useStore(desk.mic.view);
   const [typed, setTyped] = useState<string | null>(null);
-  const name = typed ?? (desk.view.value.name || (stage?.you.name ?? ""));
+  const told = stage && stage.you.name !== stage.you.id ? stage.you.name : ""; // who gave none is called by his id
+  const name = typed ?? (desk.view.value.name || told);
   const submit = (e: Event) => {
     e.preventDefault();
     void desk.goOn(name.trim());
