@@ -25,6 +25,8 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	state   room.State
+	tape    room.Taping
+	life    room.Life
 	heard   bool
 	reach   tape.Reach
 	moved   chan struct{}
@@ -126,7 +128,7 @@ func (m *memory) config(most int) Config {
 		Facts: func(id room.ID) (room.Facts, bool) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			return room.Facts{ID: id, State: m.state}, id != "nowhere"
+			return room.Facts{ID: id, State: m.state, Tape: m.tape, Life: m.life}, id != "nowhere"
 		},
 		Epoch: func(context.Context, room.ID, tape.Channel) (time.Time, error) {
 			return time.Unix(1_800_000_000, 0), nil

@@ -312,7 +312,7 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	if err != nil || !ended || c.tape != nil {
 		return false, err
 	}
-	return r.forgetLater(ctx, over)
+	return r.forgetLater(ctx, c, over)
 }
 
 // finished reports whether the replay is there already: the master playlist, which is written last, says so.
@@ -330,12 +330,22 @@ func (r *published) finish(ctx context.Context, c channel) (done bool, err error
 	return err == nil, err
 }
 
-// forgetLater removes a room that is not on tape, a while after its end.
-func (r *published) forgetLater(ctx context.Context, over bool) (done bool, err error) {
+// forgetLater removes a room that is not on tape here, a while after its end. What another node publishes off its tape is left to that node,
+// as long as it may be heard.
+func (r *published) forgetLater(ctx context.Context, c channel, over bool) (done bool, err error) {
 	if over && r.over.IsZero() {
 		r.over = time.Now()
 	}
-	if r.over.IsZero() || time.Since(r.over) < forgotten {
+	if r.over.IsZero() {
+		return false, nil
+	}
+	if c.facts.Tape != room.TapeDeleted && c.facts.ShowsReplay() {
+		done, err = r.publisher.to.Store.Has(ctx, r.dir+hls.Dir+"/"+hls.DVR)
+		if done || err != nil {
+			return done, err
+		}
+	}
+	if time.Since(r.over) < forgotten {
 		return false, nil
 	}
 	err = r.publisher.to.Store.Remove(ctx, r.dir)
@@ -425,17 +435,26 @@ func (r *published) segments(ctx context.Context, c channel, rendition hls.Rendi
 	return nil
 }
 
-// sweep removes what no list has, and no player needs any more: what was heard before the tape began, or is not on tape.
+// sweep removes what no list has, and no player needs any more: what was heard before the tape began, or is not on tape. Where this node has no
+// tape and the folder has the list of one, that is another node's, and may need everything.
 func (r *published) sweep(ctx context.Context, rendition hls.Rendition, dir string, lists [2]list) error {
 	shelf := r.shelves[rendition.Variant]
 	live, whole := lists[0], lists[1]
 	if len(live.Segments) == 0 {
 		return nil
 	}
+	asked := whole.Whole
 	for k := range shelf {
 		taped := whole.Whole && k >= whole.First && k < whole.First+tape.Number(len(whole.Segments))
 		if k >= live.First-keptBehind || taped {
 			continue
+		}
+		if !asked {
+			others, err := r.publisher.to.Store.Has(ctx, r.dir+dir+hls.DVR)
+			if others || err != nil {
+				return err
+			}
+			asked = true
 		}
 		err := r.publisher.to.Store.Remove(ctx, r.dir+dir+hls.SegmentName(k))
 		if err != nil {

@@ -267,6 +267,57 @@ func TestPublishWithoutATape(t *testing.T) {
 	})
 }
 
+// missing are the segments that a published playlist lists, and that are not there.
+func (s *shelf) missing(dir string) (missing []tape.Number) {
+	for _, k := range listed(s.text(dir + hls.DVR)) {
+		if s.text(dir+hls.SegmentName(k)) == "" {
+			missing = append(missing, k)
+		}
+	}
+	return missing
+}
+
+// A node without a tape that publishes to the same folder removes nothing of what another one lists off its tape, unless it is held back.
+func TestPublishBesideATape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, taping, hearing := newShelf(t), aRoom(), aRoom()
+		taping.tape, hearing.tape = room.TapeOn, room.TapeOn
+		with, stop := taping.publisher(t, s)
+		without, stopWithout := hearing.publisher(t, s)
+		defer stopWithout()
+		facts, _ := taping.config(0).Facts("harbour")
+		with.Follow(facts)
+		without.Follow(facts)
+		for end := tape.Number(121); end <= 160; end++ {
+			taping.set(func() { taping.taped = []tape.Stretch{{From: 110 * 96, To: end*96 - 96}} })
+			taping.to(end, false)
+			hearing.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+		}
+		const dir = "hls/floor/opus-24/"
+		if got := listed(s.text(dir + hls.DVR)); len(got) != 159-110 || len(s.missing(dir)) != 0 {
+			t.Fatalf("of %v there is not %v", got, s.missing(dir))
+		}
+		stop() // before its replay is published
+		hearing.set(func() { hearing.state = room.Ended })
+		hearing.to(160, true)
+		time.Sleep(2 * forgotten)
+		if len(listed(s.text(dir+hls.DVR))) == 0 || len(s.missing(dir)) != 0 || without.Stats().Rooms != 0 {
+			t.Errorf("after the end %v are gone, %+v", s.missing(dir), without.Stats())
+		}
+
+		hearing.set(func() { hearing.state, hearing.reach.Over = room.Live, false })
+		without.Follow(facts)
+		time.Sleep(time.Second)
+		hearing.set(func() { hearing.state, hearing.life.HoldReplay = room.Ended, true })
+		hearing.to(161, true)
+		time.Sleep(2 * forgotten)
+		if left := s.files(); len(left) != 0 || without.Stats().Rooms != 0 {
+			t.Errorf("of what is held back there is %v", left)
+		}
+	})
+}
+
 // A file has its name when it is whole, may be read by a web server, and cannot be put elsewhere; what is removed is gone with all below it.
 func TestFolder(t *testing.T) {
 	t.Parallel()
