@@ -305,14 +305,26 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	if ended && c.tape != nil && c.tape.Closed() {
 		return r.finish(ctx, c)
 	}
-	if ended && c.tape == nil && len(r.texts) == 0 {
-		return true, nil // what an edge still has in memory of it is nobody's any more
+	if ended && c.tape == nil && len(r.texts) == 0 { // what an edge still has in memory of it is nobody's any more
+		return true, r.removeLeft(ctx, facts)
 	}
 	over, err := r.live(ctx, c)
 	if err != nil || !ended || c.tape != nil {
 		return false, err
 	}
 	return r.forgetLater(ctx, c, over)
+}
+
+// removeLeft removes what a run before left of a room that has ended, unless its tape may be heard: then it is for a node that has that.
+func (r *published) removeLeft(ctx context.Context, facts room.Facts) error {
+	if facts.Tape == room.TapeOn && facts.ShowsReplay() {
+		return nil
+	}
+	err := r.publisher.to.Store.Remove(ctx, r.dir)
+	if err != nil {
+		return fmt.Errorf("remove what is left of a room: %w", err)
+	}
+	return nil
 }
 
 // finished reports whether the replay is there already: the master playlist, which is written last, says so.

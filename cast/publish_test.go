@@ -267,6 +267,37 @@ func TestPublishWithoutATape(t *testing.T) {
 	})
 }
 
+// What a run before left of a room is removed when nothing of it may be heard, and left alone when another node has its tape.
+func TestPublishAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			tape  room.Taping
+			held  bool
+			stays bool
+		}{{room.TapeOff, false, false}, {room.TapeOn, true, false}, {room.TapeOn, false, true}} {
+			m, s := aRoom(), newShelf(t)
+			m.tape, m.life.HoldReplay = test.tape, test.held
+			p, stop := m.publisher(t, s)
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+			stop()
+			if len(s.files()) == 0 {
+				t.Fatal("nothing was published")
+			}
+			m.set(func() { m.state, m.heard = room.Ended, false })
+			p, stop = m.publisher(t, s)
+			facts, _ = m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+			if left := s.files(); len(left) > 0 != test.stays || p.Stats().Rooms != 0 {
+				t.Errorf("%+v: there is %v", test, left)
+			}
+			stop()
+		}
+	})
+}
+
 // missing are the segments that a published playlist lists, and that are not there.
 func (s *shelf) missing(dir string) (missing []tape.Number) {
 	for _, k := range listed(s.text(dir + hls.DVR)) {
