@@ -94,13 +94,17 @@ func NewPublisher(cfg Config, to Publication) (*Publisher, error) {
 
 // Follow learns what has become of a room: it is published from its doors to its end, and what is on tape stays. It does not wait for the store.
 func (p *Publisher) Follow(f room.Facts) {
-	if f.Tape == room.TapeDeleted {
-		p.wipe(f.ID)
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beginLocked(f.ID)
+	r := p.beginLocked(f.ID)
+	if r == nil {
+		return
+	}
+	deleted := f.Tape == room.TapeDeleted
+	if deleted && !r.deleted {
+		r.wipe()
+	}
+	r.deleted = deleted
 }
 
 // Delete removes what was published of a room, once its tape is gone. It returns when that is done; where it cannot be done yet it is tried
@@ -170,6 +174,7 @@ type published struct {
 	id        room.ID
 	dir       string // of all its names
 
+	deleted bool // guarded by the publisher's mu; its tape was deleted, and what was on it is wiped or about to be
 	wiping  atomic.Bool
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is

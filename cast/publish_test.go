@@ -298,6 +298,47 @@ func TestPublishAfterARestart(t *testing.T) {
 	})
 }
 
+// A tape that is deleted while people speak is removed once, and what is live stays published to its end.
+func TestPublishBehindADeletedTape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.taped = room.TapeOn, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		p, stop := m.publisher(t, s)
+		defer stop()
+		follow := func() {
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+		}
+		follow()
+		wiped := 0
+		s.let(func(op, name string) (before, after error) {
+			if op == "remove" && name == "r/harbour/" {
+				wiped++
+			}
+			return nil, nil
+		})
+		m.set(func() { m.tape = room.TapeDeleted })
+		for range 3 { // facts change for other reasons too
+			follow()
+		}
+		const dir = "hls/floor/opus-24/"
+		if wiped != 1 || s.text("hls/dvr.m3u8") != "" || s.text(dir+"seg-100.m4s") != "" || len(listed(s.text(dir+hls.Live))) != hls.LiveSegments {
+			t.Errorf("wiped %d times there is %v", wiped, s.files())
+		}
+		m.set(func() { m.state = room.Ended })
+		m.to(121, true)
+		follow()
+		if got := s.text(dir + hls.Live); wiped != 1 || !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
+			t.Errorf("at its end, wiped %d times, the playlist is\n%s", wiped, got)
+		}
+		time.Sleep(2 * forgotten)
+		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
+			t.Errorf("after its end there is %v", left)
+		}
+	})
+}
+
 // missing are the segments that a published playlist lists, and that are not there.
 func (s *shelf) missing(dir string) (missing []tape.Number) {
 	for _, k := range listed(s.text(dir + hls.DVR)) {
