@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"time"
@@ -106,12 +107,25 @@ const (
 
 var errNothing = problem.New(problem.NotFound, "There is nothing at this address. The master playlist, hls/master.m3u8, says what there is.")
 
+// longestAway is what who comes before the doors is told to wait at most: their time may be changed meanwhile.
+const longestAway = 10 * time.Minute
+
+// doorsClosed says when to come back to a room whose doors open at a known time: at random within some time after it, since all who wait wait
+// for the same.
+func doorsClosed(at time.Time) problem.Problem {
+	p := problem.New(problem.RoomNotOpen, "The doors of this room are not open yet.")
+	p.RetryAfter = 2*time.Second + rand.N(2*time.Second) + min(max(0, time.Until(at)), longestAway)
+	return p
+}
+
 // open finds a channel. Its errors are problems, or are to be logged.
 func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	facts, known := s.Facts(id)
 	switch {
 	case !id.Valid() || !known || facts.State == room.Draft:
 		return c, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	case facts.State == room.Announced:
+		return c, doorsClosed(facts.Life.Plan.DoorsAt())
 	case name != tape.Floor:
 		return c, problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
 	}

@@ -92,8 +92,14 @@ func NewPublisher(cfg Config, to Publication) (*Publisher, error) {
 	return p, nil
 }
 
+// public reports whether there is something of a room to publish: from its doors on.
+func public(s room.State) bool { return s.Open() || s == room.Ended }
+
 // Follow learns what has become of a room: it is published from its doors to its end, and what is on tape stays. It does not wait for the store.
 func (p *Publisher) Follow(f room.Facts) {
+	if !public(f.State) && f.Tape != room.TapeDeleted {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.beginLocked(f.ID)
@@ -294,7 +300,7 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	}
 	facts, known := r.publisher.source.Facts(r.id)
 	ended := facts.State == room.Ended
-	if !known {
+	if !known || !public(facts.State) {
 		return true, nil
 	}
 	if ended {

@@ -339,6 +339,29 @@ func TestPublishBehindADeletedTape(t *testing.T) {
 	})
 }
 
+// Of a room that is no more than announced, or not even that, nothing is published, looked for or said to fail.
+func TestPublishFromTheDoors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		p, stop := m.publisher(t, s)
+		defer stop()
+		for _, state := range []room.State{room.Draft, room.Announced, room.Doors} {
+			m.set(func() { m.state = state })
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+			if stats := p.Stats(); stats.Failures != 0 || stats.Rooms > 0 != (state == room.Doors) || len(s.files()) > 0 != (state == room.Doors) {
+				t.Errorf("%s: %+v, there is %v", state, stats, s.files())
+			}
+		}
+		m.set(func() { m.state = room.Draft }) // the step that runs finds it so
+		time.Sleep(time.Second)
+		if stats := p.Stats(); stats.Rooms != 0 || stats.Failures != 0 {
+			t.Errorf("no longer open: %+v", stats)
+		}
+	})
+}
+
 // missing are the segments that a published playlist lists, and that are not there.
 func (s *shelf) missing(dir string) (missing []tape.Number) {
 	for _, k := range listed(s.text(dir + hls.DVR)) {
