@@ -77,7 +77,11 @@ func (m *memory) Segment(_ room.ID, _ tape.Channel, v tape.Variant, k tape.Numbe
 	if m.reach.Over && k == m.reach.End-1 {
 		to -= 50
 	}
-	return packets(v, k*96, to), k != m.unknown, true
+	all := packets(v, k*96, to)
+	if k == m.unknown {
+		all[5] = []byte{0xf8, 0xff, 0xfe} // silence, for a frame that did not come
+	}
+	return all, k != m.unknown, true
 }
 
 // memoryTape is the tape of a memory, as it was when it was found.

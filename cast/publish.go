@@ -186,6 +186,7 @@ type published struct {
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
 
 	shelves map[tape.Variant]map[tape.Number]bool // which segments are there
+	filled  map[tape.Variant]map[tape.Number]bool // of these, those that are not proven: with silence, it may be, for what came later
 	texts   map[string][]byte                     // what else is there
 	whole   bool                                  // a playlist of the whole evening is
 	over    time.Time                             // when it was first known that there will be no more of what is not on tape
@@ -200,9 +201,10 @@ func newPublished(p *Publisher, id room.ID) *published {
 
 // forget is to know of nothing that is there.
 func (r *published) forget() {
-	r.shelves, r.texts, r.whole = map[tape.Variant]map[tape.Number]bool{}, map[string][]byte{}, false
+	r.shelves, r.filled = map[tape.Variant]map[tape.Number]bool{}, map[tape.Variant]map[tape.Number]bool{}
+	r.texts, r.whole = map[string][]byte{}, false
 	for _, rendition := range hls.Renditions {
-		r.shelves[rendition.Variant] = map[tape.Number]bool{}
+		r.shelves[rendition.Variant], r.filled[rendition.Variant] = map[tape.Number]bool{}, map[tape.Number]bool{}
 	}
 }
 
@@ -348,9 +350,34 @@ func (r *published) finished(ctx context.Context) (bool, error) {
 func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
 	_, err = r.live(ctx, c)
 	if err == nil {
+		err = r.refill(ctx, c)
+	}
+	if err == nil {
 		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR))
 	}
 	return err == nil, err
+}
+
+// refill writes the segments that were not proven anew, with all that the tape has of them by its end.
+func (r *published) refill(ctx context.Context, c channel) error {
+	for _, rendition := range hls.Renditions {
+		for k := range r.filled[rendition.Variant] {
+			packets, _, ok, err := c.taped(ctx, rendition, k)
+			if err != nil {
+				return err
+			}
+			if ok {
+				name := r.dir + hls.Dir + "/" + string(c.name) + "/" + string(rendition.Variant) + "/" + hls.SegmentName(k)
+				err = r.publisher.to.Store.Put(ctx, name, rendition.Append(nil, k, packets))
+				if err != nil {
+					return fmt.Errorf("publish segment %d anew: %w", k, err)
+				}
+				r.publisher.counts.objects.Add(1)
+			}
+			delete(r.filled[rendition.Variant], k)
+		}
+	}
+	return nil
 }
 
 // forgetLater removes a room that is not on tape here, a while after its end. What another node publishes off its tape is left to that node,
@@ -440,12 +467,15 @@ func (r *published) segments(ctx context.Context, c channel, rendition hls.Rendi
 			return err
 		}
 		if !there {
-			body, _, ok, err := c.segment(ctx, rendition, k)
+			body, proven, ok, err := c.segment(ctx, rendition, k)
 			if err != nil {
 				return err
 			}
 			if !ok {
 				return fmt.Errorf("segment %d of %s is listed, and not there", k, rendition.Variant)
+			}
+			if !proven {
+				r.filled[rendition.Variant][k] = true // before the write, which may be done though it fails
 			}
 			err = store.Put(ctx, name, body)
 			if err != nil {
@@ -484,6 +514,7 @@ func (r *published) sweep(ctx context.Context, rendition hls.Rendition, dir stri
 			return fmt.Errorf("remove segment %d: %w", k, err)
 		}
 		delete(shelf, k)
+		delete(r.filled[rendition.Variant], k)
 	}
 	return nil
 }

@@ -362,6 +362,50 @@ func TestPublishFromTheDoors(t *testing.T) {
 	})
 }
 
+// A segment that was published with silence for what was missing has the sound in the end, if the tape has it.
+func TestPublishWhatCameLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.unknown = room.TapeOn, 117
+		m.taped = []tape.Stretch{{From: 100 * 96, To: 119 * 96}}
+		p, stop := m.publisher(t, s)
+		defer stop()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		rendition, _ := hls.Of(tape.Opus24)
+		whole := string(rendition.Append(nil, 117, packets(tape.Opus24, 117*96, 118*96)))
+		const name = "hls/floor/opus-24/seg-117.m4s"
+		if got := s.text(name); got == "" || got == whole {
+			t.Fatalf("while it is missing it has %d bytes", len(got))
+		}
+		m.set(func() { m.state, m.closed, m.taped[0].To = room.Ended, true, 120*96 })
+		m.to(120, true)
+		s.let(func(op, n string) (before, after error) {
+			if op == "put" && strings.HasSuffix(n, "seg-117.m4s") {
+				return errors.New("the disk is full"), nil
+			}
+			return nil, nil
+		})
+		time.Sleep(time.Second)
+		if s.text("hls/master.m3u8") != string(hls.AppendMaster(nil, tape.Floor, hls.Live)) {
+			t.Error("the replay is said to be there before it is")
+		}
+		s.let(nil)
+		time.Sleep(lastRetry)
+		if s.text(name) != whole || p.Stats().Rooms != 0 {
+			t.Errorf("in the end it is not what the tape has: %+v", p.Stats())
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for name, n := range s.puts {
+			if n > 1 && path.Ext(name) == ".m4s" && !strings.HasSuffix(name, "seg-117.m4s") {
+				t.Errorf("%s was written %d times", name, n)
+			}
+		}
+	})
+}
+
 // missing are the segments that a published playlist lists, and that are not there.
 func (s *shelf) missing(dir string) (missing []tape.Number) {
 	for _, k := range listed(s.text(dir + hls.DVR)) {
