@@ -160,7 +160,9 @@ func (p *Publisher) Stats() PublisherStats {
 
 // Close stops publishing, and waits. What was published stays; the next start goes on with it.
 func (p *Publisher) Close(ctx context.Context) error {
-	p.shut()
+	p.mu.Lock()
+	p.shut() // with mu: no room begins behind the wait
+	p.mu.Unlock()
 	done := make(chan struct{})
 	go func() { // ends when the rooms do
 		p.running.Wait()

@@ -406,6 +406,27 @@ func TestPublishWhatCameLate(t *testing.T) {
 	})
 }
 
+// No room begins behind the end of a publisher: it shuts while no other may look whether it has.
+func TestPublisherShuts(t *testing.T) {
+	t.Parallel()
+	m := aRoom()
+	p, stop := m.publisher(t, newShelf(t))
+	shut := p.shut
+	p.shut = func() {
+		if p.mu.TryLock() {
+			p.mu.Unlock()
+			t.Error("it shuts while a room may begin")
+		}
+		shut()
+	}
+	stop()
+	facts, _ := m.config(0).Facts("harbour")
+	p.Follow(facts)
+	if stats := p.Stats(); stats.Rooms != 0 {
+		t.Errorf("closed, it has %d rooms", stats.Rooms)
+	}
+}
+
 // missing are the segments that a published playlist lists, and that are not there.
 func (s *shelf) missing(dir string) (missing []tape.Number) {
 	for _, k := range listed(s.text(dir + hls.DVR)) {
