@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -213,10 +214,7 @@ func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) 
 	if len(spans) == 0 {
 		return l, false
 	}
-	first, end := tape.SegmentOf(spans[0].From), tape.SegmentOf(spans[len(spans)-1].To-1)+1
-	for end > first && !c.has(end-1) {
-		end-- // it grows
-	}
+	first, end := c.bounds(spans)
 	if end <= first {
 		return l, false
 	}
@@ -228,6 +226,45 @@ func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) 
 	}
 	l.Media = hls.Media{First: first, Segments: segments, Begin: c.begin(ctx, first), Whole: true, Over: l.closed}
 	return l, true
+}
+
+// bounds are the first segment of a tape, and the one behind the last that may be given.
+func (c *channel) bounds(spans []tape.Stretch) (first, end tape.Number) {
+	first, end = tape.SegmentOf(spans[0].From), tape.SegmentOf(spans[len(spans)-1].To-1)+1
+	for end > first && !c.has(end-1) {
+		end-- // it grows
+	}
+	return first, end
+}
+
+// sight is what there is of a channel: as long as it is the same, so are its playlists.
+type sight struct {
+	live   []tape.Reach   // of each rendition; zero where it is not heard
+	spans  []tape.Stretch // of the tape, to the end of its last whole segment while it grows
+	closed bool
+}
+
+func (s sight) is(other sight) bool {
+	return s.closed == other.closed && slices.Equal(s.live, other.live) && slices.Equal(s.spans, other.spans)
+}
+
+// look takes a look at what there is.
+func (c *channel) look() (s sight) {
+	for _, r := range hls.Renditions {
+		reach, _ := c.Live.Segments(c.facts.ID, c.name, r.Variant)
+		reach.Moved = nil
+		s.live = append(s.live, reach)
+	}
+	if c.tape == nil {
+		return s
+	}
+	s.closed = c.tape.Closed() // before the spans: what is closed does not grow
+	s.spans = c.tape.Spans()
+	if n := len(s.spans); n > 0 && !s.closed {
+		_, end := c.bounds(s.spans)
+		s.spans[n-1].To = end * tape.SegmentFrames
+	}
+	return s
 }
 
 func (c *channel) has(k tape.Number) bool {

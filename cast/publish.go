@@ -74,6 +74,9 @@ const (
 	// that listed them, and as long again (RFC 8216bis, 6.2.2).
 	keptBehind = 2 * hls.LiveSegments
 
+	// indexEvery is how often the index of a tape that grows is written: it is as long as the evening.
+	indexEvery = 30 * time.Second
+
 	// forgotten is how long what is not on tape stays after its room has ended.
 	forgotten = time.Minute
 )
@@ -191,6 +194,8 @@ type published struct {
 	filled  map[tape.Variant]map[tape.Number]bool // of these, those that are not proven: with silence, it may be, for what came later
 	texts   map[string][]byte                     // what else is there
 	whole   bool                                  // a playlist of the whole evening is
+	seen    sight                                 // what there was when all of it was published
+	indexed time.Time                             // when the index of its tape was written
 	over    time.Time                             // when it was first known that there will be no more of what is not on tape
 	failing bool
 }
@@ -205,6 +210,7 @@ func newPublished(p *Publisher, id room.ID) *published {
 func (r *published) forget() {
 	r.shelves, r.filled = map[tape.Variant]map[tape.Number]bool{}, map[tape.Variant]map[tape.Number]bool{}
 	r.texts, r.whole = map[string][]byte{}, false
+	r.seen, r.indexed = sight{}, time.Time{}
 	for _, rendition := range hls.Renditions {
 		r.shelves[rendition.Variant], r.filled[rendition.Variant] = map[tape.Number]bool{}, map[tape.Number]bool{}
 	}
@@ -323,9 +329,18 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	if ended && c.tape == nil && len(r.texts) == 0 { // what an edge still has in memory of it is nobody's any more
 		return true, r.removeLeft(ctx, facts)
 	}
+	waits := !ended || c.tape != nil // for more to come
+	now := c.look()                  // before it is published: what comes meanwhile is new
+	if waits && now.is(r.seen) {
+		return false, nil
+	}
 	over, err := r.live(ctx, c)
-	if err != nil || !ended || c.tape != nil {
+	if err != nil {
 		return false, err
+	}
+	r.seen = now
+	if waits {
+		return false, nil
 	}
 	return r.forgetLater(ctx, c, over)
 }
@@ -528,15 +543,9 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		body []byte
 	}{{hls.Dir + "/" + hls.Master, hls.AppendMaster(nil, c.name, hls.Live)}, {"index.html", r.publisher.to.Page}}
 	if r.whole {
-		index, err := r.publisher.to.Index(r.id)
-		if err != nil && !errors.Is(err, room.ErrNotFound) {
+		err := r.index(ctx, c)
+		if err != nil {
 			return err
-		}
-		if err == nil {
-			texts = append(texts, struct {
-				name string
-				body []byte
-			}{"tape/index.json", index})
 		}
 		texts = append(texts, struct {
 			name string
@@ -550,6 +559,25 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		}
 	}
 	return nil
+}
+
+// index publishes what the page reads of the tape: from time to time while it grows, and when it is closed.
+func (r *published) index(ctx context.Context, c channel) error {
+	if c.tape == nil || !c.tape.Closed() && time.Since(r.indexed) < indexEvery {
+		return nil
+	}
+	index, err := r.publisher.to.Index(r.id)
+	if errors.Is(err, room.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = r.text(ctx, "tape/index.json", index)
+	if err == nil {
+		r.indexed = time.Now()
+	}
+	return err
 }
 
 // text publishes a file that may change.

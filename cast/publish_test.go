@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -425,6 +426,52 @@ func TestPublisherShuts(t *testing.T) {
 	if stats := p.Stats(); stats.Rooms != 0 {
 		t.Errorf("closed, it has %d rooms", stats.Rooms)
 	}
+}
+
+// An evening's index is made from time to time, not with each segment, and not at all while nothing comes; at the end at once.
+func TestPublishAnIndexFromTimeToTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.taped = room.TapeOn, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		made := 0
+		p, err := NewPublisher(m.config(0), Publication{Store: s, Page: []byte("<page>"), Index: func(room.ID) ([]byte, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			made++
+			return fmt.Appendf(nil, "%d, closed: %v", m.taped[0].To, m.closed), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Close(context.Background()) }()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		if made != 1 || s.text("tape/index.json") != "11520, closed: false" {
+			t.Errorf("in the beginning it was made %d times: %s", made, s.text("tape/index.json"))
+		}
+		time.Sleep(2 * indexEvery)
+		if made != 1 {
+			t.Errorf("without anything new it was made %d times", made)
+		}
+		const segments = 313 // ten minutes
+		for end := tape.Number(121); end <= 120+segments; end++ {
+			m.set(func() { m.taped = []tape.Stretch{{From: 100 * 96, To: end * 96}} })
+			m.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+			if got := listed(s.text("hls/floor/opus-48/dvr.m3u8")); len(got) != int(end-100) {
+				t.Fatalf("up to %d there are %d segments", end, len(got))
+			}
+		}
+		if most := 1 + int(segments*hls.SegmentDuration/indexEvery) + 1; made < most/2 || made > most {
+			t.Errorf("in ten minutes it was made %d times, at most %d are needed", made, most)
+		}
+		m.set(func() { m.state, m.closed = room.Ended, true })
+		time.Sleep(time.Second)
+		if got := s.text("tape/index.json"); got != "41568, closed: true" || p.Stats().Rooms != 0 {
+			t.Errorf("at the end it is %s", got)
+		}
+	})
 }
 
 // missing are the segments that a published playlist lists, and that are not there.
