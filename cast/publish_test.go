@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -312,10 +313,10 @@ func TestPublishBehindADeletedTape(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		follow()
-		wiped := 0
+		var wiped atomic.Int64
 		s.let(func(op, name string) (before, after error) {
 			if op == "remove" && name == "r/harbour/" {
-				wiped++
+				wiped.Add(1)
 			}
 			return nil, nil
 		})
@@ -324,14 +325,14 @@ func TestPublishBehindADeletedTape(t *testing.T) {
 			follow()
 		}
 		const dir = "hls/floor/opus-24/"
-		if wiped != 1 || s.text("hls/dvr.m3u8") != "" || s.text(dir+"seg-100.m4s") != "" || len(listed(s.text(dir+hls.Live))) != hls.LiveSegments {
-			t.Errorf("wiped %d times there is %v", wiped, s.files())
+		if wiped.Load() != 1 || s.text("hls/dvr.m3u8") != "" || s.text(dir+"seg-100.m4s") != "" || len(listed(s.text(dir+hls.Live))) != hls.LiveSegments {
+			t.Errorf("wiped %d times there is %v", wiped.Load(), s.files())
 		}
 		m.set(func() { m.state = room.Ended })
 		m.to(121, true)
 		follow()
-		if got := s.text(dir + hls.Live); wiped != 1 || !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
-			t.Errorf("at its end, wiped %d times, the playlist is\n%s", wiped, got)
+		if got := s.text(dir + hls.Live); wiped.Load() != 1 || !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
+			t.Errorf("at its end, wiped %d times, the playlist is\n%s", wiped.Load(), got)
 		}
 		time.Sleep(2 * forgotten)
 		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
@@ -433,11 +434,11 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := aRoom(), newShelf(t)
 		m.tape, m.taped = room.TapeOn, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
-		made := 0
+		var made atomic.Int64
 		p, err := NewPublisher(m.config(0), Publication{Store: s, Page: []byte("<page>"), Index: func(room.ID) ([]byte, error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			made++
+			made.Add(1)
 			return fmt.Appendf(nil, "%d, closed: %v", m.taped[0].To, m.closed), nil
 		}})
 		if err != nil {
@@ -447,12 +448,12 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
 		time.Sleep(time.Second)
-		if made != 1 || s.text("tape/index.json") != "11520, closed: false" {
-			t.Errorf("in the beginning it was made %d times: %s", made, s.text("tape/index.json"))
+		if made.Load() != 1 || s.text("tape/index.json") != "11520, closed: false" {
+			t.Errorf("in the beginning it was made %d times: %s", made.Load(), s.text("tape/index.json"))
 		}
 		time.Sleep(2 * indexEvery)
-		if made != 1 {
-			t.Errorf("without anything new it was made %d times", made)
+		if made.Load() != 1 {
+			t.Errorf("without anything new it was made %d times", made.Load())
 		}
 		const segments = 313 // ten minutes
 		for end := tape.Number(121); end <= 120+segments; end++ {
@@ -463,8 +464,8 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 				t.Fatalf("up to %d there are %d segments", end, len(got))
 			}
 		}
-		if most := 1 + int(segments*hls.SegmentDuration/indexEvery) + 1; made < most/2 || made > most {
-			t.Errorf("in ten minutes it was made %d times, at most %d are needed", made, most)
+		if n, most := made.Load(), 2+int64(segments*hls.SegmentDuration/indexEvery); n < most/2 || n > most {
+			t.Errorf("in ten minutes it was made %d times, at most %d are needed", n, most)
 		}
 		m.set(func() { m.state, m.closed = room.Ended, true })
 		time.Sleep(time.Second)
