@@ -85,6 +85,14 @@ const sendThrough = `{
 	};
 }`
 
+// goesOffAir tells whether a desk says within five seconds that it is not on air. It may be back before that is known.
+const goesOffAir = `(async () => {
+	for (const end = performance.now() + 5000; performance.now() < end; await new Promise((done) => setTimeout(done, 10))) {
+		if (!` + onAir + `) return true;
+	}
+	return false;
+})()`
+
 // A speaker whose network goes away for 20 s, or who moves to another one, is heard again within 3 s of having a network, without
 // pressing anything.
 func TestSpeakerComesBackByItself(t *testing.T) {
@@ -113,7 +121,10 @@ func TestSpeakerComesBackByItself(t *testing.T) {
 
 	network.Move()
 	moved := time.Now()
-	speaker.Until(`!`+onAir, `document.querySelector(".air").innerText`)
-	backAgain(moved, "another network")
+	if browsertest.Eval[bool](speaker, goesOffAir) {
+		backAgain(moved, "another network")
+	} else {
+		t.Log("another network: nobody noticed")
+	}
 	hearsCleanly(listener, captured, 1, 1, holds(440))
 }
