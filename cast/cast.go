@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,12 +108,25 @@ const (
 
 var errNothing = problem.New(problem.NotFound, "There is nothing at this address. The master playlist, hls/master.m3u8, says what there is.")
 
+// longestAway is what who comes before the doors is told to wait at most: their time may be changed meanwhile.
+const longestAway = 10 * time.Minute
+
+// doorsClosed says when to come back to a room whose doors open at a known time: at random within some time after it, since all who wait wait
+// for the same.
+func doorsClosed(at time.Time) problem.Problem {
+	p := problem.New(problem.RoomNotOpen, "The doors of this room are not open yet.")
+	p.RetryAfter = 2*time.Second + rand.N(2*time.Second) + min(max(0, time.Until(at)), longestAway)
+	return p
+}
+
 // open finds a channel. Its errors are problems, or are to be logged.
 func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	facts, known := s.Facts(id)
 	switch {
 	case !id.Valid() || !known || facts.State == room.Draft:
 		return c, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	case facts.State == room.Announced:
+		return c, doorsClosed(facts.Life.Plan.DoorsAt())
 	case name != tape.Floor:
 		return c, problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
 	}
@@ -199,10 +214,7 @@ func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) 
 	if len(spans) == 0 {
 		return l, false
 	}
-	first, end := tape.SegmentOf(spans[0].From), tape.SegmentOf(spans[len(spans)-1].To-1)+1
-	for end > first && !c.has(end-1) {
-		end-- // it grows
-	}
+	first, end := c.bounds(spans)
 	if end <= first {
 		return l, false
 	}
@@ -214,6 +226,45 @@ func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) 
 	}
 	l.Media = hls.Media{First: first, Segments: segments, Begin: c.begin(ctx, first), Whole: true, Over: l.closed}
 	return l, true
+}
+
+// bounds are the first segment of a tape, and the one behind the last that may be given.
+func (c *channel) bounds(spans []tape.Stretch) (first, end tape.Number) {
+	first, end = tape.SegmentOf(spans[0].From), tape.SegmentOf(spans[len(spans)-1].To-1)+1
+	for end > first && !c.has(end-1) {
+		end-- // it grows
+	}
+	return first, end
+}
+
+// sight is what there is of a channel: as long as it is the same, so are its playlists.
+type sight struct {
+	live   []tape.Reach   // of each rendition; zero where it is not heard
+	spans  []tape.Stretch // of the tape, to the end of its last whole segment while it grows
+	closed bool
+}
+
+func (s sight) is(other sight) bool {
+	return s.closed == other.closed && slices.Equal(s.live, other.live) && slices.Equal(s.spans, other.spans)
+}
+
+// look takes a look at what there is.
+func (c *channel) look() (s sight) {
+	for _, r := range hls.Renditions {
+		reach, _ := c.Live.Segments(c.facts.ID, c.name, r.Variant)
+		reach.Moved = nil
+		s.live = append(s.live, reach)
+	}
+	if c.tape == nil {
+		return s
+	}
+	s.closed = c.tape.Closed() // before the spans: what is closed does not grow
+	s.spans = c.tape.Spans()
+	if n := len(s.spans); n > 0 && !s.closed {
+		_, end := c.bounds(s.spans)
+		s.spans[n-1].To = end * tape.SegmentFrames
+	}
+	return s
 }
 
 func (c *channel) has(k tape.Number) bool {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,8 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	state   room.State
+	tape    room.Taping
+	life    room.Life
 	heard   bool
 	reach   tape.Reach
 	moved   chan struct{}
@@ -74,7 +77,11 @@ func (m *memory) Segment(_ room.ID, _ tape.Channel, v tape.Variant, k tape.Numbe
 	if m.reach.Over && k == m.reach.End-1 {
 		to -= 50
 	}
-	return packets(v, k*96, to), k != m.unknown, true
+	all := packets(v, k*96, to)
+	if k == m.unknown {
+		all[5] = []byte{0xf8, 0xff, 0xfe} // silence, for a frame that did not come
+	}
+	return all, k != m.unknown, true
 }
 
 // memoryTape is the tape of a memory, as it was when it was found.
@@ -126,7 +133,7 @@ func (m *memory) config(most int) Config {
 		Facts: func(id room.ID) (room.Facts, bool) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			return room.Facts{ID: id, State: m.state}, id != "nowhere"
+			return room.Facts{ID: id, State: m.state, Tape: m.tape, Life: m.life}, id != "nowhere"
 		},
 		Epoch: func(context.Context, room.ID, tape.Channel) (time.Time, error) {
 			return time.Unix(1_800_000_000, 0), nil
@@ -309,6 +316,8 @@ func TestRefusals(t *testing.T) {
 		{variant + "live.m3u8", func(m *memory) { m.heard, m.state = false, room.Ended }, 410, "room_ended"},
 		{"/r/harbour/hls/master.m3u8", func(m *memory) { m.heard, m.state = false, room.Ended }, 410, "room_ended"},
 		{variant + "live.m3u8", func(m *memory) { m.heard = false }, 425, "room_not_open"},
+		{variant + "live.m3u8", func(m *memory) { m.state = room.Draft }, 404, "room_unknown"},
+		{"/r/harbour/hls/master.m3u8", func(m *memory) { m.state = room.Announced }, 425, "room_not_open"},
 		{variant + "seg-1.m4s", func(m *memory) {
 			m.heard, m.taped, m.err = false, []tape.Stretch{{From: 0, To: 960}}, errors.New("secret words about the disk")
 		}, 500, "internal"},
@@ -369,6 +378,27 @@ func TestWaiting(t *testing.T) {
 		}
 		if s := h.Stats(); s.Waiting != 0 {
 			t.Errorf("%d wait at the end", s.Waiting)
+		}
+	})
+}
+
+// Who comes before the announced doors is told when they open, and waits elsewhere.
+func TestBeforeTheDoors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := aRoom()
+		m.reach, m.state = tape.Reach{}, room.Announced
+		h := serving(t, m, 0)
+		for _, test := range []struct {
+			doors       time.Duration
+			least, most int
+		}{{5 * time.Minute, 302, 304}, {24 * time.Hour, 602, 604}, {-time.Minute, 2, 4}} {
+			m.life.Plan = room.Plan{Start: time.Now().Add(test.doors + 15*time.Minute), LeadS: 900}
+			begin := time.Now()
+			w := ask(h, variant+"live.m3u8")
+			after, err := strconv.Atoi(w.Header().Get("Retry-After"))
+			if w.Code != http.StatusTooEarly || err != nil || after < test.least || after > test.most || !time.Now().Equal(begin) {
+				t.Errorf("%v before the doors: %d, %v after %v", test.doors, w.Code, w.Header(), time.Since(begin))
+			}
 		}
 	})
 }

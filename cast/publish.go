@@ -74,6 +74,9 @@ const (
 	// that listed them, and as long again (RFC 8216bis, 6.2.2).
 	keptBehind = 2 * hls.LiveSegments
 
+	// indexEvery is how often the index of a tape that grows is written: it is as long as the evening.
+	indexEvery = 30 * time.Second
+
 	// forgotten is how long what is not on tape stays after its room has ended.
 	forgotten = time.Minute
 )
@@ -92,15 +95,25 @@ func NewPublisher(cfg Config, to Publication) (*Publisher, error) {
 	return p, nil
 }
 
+// public reports whether there is something of a room to publish: from its doors on.
+func public(s room.State) bool { return s.Open() || s == room.Ended }
+
 // Follow learns what has become of a room: it is published from its doors to its end, and what is on tape stays. It does not wait for the store.
 func (p *Publisher) Follow(f room.Facts) {
-	if f.Tape == room.TapeDeleted {
-		p.wipe(f.ID)
+	if !public(f.State) && f.Tape != room.TapeDeleted {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beginLocked(f.ID)
+	r := p.beginLocked(f.ID)
+	if r == nil {
+		return
+	}
+	deleted := f.Tape == room.TapeDeleted
+	if deleted && !r.deleted {
+		r.wipe()
+	}
+	r.deleted = deleted
 }
 
 // Delete removes what was published of a room, once its tape is gone. It returns when that is done; where it cannot be done yet it is tried
@@ -150,7 +163,9 @@ func (p *Publisher) Stats() PublisherStats {
 
 // Close stops publishing, and waits. What was published stays; the next start goes on with it.
 func (p *Publisher) Close(ctx context.Context) error {
-	p.shut()
+	p.mu.Lock()
+	p.shut() // with mu: no room begins behind the wait
+	p.mu.Unlock()
 	done := make(chan struct{})
 	go func() { // ends when the rooms do
 		p.running.Wait()
@@ -170,13 +185,17 @@ type published struct {
 	id        room.ID
 	dir       string // of all its names
 
+	deleted bool // guarded by the publisher's mu; its tape was deleted, and what was on it is wiped or about to be
 	wiping  atomic.Bool
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
 
 	shelves map[tape.Variant]map[tape.Number]bool // which segments are there
+	filled  map[tape.Variant]map[tape.Number]bool // of these, those that are not proven: with silence, it may be, for what came later
 	texts   map[string][]byte                     // what else is there
 	whole   bool                                  // a playlist of the whole evening is
+	seen    sight                                 // what there was when all of it was published
+	indexed time.Time                             // when the index of its tape was written
 	over    time.Time                             // when it was first known that there will be no more of what is not on tape
 	failing bool
 }
@@ -189,9 +208,11 @@ func newPublished(p *Publisher, id room.ID) *published {
 
 // forget is to know of nothing that is there.
 func (r *published) forget() {
-	r.shelves, r.texts, r.whole = map[tape.Variant]map[tape.Number]bool{}, map[string][]byte{}, false
+	r.shelves, r.filled = map[tape.Variant]map[tape.Number]bool{}, map[tape.Variant]map[tape.Number]bool{}
+	r.texts, r.whole = map[string][]byte{}, false
+	r.seen, r.indexed = sight{}, time.Time{}
 	for _, rendition := range hls.Renditions {
-		r.shelves[rendition.Variant] = map[tape.Number]bool{}
+		r.shelves[rendition.Variant], r.filled[rendition.Variant] = map[tape.Number]bool{}, map[tape.Number]bool{}
 	}
 }
 
@@ -289,7 +310,7 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	}
 	facts, known := r.publisher.source.Facts(r.id)
 	ended := facts.State == room.Ended
-	if !known {
+	if !known || !public(facts.State) {
 		return true, nil
 	}
 	if ended {
@@ -305,14 +326,35 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	if ended && c.tape != nil && c.tape.Closed() {
 		return r.finish(ctx, c)
 	}
-	if ended && c.tape == nil && len(r.texts) == 0 {
-		return true, nil // what an edge still has in memory of it is nobody's any more
+	if ended && c.tape == nil && len(r.texts) == 0 { // what an edge still has in memory of it is nobody's any more
+		return true, r.removeLeft(ctx, facts)
+	}
+	waits := !ended || c.tape != nil // for more to come
+	now := c.look()                  // before it is published: what comes meanwhile is new
+	if waits && now.is(r.seen) {
+		return false, nil
 	}
 	over, err := r.live(ctx, c)
-	if err != nil || !ended || c.tape != nil {
+	if err != nil {
 		return false, err
 	}
-	return r.forgetLater(ctx, over)
+	r.seen = now
+	if waits {
+		return false, nil
+	}
+	return r.forgetLater(ctx, c, over)
+}
+
+// removeLeft removes what a run before left of a room that has ended, unless its tape may be heard: then it is for a node that has that.
+func (r *published) removeLeft(ctx context.Context, facts room.Facts) error {
+	if facts.Tape == room.TapeOn && facts.ShowsReplay() {
+		return nil
+	}
+	err := r.publisher.to.Store.Remove(ctx, r.dir)
+	if err != nil {
+		return fmt.Errorf("remove what is left of a room: %w", err)
+	}
+	return nil
 }
 
 // finished reports whether the replay is there already: the master playlist, which is written last, says so.
@@ -325,17 +367,52 @@ func (r *published) finished(ctx context.Context) (bool, error) {
 func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
 	_, err = r.live(ctx, c)
 	if err == nil {
+		err = r.refill(ctx, c)
+	}
+	if err == nil {
 		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR))
 	}
 	return err == nil, err
 }
 
-// forgetLater removes a room that is not on tape, a while after its end.
-func (r *published) forgetLater(ctx context.Context, over bool) (done bool, err error) {
+// refill writes the segments that were not proven anew, with all that the tape has of them by its end.
+func (r *published) refill(ctx context.Context, c channel) error {
+	for _, rendition := range hls.Renditions {
+		for k := range r.filled[rendition.Variant] {
+			packets, _, ok, err := c.taped(ctx, rendition, k)
+			if err != nil {
+				return err
+			}
+			if ok {
+				name := r.dir + hls.Dir + "/" + string(c.name) + "/" + string(rendition.Variant) + "/" + hls.SegmentName(k)
+				err = r.publisher.to.Store.Put(ctx, name, rendition.Append(nil, k, packets))
+				if err != nil {
+					return fmt.Errorf("publish segment %d anew: %w", k, err)
+				}
+				r.publisher.counts.objects.Add(1)
+			}
+			delete(r.filled[rendition.Variant], k)
+		}
+	}
+	return nil
+}
+
+// forgetLater removes a room that is not on tape here, a while after its end. What another node publishes off its tape is left to that node,
+// as long as it may be heard.
+func (r *published) forgetLater(ctx context.Context, c channel, over bool) (done bool, err error) {
 	if over && r.over.IsZero() {
 		r.over = time.Now()
 	}
-	if r.over.IsZero() || time.Since(r.over) < forgotten {
+	if r.over.IsZero() {
+		return false, nil
+	}
+	if c.facts.Tape != room.TapeDeleted && c.facts.ShowsReplay() {
+		done, err = r.publisher.to.Store.Has(ctx, r.dir+hls.Dir+"/"+hls.DVR)
+		if done || err != nil {
+			return done, err
+		}
+	}
+	if time.Since(r.over) < forgotten {
 		return false, nil
 	}
 	err = r.publisher.to.Store.Remove(ctx, r.dir)
@@ -407,12 +484,15 @@ func (r *published) segments(ctx context.Context, c channel, rendition hls.Rendi
 			return err
 		}
 		if !there {
-			body, _, ok, err := c.segment(ctx, rendition, k)
+			body, proven, ok, err := c.segment(ctx, rendition, k)
 			if err != nil {
 				return err
 			}
 			if !ok {
 				return fmt.Errorf("segment %d of %s is listed, and not there", k, rendition.Variant)
+			}
+			if !proven {
+				r.filled[rendition.Variant][k] = true // before the write, which may be done though it fails
 			}
 			err = store.Put(ctx, name, body)
 			if err != nil {
@@ -425,23 +505,33 @@ func (r *published) segments(ctx context.Context, c channel, rendition hls.Rendi
 	return nil
 }
 
-// sweep removes what no list has, and no player needs any more: what was heard before the tape began, or is not on tape.
+// sweep removes what no list has, and no player needs any more: what was heard before the tape began, or is not on tape. Where this node has no
+// tape and the folder has the list of one, that is another node's, and may need everything.
 func (r *published) sweep(ctx context.Context, rendition hls.Rendition, dir string, lists [2]list) error {
 	shelf := r.shelves[rendition.Variant]
 	live, whole := lists[0], lists[1]
 	if len(live.Segments) == 0 {
 		return nil
 	}
+	asked := whole.Whole
 	for k := range shelf {
 		taped := whole.Whole && k >= whole.First && k < whole.First+tape.Number(len(whole.Segments))
 		if k >= live.First-keptBehind || taped {
 			continue
+		}
+		if !asked {
+			others, err := r.publisher.to.Store.Has(ctx, r.dir+dir+hls.DVR)
+			if others || err != nil {
+				return err
+			}
+			asked = true
 		}
 		err := r.publisher.to.Store.Remove(ctx, r.dir+dir+hls.SegmentName(k))
 		if err != nil {
 			return fmt.Errorf("remove segment %d: %w", k, err)
 		}
 		delete(shelf, k)
+		delete(r.filled[rendition.Variant], k)
 	}
 	return nil
 }
@@ -453,15 +543,9 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		body []byte
 	}{{hls.Dir + "/" + hls.Master, hls.AppendMaster(nil, c.name, hls.Live)}, {"index.html", r.publisher.to.Page}}
 	if r.whole {
-		index, err := r.publisher.to.Index(r.id)
-		if err != nil && !errors.Is(err, room.ErrNotFound) {
+		err := r.index(ctx, c)
+		if err != nil {
 			return err
-		}
-		if err == nil {
-			texts = append(texts, struct {
-				name string
-				body []byte
-			}{"tape/index.json", index})
 		}
 		texts = append(texts, struct {
 			name string
@@ -475,6 +559,25 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		}
 	}
 	return nil
+}
+
+// index publishes what the page reads of the tape: from time to time while it grows, and when it is closed.
+func (r *published) index(ctx context.Context, c channel) error {
+	if c.tape == nil || !c.tape.Closed() && time.Since(r.indexed) < indexEvery {
+		return nil
+	}
+	index, err := r.publisher.to.Index(r.id)
+	if errors.Is(err, room.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = r.text(ctx, "tape/index.json", index)
+	if err == nil {
+		r.indexed = time.Now()
+	}
+	return err
 }
 
 // text publishes a file that may change.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -263,6 +265,263 @@ func TestPublishWithoutATape(t *testing.T) {
 		time.Sleep(2 * forgotten)
 		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
 			t.Errorf("after its end there is %v", left)
+		}
+	})
+}
+
+// What a run before left of a room is removed when nothing of it may be heard, and left alone when another node has its tape.
+func TestPublishAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			tape  room.Taping
+			held  bool
+			stays bool
+		}{{room.TapeOff, false, false}, {room.TapeOn, true, false}, {room.TapeOn, false, true}} {
+			m, s := aRoom(), newShelf(t)
+			m.tape, m.life.HoldReplay = test.tape, test.held
+			p, stop := m.publisher(t, s)
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+			stop()
+			if len(s.files()) == 0 {
+				t.Fatal("nothing was published")
+			}
+			m.set(func() { m.state, m.heard = room.Ended, false })
+			p, stop = m.publisher(t, s)
+			facts, _ = m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+			if left := s.files(); len(left) > 0 != test.stays || p.Stats().Rooms != 0 {
+				t.Errorf("%+v: there is %v", test, left)
+			}
+			stop()
+		}
+	})
+}
+
+// A tape that is deleted while people speak is removed once, and what is live stays published to its end.
+func TestPublishBehindADeletedTape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.taped = room.TapeOn, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		p, stop := m.publisher(t, s)
+		defer stop()
+		follow := func() {
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+		}
+		follow()
+		var wiped atomic.Int64
+		s.let(func(op, name string) (before, after error) {
+			if op == "remove" && name == "r/harbour/" {
+				wiped.Add(1)
+			}
+			return nil, nil
+		})
+		m.set(func() { m.tape = room.TapeDeleted })
+		for range 3 { // facts change for other reasons too
+			follow()
+		}
+		const dir = "hls/floor/opus-24/"
+		if wiped.Load() != 1 || s.text("hls/dvr.m3u8") != "" || s.text(dir+"seg-100.m4s") != "" || len(listed(s.text(dir+hls.Live))) != hls.LiveSegments {
+			t.Errorf("wiped %d times there is %v", wiped.Load(), s.files())
+		}
+		m.set(func() { m.state = room.Ended })
+		m.to(121, true)
+		follow()
+		if got := s.text(dir + hls.Live); wiped.Load() != 1 || !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
+			t.Errorf("at its end, wiped %d times, the playlist is\n%s", wiped.Load(), got)
+		}
+		time.Sleep(2 * forgotten)
+		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
+			t.Errorf("after its end there is %v", left)
+		}
+	})
+}
+
+// Of a room that is no more than announced, or not even that, nothing is published, looked for or said to fail.
+func TestPublishFromTheDoors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		p, stop := m.publisher(t, s)
+		defer stop()
+		for _, state := range []room.State{room.Draft, room.Announced, room.Doors} {
+			m.set(func() { m.state = state })
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(time.Second)
+			if stats := p.Stats(); stats.Failures != 0 || stats.Rooms > 0 != (state == room.Doors) || len(s.files()) > 0 != (state == room.Doors) {
+				t.Errorf("%s: %+v, there is %v", state, stats, s.files())
+			}
+		}
+		m.set(func() { m.state = room.Draft }) // the step that runs finds it so
+		time.Sleep(time.Second)
+		if stats := p.Stats(); stats.Rooms != 0 || stats.Failures != 0 {
+			t.Errorf("no longer open: %+v", stats)
+		}
+	})
+}
+
+// A segment that was published with silence for what was missing has the sound in the end, if the tape has it.
+func TestPublishWhatCameLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.unknown = room.TapeOn, 117
+		m.taped = []tape.Stretch{{From: 100 * 96, To: 119 * 96}}
+		p, stop := m.publisher(t, s)
+		defer stop()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		rendition, _ := hls.Of(tape.Opus24)
+		whole := string(rendition.Append(nil, 117, packets(tape.Opus24, 117*96, 118*96)))
+		const name = "hls/floor/opus-24/seg-117.m4s"
+		if got := s.text(name); got == "" || got == whole {
+			t.Fatalf("while it is missing it has %d bytes", len(got))
+		}
+		m.set(func() { m.state, m.closed, m.taped[0].To = room.Ended, true, 120*96 })
+		m.to(120, true)
+		s.let(func(op, n string) (before, after error) {
+			if op == "put" && strings.HasSuffix(n, "seg-117.m4s") {
+				return errors.New("the disk is full"), nil
+			}
+			return nil, nil
+		})
+		time.Sleep(time.Second)
+		if s.text("hls/master.m3u8") != string(hls.AppendMaster(nil, tape.Floor, hls.Live)) {
+			t.Error("the replay is said to be there before it is")
+		}
+		s.let(nil)
+		time.Sleep(lastRetry)
+		if s.text(name) != whole || p.Stats().Rooms != 0 {
+			t.Errorf("in the end it is not what the tape has: %+v", p.Stats())
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for name, n := range s.puts {
+			if n > 1 && path.Ext(name) == ".m4s" && !strings.HasSuffix(name, "seg-117.m4s") {
+				t.Errorf("%s was written %d times", name, n)
+			}
+		}
+	})
+}
+
+// No room begins behind the end of a publisher: it shuts while no other may look whether it has.
+func TestPublisherShuts(t *testing.T) {
+	t.Parallel()
+	m := aRoom()
+	p, stop := m.publisher(t, newShelf(t))
+	shut := p.shut
+	p.shut = func() {
+		if p.mu.TryLock() {
+			p.mu.Unlock()
+			t.Error("it shuts while a room may begin")
+		}
+		shut()
+	}
+	stop()
+	facts, _ := m.config(0).Facts("harbour")
+	p.Follow(facts)
+	if stats := p.Stats(); stats.Rooms != 0 {
+		t.Errorf("closed, it has %d rooms", stats.Rooms)
+	}
+}
+
+// An evening's index is made from time to time, not with each segment, and not at all while nothing comes; at the end at once.
+func TestPublishAnIndexFromTimeToTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.taped = room.TapeOn, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		var made atomic.Int64
+		p, err := NewPublisher(m.config(0), Publication{Store: s, Page: []byte("<page>"), Index: func(room.ID) ([]byte, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			made.Add(1)
+			return fmt.Appendf(nil, "%d, closed: %v", m.taped[0].To, m.closed), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Close(context.Background()) }()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		if made.Load() != 1 || s.text("tape/index.json") != "11520, closed: false" {
+			t.Errorf("in the beginning it was made %d times: %s", made.Load(), s.text("tape/index.json"))
+		}
+		time.Sleep(2 * indexEvery)
+		if made.Load() != 1 {
+			t.Errorf("without anything new it was made %d times", made.Load())
+		}
+		const segments = 313 // ten minutes
+		for end := tape.Number(121); end <= 120+segments; end++ {
+			m.set(func() { m.taped = []tape.Stretch{{From: 100 * 96, To: end * 96}} })
+			m.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+			if got := listed(s.text("hls/floor/opus-48/dvr.m3u8")); len(got) != int(end-100) {
+				t.Fatalf("up to %d there are %d segments", end, len(got))
+			}
+		}
+		if n, most := made.Load(), 2+int64(segments*hls.SegmentDuration/indexEvery); n < most/2 || n > most {
+			t.Errorf("in ten minutes it was made %d times, at most %d are needed", n, most)
+		}
+		m.set(func() { m.state, m.closed = room.Ended, true })
+		time.Sleep(time.Second)
+		if got := s.text("tape/index.json"); got != "41568, closed: true" || p.Stats().Rooms != 0 {
+			t.Errorf("at the end it is %s", got)
+		}
+	})
+}
+
+// missing are the segments that a published playlist lists, and that are not there.
+func (s *shelf) missing(dir string) (missing []tape.Number) {
+	for _, k := range listed(s.text(dir + hls.DVR)) {
+		if s.text(dir+hls.SegmentName(k)) == "" {
+			missing = append(missing, k)
+		}
+	}
+	return missing
+}
+
+// A node without a tape that publishes to the same folder removes nothing of what another one lists off its tape, unless it is held back.
+func TestPublishBesideATape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, taping, hearing := newShelf(t), aRoom(), aRoom()
+		taping.tape, hearing.tape = room.TapeOn, room.TapeOn
+		with, stop := taping.publisher(t, s)
+		without, stopWithout := hearing.publisher(t, s)
+		defer stopWithout()
+		facts, _ := taping.config(0).Facts("harbour")
+		with.Follow(facts)
+		without.Follow(facts)
+		for end := tape.Number(121); end <= 160; end++ {
+			taping.set(func() { taping.taped = []tape.Stretch{{From: 110 * 96, To: end*96 - 96}} })
+			taping.to(end, false)
+			hearing.to(end, false)
+			time.Sleep(hls.SegmentDuration)
+		}
+		const dir = "hls/floor/opus-24/"
+		if got := listed(s.text(dir + hls.DVR)); len(got) != 159-110 || len(s.missing(dir)) != 0 {
+			t.Fatalf("of %v there is not %v", got, s.missing(dir))
+		}
+		stop() // before its replay is published
+		hearing.set(func() { hearing.state = room.Ended })
+		hearing.to(160, true)
+		time.Sleep(2 * forgotten)
+		if len(listed(s.text(dir+hls.DVR))) == 0 || len(s.missing(dir)) != 0 || without.Stats().Rooms != 0 {
+			t.Errorf("after the end %v are gone, %+v", s.missing(dir), without.Stats())
+		}
+
+		hearing.set(func() { hearing.state, hearing.reach.Over = room.Live, false })
+		without.Follow(facts)
+		time.Sleep(time.Second)
+		hearing.set(func() { hearing.state, hearing.life.HoldReplay = room.Ended, true })
+		hearing.to(161, true)
+		time.Sleep(2 * forgotten)
+		if left := s.files(); len(left) != 0 || without.Stats().Rooms != 0 {
+			t.Errorf("of what is held back there is %v", left)
 		}
 	})
 }

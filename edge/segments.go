@@ -145,7 +145,7 @@ func (e *Edge) reelOf(id room.ID, c tape.Channel, v tape.Variant) *reel {
 		return nil
 	}
 	h := e.hubOf(hubKey{id, c})
-	if facts, ok := e.config.Rooms.Facts(id); h == nil && ok && facts.State != room.Ended && c == tape.Floor {
+	if facts, ok := e.config.Rooms.Facts(id); h == nil && ok && facts.State.Open() && c == tape.Floor {
 		err := e.Open(id)
 		if err != nil {
 			e.config.Log.Warn("a room that is asked for is not heard", "room", id, "error", err)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -91,5 +92,19 @@ func TestSegmentsWithoutASeal(t *testing.T) {
 	}
 	if _, ok := h.edge.Segments("nowhere", tape.Floor, tape.Opus48); ok {
 		t.Error("a room that does not exist is heard")
+	}
+}
+
+// A room is heard for who pulls from its doors on: before them nobody subscribes to anything.
+func TestSegmentsBeforeTheDoors(t *testing.T) {
+	h := open(t, nil)
+	const garden = room.ID("garden")
+	for _, state := range []room.State{room.Draft, room.Announced, room.Ended, room.Doors} {
+		h.rooms.set(room.Facts{ID: garden, State: state})
+		_, ok := h.edge.Segments(garden, tape.Floor, tape.Opus48)
+		heard := h.edge.hubOf(hubKey{garden, tape.Floor}) != nil
+		if want := state == room.Doors; ok != want || heard != want {
+			t.Errorf("%s: given %v, heard %v", state, ok, heard)
+		}
 	}
 }
