@@ -82,7 +82,7 @@ func (d *handDesk) ask(w http.ResponseWriter, r *http.Request, do string, budget
 	var reply room.HandReply
 	id := room.ID(r.PathValue("room"))
 	facts, ok := d.node.bus.Facts(id)
-	if !ok || !id.Valid() {
+	if !ok || !id.Valid() || facts.State == room.Draft {
 		return reply, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
 	}
 	err := problem.OfDenial(room.May(room.Listener, room.ActRaiseHand, facts.State))
