@@ -200,3 +200,16 @@ func TestLeadersDecisionsOutlastARestart(t *testing.T) {
 		t.Errorf("the new host hands over to nobody: %d", status)
 	}
 }
+
+// A hand that is accepted while the node closes is a speaker's all the same; what nobody would wait for is not begun.
+func TestAdmitWhileTheNodeCloses(t *testing.T) {
+	h := openHouse(t, usual(t))
+	id := room.ID(h.room().ID)
+	h.rooms.close()
+	in := h.rooms.admit(id, room.Hand{Name: "Lena", Person: "lena1234"})
+	h.rooms.makers.Wait()
+	all, err := h.store.Invites(t.Context(), id)
+	if err != nil || len(all) != 0 || in.Token == "" {
+		t.Errorf("admitted with %q, and invited are %+v (%v)", in.Token, all, err)
+	}
+}

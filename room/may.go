@@ -118,11 +118,11 @@ func May(r Role, a Action, in State) error {
 }
 
 // MayTo says whether a role that may do something may do it to a person of this role. A host cannot be taken off the room, co-hosts and
-// producers by the host only; a room goes from its host to a co-host.
+// producers by the host only, who alone takes it back; a room goes from its host to a co-host.
 func MayTo(r Role, a Action, target Role) error {
 	refused := false
 	switch a {
-	case ActSendBack, ActRemove, ActBlock:
+	case ActSendBack, ActCallUp, ActRemove, ActBlock:
 		refused = target == Host || target != Speaker && r != Host
 	case ActHandOver:
 		refused = target != CoHost

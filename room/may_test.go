@@ -58,7 +58,7 @@ func TestMay(t *testing.T) {
 // Nobody takes a host off the room, and only a host takes those who lead beside him.
 func TestMayTo(t *testing.T) {
 	roles := []Role{Host, CoHost, Producer, Speaker}
-	for _, act := range []Action{ActRemove, ActBlock, ActSendBack} {
+	for _, act := range []Action{ActRemove, ActBlock, ActSendBack, ActCallUp} {
 		for _, by := range roles[:3] {
 			for _, target := range roles {
 				want := target == Speaker || by == Host && target != Host
