@@ -213,3 +213,39 @@ func TestAdmitWhileTheNodeCloses(t *testing.T) {
 		t.Errorf("admitted with %q, and invited are %+v (%v)", in.Token, all, err)
 	}
 }
+
+// Who asks without end uses up what is his, and the pages of others are answered.
+func TestNobodyTakesTheHandsOfOthers(t *testing.T) {
+	h := openHouse(t, balanced(t))
+	id := room.ID(h.room().ID)
+	until(t, "the room's sound is made", func() bool { return h.rooms.making(id) != nil })
+	refused := false
+	for i := 0; i < looksBurst/2 && !refused; i++ { // fewer than all together have
+		refused = h.page(id, 100+i, "192.0.2.9").ask("GET", "/mine", "").Code == problem.Busy
+	}
+	if !refused {
+		t.Error("an address asks without end")
+	}
+	if got := h.page(id, 1, "192.0.2.1").raise(); got.State != room.HandWaiting {
+		t.Errorf("another address meanwhile: %+v", got)
+	}
+}
+
+func TestOwnBudget(t *testing.T) {
+	b, now := newOwnBudget(), time.Now()
+	allowed := func(origin string, n int) (yes int) {
+		for range n {
+			if b.allow(origin, now) {
+				yes++
+			}
+		}
+		return yes
+	}
+	if one, unknown := allowed("c0000201", 100), allowed("", 100); one != ownBurst || unknown != 100 {
+		t.Errorf("of 100 at once an origin has %d, and whose is not known %d", one, unknown)
+	}
+	now = now.Add(3 * time.Second)
+	if one := allowed("c0000201", 100); one != 3*ownPerSecond {
+		t.Errorf("three seconds later an origin has %d", one)
+	}
+}
