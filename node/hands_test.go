@@ -249,3 +249,29 @@ func TestOwnBudget(t *testing.T) {
 		t.Errorf("three seconds later an origin has %d", one)
 	}
 }
+
+// A draft is unknown to listeners; where the doors are not open no hand is raised, and nobody goes on stage.
+func TestHandsAreForOpenRooms(t *testing.T) {
+	h := openHouse(t, balanced(t))
+	start := time.Now().Add(24 * time.Hour)
+	announced := h.announce(start, true).ID
+	for id, state := range map[room.ID]room.State{"draft-abcdef": room.Draft, announced: room.Announced} {
+		if state == room.Draft {
+			err := h.bus.PutFacts(t.Context(), room.Facts{ID: id, Title: "Not yet told", State: state})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := map[room.State]problem.Code{room.Draft: problem.RoomUnknown, room.Announced: problem.RoomNotOpen}[state]
+		page := h.page(id, 1, "192.0.2.1")
+		for what, got := range map[string]handTold{"raised": page.raise(), "looked at": page.ask("GET", "/mine", ""), "accepted": page.ask("POST", "/mine/accept", "")} {
+			if got.Code != want {
+				t.Errorf("%s in a room of state %s: %+v, want %s", what, state, got, want)
+			}
+		}
+	}
+	token := h.store.Key().Sign(room.Grant{Room: announced, Person: "grace", Role: room.Speaker, Expires: start.Unix()})
+	if status, body := h.ask(t, "POST", h.StageURL()+"/r/"+string(announced)+"/desk", token); status != http.StatusTooEarly || !strings.Contains(body, "The stage opens with the doors") {
+		t.Errorf("a speaker before the doors: %d %s", status, body)
+	}
+}
