@@ -5,10 +5,12 @@
 //	stage/    speakers in, by WebRTC and WHIP
 //	mix/      many voices into one, every 20 ms
 //	channel/  the frames of a room by its lease and its clock
-//	codec/    Opus behind small types
+//	codec/    Opus and AAC behind small types
 //	tape/     frames, their clock, the ring of the last minute
 //	bus/      node to node
 //	edge/     seats: the same bytes to very many sockets
+//	cast/     rooms as HLS, for players that pull, caches and plain web servers
+//	replay/   tapes over HTTP
 //	pack/     frames as players accept them
 //	web/      the listener's page and the desk
 //	api/      the host's side of the wire

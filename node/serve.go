@@ -148,7 +148,7 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 	})
 }
 
-// listenersHandler serves pages and seats. Nothing it says names the stage.
+// listenersHandler serves pages, seats, and what may be pulled. Nothing it says names the stage, but to a listener who is invited there.
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())

@@ -30,7 +30,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 const loudness = new Loudness((frame) => ear.size(frame));
 const theatre = new Theatre(element<HTMLCanvasElement>("rows"), element("listen"), paint);
 
-/** The page is the same for every room, so before the sound only the address can tell a title: harbour-talk-k3f9x2. */
+/** The page's script is the same for every room, so before the sound only the address can tell it a title: harbour-talk-k3f9x2. */
 function guessTitle(): string {
   const words = (base.split("/")[2] ?? "").split("-").slice(0, -1).join(" ");
   return words.charAt(0).toUpperCase() + words.slice(1);
