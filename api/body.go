@@ -20,7 +20,7 @@ const maxBody = 64 << 10
 // member is one that a request's object may have.
 type member struct {
 	name     string
-	into     any // *string, *bool or *int
+	into     any // *string, *bool or *int, or a pointer to one of these, which stays nil where the member is left out
 	optional bool
 }
 
@@ -68,9 +68,9 @@ func readObject(w http.ResponseWriter, r *http.Request, members ...member) error
 
 func kind(into any) string {
 	switch into.(type) {
-	case *bool:
+	case *bool, **bool:
 		return "true or false"
-	case *int:
+	case *int, **int:
 		return "a whole number"
 	}
 	return "a string"

@@ -194,7 +194,8 @@ type memoryRooms struct {
 	faults  *faults
 	mu      sync.Mutex
 	open    map[room.ID]room.Facts
-	deleted []room.ID // tapes
+	deleted []room.ID         // tapes
+	first   func(*room.Facts) // what somebody else changes before the next change of a life, once
 }
 
 func (m *memoryRooms) Create(_ context.Context, f room.Facts) error {
@@ -228,6 +229,10 @@ func (m *memoryRooms) ChangeLife(_ context.Context, id room.ID, change func(*roo
 	f, ok := m.open[id]
 	if !ok {
 		return f, room.ErrNotFound
+	}
+	if m.first != nil {
+		m.first(&f)
+		m.first, m.open[id] = nil, f
 	}
 	err = change(&f)
 	if err == nil {

@@ -53,11 +53,12 @@ func (a *api) lifeOf(f room.Facts) lifeAnswer {
 	return answer
 }
 
-// planMembers are what may be said of a plan; each may be left out.
+// planMembers are what may be said of a plan; each may be left out. What was not said is nil, or an empty start.
 type planMembers struct {
-	start, zone, description string
-	lead                     int
-	byClock                  bool
+	start             string
+	zone, description *string
+	lead              *int
+	byClock           *bool
 }
 
 func (m *planMembers) members() []member {
@@ -75,15 +76,34 @@ func (m *planMembers) newPlan(now time.Time) (room.Plan, error) {
 	if m.start == "" {
 		return room.Plan{}, nil
 	}
-	start, err := room.ParseStart(m.start, m.zone)
+	plan := room.Plan{LeadS: int(room.DefaultLead.Seconds())}
+	m.say(&plan)
+	start, err := room.ParseStart(m.start, plan.Zone)
 	if err != nil {
 		return room.Plan{}, badRequest("%s", problem.Sentence(err))
 	}
-	plan, err := room.Plan{Start: start, Zone: m.zone, Description: m.description, LeadS: m.lead, ByClock: m.byClock}.Check(now)
+	plan.Start = start
+	plan, err = plan.Check(now)
 	if err != nil {
 		return room.Plan{}, badRequest("%s", problem.Sentence(err))
 	}
 	return plan, nil
+}
+
+// say puts what is said in its place.
+func (m *planMembers) say(plan *room.Plan) {
+	plan.Zone = or(m.zone, plan.Zone)
+	plan.Description = or(m.description, plan.Description)
+	plan.LeadS = or(m.lead, plan.LeadS)
+	plan.ByClock = or(m.byClock, plan.ByClock)
+}
+
+// or is what was said, or else what was.
+func or[T any](said *T, was T) T {
+	if said != nil {
+		return *said
+	}
+	return was
 }
 
 func (a *api) getLife(w http.ResponseWriter, r *http.Request) error {
@@ -136,9 +156,7 @@ func (a *api) replan(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// What is not said stays as it is.
-	p := v.facts.Life.Plan
-	m := planMembers{zone: p.Zone, description: p.Description, lead: p.LeadS, byClock: p.ByClock}
+	var m planMembers
 	late, seen := 0, 0
 	err = readObject(w, r, append(m.members(), member{name: "late_s", into: &late, optional: true}, member{name: "revision", into: &seen, optional: true})...)
 	if err != nil {
@@ -162,11 +180,11 @@ func (a *api) replan(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// change is a plan with what is said put in the place of what it was.
+// change is a plan with what is said put in the place of what it was; what is not said stays as it is, whoever changed it meanwhile.
 func (m *planMembers) change(plan room.Plan, late time.Duration, now time.Time) (room.Plan, error) {
-	plan.Zone, plan.Description, plan.LeadS, plan.ByClock = m.zone, m.description, m.lead, m.byClock
+	m.say(&plan)
 	if m.start != "" {
-		start, err := room.ParseStart(m.start, m.zone)
+		start, err := room.ParseStart(m.start, plan.Zone)
 		if err != nil {
 			return room.Plan{}, badRequest("%s", problem.Sentence(err))
 		}
@@ -193,7 +211,11 @@ func (a *api) doors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	at, notice, hold := 0, v.facts.Life.Notice, v.facts.Life.HoldReplay
+	var (
+		at     int
+		notice *string
+		hold   *bool
+	)
 	err = readObject(w, r, member{name: "closed_at", into: &at}, member{name: "notice", into: &notice, optional: true}, member{name: "hold_replay", into: &hold, optional: true})
 	if err != nil {
 		return err
@@ -201,11 +223,15 @@ func (a *api) doors(w http.ResponseWriter, r *http.Request) error {
 	if at < 0 || at > room.MaxExpect {
 		return badRequest("The member \"closed_at\" has to be a number of seats, from 0 (open) to %d.", room.MaxExpect)
 	}
-	notice, err = room.CheckNotice(notice)
+	if notice != nil {
+		*notice, err = room.CheckNotice(*notice)
+	}
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
 	}
-	return a.changeLife(w, r, v, func(f *room.Facts) error { return f.CloseDoors(at, notice, hold, room.By(v.role)) })
+	return a.changeLife(w, r, v, func(f *room.Facts) error {
+		return f.CloseDoors(at, or(notice, f.Life.Notice), or(hold, f.Life.HoldReplay), room.By(v.role))
+	})
 }
 
 // askEnd puts the end off by some time, in which it can be taken back.

@@ -101,6 +101,33 @@ func TestTenMinutesLate(t *testing.T) {
 	}
 }
 
+// Of two who change one thing each at once, none puts the other's back.
+func TestChangesAtOnceBothStay(t *testing.T) {
+	h := newHouse(t)
+	path, host := h.announce(`,"description":"What the sea remembers"`), with(h.cookie)
+	h.rooms.first = func(f *room.Facts) { f.Life.Plan.Description, f.Life.Plan.ByClock = "Tides", false }
+	got := into[lifeAnswer](t, h.do("PATCH", path+"/plan", `{"lead_s":60}`, host), http.StatusOK)
+	if got.LeadS != 60 || got.Description != "Tides" || got.ByClock || got.Zone != "Europe/Paris" {
+		t.Errorf("the plan is %+v", got)
+	}
+	path = "/api/rooms/" + string(h.newRoom(room.Live))
+	h.rooms.first = func(f *room.Facts) { f.Life.Notice, f.Life.HoldReplay = "Come back for the replay.", true }
+	got = into[lifeAnswer](t, h.do("PUT", path+"/doors", `{"closed_at":100}`, host), http.StatusOK)
+	if got.Closed != 100 || got.Notice != "Come back for the replay." || !got.HoldReplay {
+		t.Errorf("the doors are %+v", got)
+	}
+	cohost := token(h.cfg.Key.Sign(room.Grant{
+		Room: room.ID(strings.TrimPrefix(path, "/api/rooms/")), Person: "grace", Role: room.CoHost, Expires: noon.Add(time.Hour).Unix(),
+	}))
+	if got = into[lifeAnswer](t, h.do("PUT", path+"/doors", `{"closed_at":0}`, cohost), http.StatusOK); got.Closed != 0 || !got.HoldReplay {
+		t.Errorf("a co-host opens the doors: %+v", got)
+	}
+	refused(t, h.do("PUT", path+"/doors", `{"closed_at":0,"hold_replay":false}`, cohost), http.StatusForbidden, problem.Forbidden)
+	if got = into[lifeAnswer](t, h.do("PUT", path+"/doors", `{"closed_at":0,"notice":"","hold_replay":false}`, host), http.StatusOK); got.HoldReplay || got.Notice != "" {
+		t.Errorf("the host lets the tape go: %+v", got)
+	}
+}
+
 // The lights are for those who run the room.
 func TestLightsAreForTheTeam(t *testing.T) {
 	h := newHouse(t)

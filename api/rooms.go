@@ -74,7 +74,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	}
 	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
 	taped, draft := true, false
-	plan := planMembers{lead: int(room.DefaultLead.Seconds())}
+	var plan planMembers
 	err = readObject(w, r, append(plan.members(),
 		member{name: "title", into: &facts.Title},
 		member{name: "lang", into: &facts.Language, optional: true},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/epidaurus-live/epidaurus/api"
 	"github.com/epidaurus-live/epidaurus/drill/listener"
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -36,6 +37,9 @@ func TestDoorsCloseAtANumber(t *testing.T) {
 	status, body := h.ask(t, "GET", r.ListenURL+"/live.mp4", "")
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"code":"full"`) || !strings.Contains(body, "Come back for the replay.") {
 		t.Errorf("a newcomer gets %d %s", status, body)
+	}
+	if l := h.lightsOf(r.ID)["sound"]; l.State != api.Green {
+		t.Errorf("behind closed doors the light of the sound is %+v", l)
 	}
 	resp, err := http.Get(r.ListenURL + "/live.mp4?from=" + strconv.FormatInt(max(0, int64(h.rooms.frame(r.ID))-10), 10))
 	if err != nil || resp.StatusCode != http.StatusOK {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math/rand/v2"
 	"mime"
@@ -21,8 +22,11 @@ import (
 )
 
 // Hands of an edge's listeners. All of them together have a budget, so that a crowd that wants to speak takes nothing from those who listen;
-// a queue is short, and a page asks every few seconds.
+// a queue is short, and a page asks every few seconds. Each origin has a small one before it, so that nobody takes what belongs to all.
 const (
+	ownPerSecond, ownBurst = 2, 10
+	ownBudgets             = 1024 // origins that share one are few and change with each start
+
 	handsPerSecond, handsBurst = 10, 50   // raised
 	looksPerSecond, looksBurst = 100, 200 // asked about
 
@@ -32,13 +36,33 @@ const (
 // handDesk carries what listeners' pages want of a room's queue of hands to the node that has it.
 type handDesk struct {
 	node   *Node
+	own    *ownBudget
 	raises *rate.Limiter
 	looks  *rate.Limiter
 }
 
+// ownBudget is what each origin may ask, in a memory that does not grow with their number. Its methods may be called from any goroutine.
+type ownBudget struct {
+	seed maphash.Seed
+	of   [ownBudgets]*rate.Limiter
+}
+
+func newOwnBudget() *ownBudget {
+	b := &ownBudget{seed: maphash.MakeSeed()}
+	for i := range b.of {
+		b.of[i] = rate.NewLimiter(ownPerSecond, ownBurst)
+	}
+	return b
+}
+
+// allow takes from an origin's budget. One that is not known, or this machine itself, behind which anybody may be, has none of its own.
+func (b *ownBudget) allow(origin string, now time.Time) bool {
+	return origin == "" || b.of[maphash.String(b.seed, origin)%ownBudgets].AllowN(now, 1)
+}
+
 // handsHandler serves the page of a raised hand and what it asks, on the listeners' port.
 func (n *Node) handsHandler(known func(room.ID) bool) http.Handler {
-	d := &handDesk{n, rate.NewLimiter(handsPerSecond, handsBurst), rate.NewLimiter(looksPerSecond, looksBurst)}
+	d := &handDesk{n, newOwnBudget(), rate.NewLimiter(handsPerSecond, handsBurst), rate.NewLimiter(looksPerSecond, looksBurst)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /r/{room}/hand", web.HandPage(known))
 	mux.HandleFunc("POST /r/{room}/hand", d.serve("raise", d.raises))
@@ -82,7 +106,7 @@ func (d *handDesk) ask(w http.ResponseWriter, r *http.Request, do string, budget
 	var reply room.HandReply
 	id := room.ID(r.PathValue("room"))
 	facts, ok := d.node.bus.Facts(id)
-	if !ok || !id.Valid() {
+	if !ok || !id.Valid() || facts.State == room.Draft {
 		return reply, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
 	}
 	err := problem.OfDenial(room.May(room.Listener, room.ActRaiseHand, facts.State))
@@ -99,6 +123,9 @@ func (d *handDesk) ask(w http.ResponseWriter, r *http.Request, do string, budget
 		if err != nil {
 			return reply, err
 		}
+	}
+	if !d.own.allow(ask.Origin, time.Now()) {
+		return reply, tooManyHands("Very many requests come from your network's address. Try again in a few seconds.")
 	}
 	if !budget.Allow() {
 		return reply, tooManyHands("Very many raise their hands at this moment. Try again in a few seconds.")

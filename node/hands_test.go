@@ -200,3 +200,78 @@ func TestLeadersDecisionsOutlastARestart(t *testing.T) {
 		t.Errorf("the new host hands over to nobody: %d", status)
 	}
 }
+
+// A hand that is accepted while the node closes is a speaker's all the same; what nobody would wait for is not begun.
+func TestAdmitWhileTheNodeCloses(t *testing.T) {
+	h := openHouse(t, usual(t))
+	id := room.ID(h.room().ID)
+	h.rooms.close()
+	in := h.rooms.admit(id, room.Hand{Name: "Lena", Person: "lena1234"})
+	h.rooms.makers.Wait()
+	all, err := h.store.Invites(t.Context(), id)
+	if err != nil || len(all) != 0 || in.Token == "" {
+		t.Errorf("admitted with %q, and invited are %+v (%v)", in.Token, all, err)
+	}
+}
+
+// Who asks without end uses up what is his, and the pages of others are answered.
+func TestNobodyTakesTheHandsOfOthers(t *testing.T) {
+	h := openHouse(t, balanced(t))
+	id := room.ID(h.room().ID)
+	until(t, "the room's sound is made", func() bool { return h.rooms.making(id) != nil })
+	refused := false
+	for i := 0; i < looksBurst/2 && !refused; i++ { // fewer than all together have
+		refused = h.page(id, 100+i, "192.0.2.9").ask("GET", "/mine", "").Code == problem.Busy
+	}
+	if !refused {
+		t.Error("an address asks without end")
+	}
+	if got := h.page(id, 1, "192.0.2.1").raise(); got.State != room.HandWaiting {
+		t.Errorf("another address meanwhile: %+v", got)
+	}
+}
+
+func TestOwnBudget(t *testing.T) {
+	b, now := newOwnBudget(), time.Now()
+	allowed := func(origin string, n int) (yes int) {
+		for range n {
+			if b.allow(origin, now) {
+				yes++
+			}
+		}
+		return yes
+	}
+	if one, unknown := allowed("c0000201", 100), allowed("", 100); one != ownBurst || unknown != 100 {
+		t.Errorf("of 100 at once an origin has %d, and whose is not known %d", one, unknown)
+	}
+	now = now.Add(3 * time.Second)
+	if one := allowed("c0000201", 100); one != 3*ownPerSecond {
+		t.Errorf("three seconds later an origin has %d", one)
+	}
+}
+
+// A draft is unknown to listeners; where the doors are not open no hand is raised, and nobody goes on stage.
+func TestHandsAreForOpenRooms(t *testing.T) {
+	h := openHouse(t, balanced(t))
+	start := time.Now().Add(24 * time.Hour)
+	announced := h.announce(start, true).ID
+	for id, state := range map[room.ID]room.State{"draft-abcdef": room.Draft, announced: room.Announced} {
+		if state == room.Draft {
+			err := h.bus.PutFacts(t.Context(), room.Facts{ID: id, Title: "Not yet told", State: state})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := map[room.State]problem.Code{room.Draft: problem.RoomUnknown, room.Announced: problem.RoomNotOpen}[state]
+		page := h.page(id, 1, "192.0.2.1")
+		for what, got := range map[string]handTold{"raised": page.raise(), "looked at": page.ask("GET", "/mine", ""), "accepted": page.ask("POST", "/mine/accept", "")} {
+			if got.Code != want {
+				t.Errorf("%s in a room of state %s: %+v, want %s", what, state, got, want)
+			}
+		}
+	}
+	token := h.store.Key().Sign(room.Grant{Room: announced, Person: "grace", Role: room.Speaker, Expires: start.Unix()})
+	if status, body := h.ask(t, "POST", h.StageURL()+"/r/"+string(announced)+"/desk", token); status != http.StatusTooEarly || !strings.Contains(body, "The stage opens with the doors") {
+		t.Errorf("a speaker before the doors: %d %s", status, body)
+	}
+}

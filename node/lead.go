@@ -14,14 +14,11 @@ import (
 
 // What those who lead a conversation decide, made to last: on the bus at once, in the database as soon as it takes it.
 
-// keep changes a room's facts and writes that down. It is done even when it cannot be written down.
-func (r *rooms) keep(id room.ID, what string, change func(*room.Facts), write func(context.Context) error) error {
+// keep changes a room's facts and writes that down. It is done even when it cannot be written down. The error is change's, or the bus's.
+func (r *rooms) keep(id room.ID, what string, change func(*room.Facts) error, write func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
-		change(f)
-		return nil
-	})
+	err := r.bus.ChangeFacts(ctx, id, change)
 	if err != nil {
 		return err
 	}
@@ -34,18 +31,19 @@ func (r *rooms) keep(id room.ID, what string, change func(*room.Facts), write fu
 
 // block takes no hand from an origin any more.
 func (r *rooms) block(id room.ID, origin string) error {
-	return r.keep(id, "block", func(f *room.Facts) {
+	return r.keep(id, "block", func(f *room.Facts) error {
 		if !f.IsBlocked(origin) {
 			f.Blocked = append(slices.Clone(f.Blocked), origin)
 		}
+		return nil
 	}, func(ctx context.Context) error { return r.store.Block(ctx, id, origin, time.Now()) })
 }
 
-// handOver makes one person the host, and the host of before a co-host.
+// handOver makes one person the host, and the host of before a co-host, if that is what they are at this moment.
 func (r *rooms) handOver(id room.ID, from, to room.PersonID) error {
-	roles := map[room.PersonID]room.Role{from: room.CoHost, to: room.Host}
-	return r.keep(id, "hand over", func(f *room.Facts) { f.Roles = withRoles(f.Roles, roles) },
-		func(ctx context.Context) error { return r.store.SetRoles(ctx, id, roles) })
+	return r.keep(id, "hand over", func(f *room.Facts) error { return f.HandOver(from, to) }, func(ctx context.Context) error {
+		return r.store.SetRoles(ctx, id, map[room.PersonID]room.Role{from: room.CoHost, to: room.Host})
+	})
 }
 
 // withRoles is old with some roles changed. What readers of facts may hold is not touched.
@@ -61,7 +59,10 @@ func withRoles(old, changed map[room.PersonID]room.Role) map[room.PersonID]room.
 
 // takeHands says whether listeners may raise hands. A room that begins anew takes them, so the database need not know.
 func (r *rooms) takeHands(id room.ID, take bool) error {
-	return r.keep(id, "hands", func(f *room.Facts) { f.NoHands = !take }, func(context.Context) error { return nil })
+	return r.keep(id, "hands", func(f *room.Facts) error {
+		f.NoHands = !take
+		return nil
+	}, func(context.Context) error { return nil })
 }
 
 // personChars is the length of a person's name in links, as api makes them.
@@ -76,9 +77,7 @@ func newPerson() (room.PersonID, error) {
 // not wait for it.
 func (r *rooms) admit(id room.ID, h room.Hand) stage.Admitted {
 	now := time.Now()
-	r.makers.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		defer cancel()
+	r.beside(func(ctx context.Context) {
 		err := r.store.AddInvite(ctx, room.Invite{Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Created: now})
 		if err != nil {
 			r.log.Info("a listener came on stage, and is not in the list of the invited", "room", id, "person", h.Person, "error", err)

@@ -11,11 +11,13 @@ import (
 )
 
 // lifeClock makes rooms take the steps whose time has come: it opens doors, begins, and ends. Every node with a stage has one; of several
-// that take the same step at once one does, and the others find it done.
+// that take the same step at once one does, and the others find it done. A room that is open is ended by the node that makes its sound, which
+// knows what of it has not gone out; by the others only when that is overdue.
 type lifeClock struct {
 	// immutable
 	facts func(room.ID) (room.Facts, bool)
 	take  func(ctx context.Context, id room.ID, m room.Move) error // room.ErrStep and room.ErrTooSoon: it is done already, or off
+	makes func(room.ID) bool                                       // whether this node makes the room's sound now
 	now   func() time.Time
 	log   *slog.Logger
 	wake  chan struct{} // holds one token: a time has changed
@@ -29,10 +31,13 @@ const (
 	lifeLook = time.Second
 	// lifeRetry is the time between two attempts at a step that failed.
 	lifeRetry = 250 * time.Millisecond
+	// lifeOverdue is how long an end waits for the node that makes the room.
+	lifeOverdue = 2 * time.Second
 )
 
-func newLifeClock(facts func(room.ID) (room.Facts, bool), take func(context.Context, room.ID, room.Move) error, now func() time.Time, log *slog.Logger) *lifeClock {
-	return &lifeClock{facts: facts, take: take, now: now, log: log, wake: make(chan struct{}, 1), due: map[room.ID]time.Time{}}
+func newLifeClock(facts func(room.ID) (room.Facts, bool), take func(context.Context, room.ID, room.Move) error, makes func(room.ID) bool,
+	now func() time.Time, log *slog.Logger) *lifeClock {
+	return &lifeClock{facts: facts, take: take, makes: makes, now: now, log: log, wake: make(chan struct{}, 1), due: map[room.ID]time.Time{}}
 }
 
 // follow takes note of when a room's next step is due. It asks for the latest facts itself: calls may overtake each other.
@@ -97,6 +102,13 @@ func (l *lifeClock) move(ctx context.Context, id room.ID) error {
 	m := f.Due(now)
 	if m == "" {
 		l.follow(id)
+		return nil
+	}
+	overdue := f.NextDue().Add(lifeOverdue)
+	if m == room.MoveEnd && f.State.Open() && now.Before(overdue) && !l.makes(id) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.due[id] = overdue
 		return nil
 	}
 	try, cancel := context.WithTimeout(ctx, storeTimeout)

@@ -197,7 +197,7 @@ func TestLifeClock(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		for range 2 {
-			l := newLifeClock(read, take, time.Now, slog.New(slog.DiscardHandler))
+			l := newLifeClock(read, take, func(room.ID) bool { return false }, time.Now, slog.New(slog.DiscardHandler))
 			l.follow("harbour")
 			running.Go(func() { l.run(ctx) })
 		}
@@ -211,4 +211,52 @@ func TestLifeClock(t *testing.T) {
 			t.Errorf("live %v after the start, the bus was away for two attempts of each clock", late)
 		}
 	})
+}
+
+// The node that makes a room ends it, on time, since it alone knows what of the delay has not gone out; where nobody makes it, or whoever does is
+// late, another does two seconds later. What is not open yet has no maker to wait for.
+func TestTheMakerEndsARoom(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		state room.State
+		maker int // which of two clocks, or none
+		by    int // -1: any
+		late  time.Duration
+	}{
+		{"Made", room.Live, 1, 1, 0},
+		{"MadeByNobody", room.Live, -1, -1, lifeOverdue},
+		{"NotOpenYet", room.Announced, -1, -1, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				end := time.Now().Add(10 * time.Second)
+				facts := room.Facts{ID: "harbour", State: row.state, Life: room.Life{EndsAt: end}}
+				read := func(room.ID) (room.Facts, bool) { mu.Lock(); defer mu.Unlock(); return facts, true }
+				by, late := -1, time.Duration(-1)
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				for i := range 2 {
+					take := func(_ context.Context, _ room.ID, m room.Move) error {
+						mu.Lock()
+						defer mu.Unlock()
+						err := facts.Take(m, room.ByClock, time.Now())
+						if err == nil {
+							by, late = i, time.Since(end)
+						}
+						return err
+					}
+					l := newLifeClock(read, take, func(room.ID) bool { return i == row.maker }, time.Now, slog.New(slog.DiscardHandler))
+					l.follow("harbour")
+					running.Go(func() { l.run(ctx) })
+				}
+				time.Sleep(time.Minute)
+				cancel()
+				running.Wait()
+				if facts.State != room.Ended || late != row.late || row.by >= 0 && by != row.by {
+					t.Errorf("%s, by the clock of node %d, %v after its time", facts.State, by, late)
+				}
+			})
+		})
+	}
 }

@@ -45,7 +45,7 @@ func (n *Node) openStage(p *ports) (err error) {
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
 		open: map[room.ID]*runningRoom{}, now: n.cfg.now(),
 	}
-	n.life = newLifeClock(n.bus.Facts, n.rooms.take, n.rooms.now, n.log)
+	n.life = newLifeClock(n.bus.Facts, n.rooms.take, func(id room.ID) bool { return n.rooms.making(id) != nil }, n.rooms.now, n.log)
 	n.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
 		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,

@@ -208,6 +208,9 @@ func (r *rooms) remove(id room.ID, p room.PersonID) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
+		if f.Roles[p] == room.Host { // was handed the room meanwhile, which would have no host
+			return room.Denial{Role: room.CoHost, Action: room.ActRemove, Target: room.Host}
+		}
 		if !f.IsRemoved(p) {
 			f.Removed = append(f.Removed, p)
 		}

@@ -124,8 +124,8 @@ func (h *handler) answer(do func(http.ResponseWriter, *http.Request, Tape) error
 
 func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.ResponseWriter, *http.Request, Tape) error) error {
 	id := room.ID(r.PathValue("room"))
-	_, known := h.cfg.Facts(id)
-	if !id.Valid() || !known {
+	f, known := h.cfg.Facts(id)
+	if !id.Valid() || !known || f.State == room.Draft {
 		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
 	}
 	channel := tape.Floor

@@ -67,7 +67,11 @@ func serve(m *memoryTape, method, path string, change ...func(*http.Request)) *h
 	h := New(Config{
 		PreSkip: 312, Log: slog.New(slog.DiscardHandler),
 		Facts: func(id room.ID) (room.Facts, bool) {
-			return room.Facts{ID: id, Title: "Harbour <talk>", Language: "en", State: room.Live}, id != "nowhere"
+			state := room.Live
+			if id == "draft" {
+				state = room.Draft
+			}
+			return room.Facts{ID: id, Title: "Harbour <talk>", Language: "en", State: state}, id != "nowhere"
 		},
 		Tape: func(id room.ID, ch tape.Channel) (Tape, error) {
 			if id == "untaped" || ch != tape.Floor {
@@ -142,6 +146,7 @@ func TestRefusals(t *testing.T) {
 		code         string
 	}{
 		{"GET", "/r/nowhere/tape/index.json", 404, "room_unknown"},
+		{"GET", "/r/draft/tape/index.json", 404, "room_unknown"},
 		{"GET", "/r/UPPER/tape/index.json", 404, "room_unknown"},
 		{"GET", "/r/untaped/tape/index.json", 404, "no_tape"},
 		{"GET", "/r/harbour/tape/en/opus-48/1.m4s", 404, "no_tape"},

@@ -11,5 +11,6 @@ var (
 	ErrManyCoHosts = errors.New("the room has as many co-hosts as it may")
 	ErrLinkUnknown = errors.New("the link is not known")
 	ErrLinkUsed    = errors.New("the link was used already")
+	ErrRemoved     = errors.New("this person was removed from the room")
 	ErrLinkExpired = errors.New("the link has expired")
 )

@@ -190,13 +190,15 @@ func (f *Facts) Replan(p Plan, by Cause, seen int, now time.Time) error {
 }
 
 // CloseDoors lets nobody in any more once so many seats are taken, 0 opens them again; notice is for who comes then. Whoever has a seat keeps
-// it, and comes back to it.
+// it, and comes back to it. A tape that is held is let go by whoever may post it.
 func (f *Facts) CloseDoors(at int, notice string, hold bool, by Cause) error {
 	switch {
 	case f.State != Doors && f.State != Live:
 		return fmt.Errorf("%w: the doors are not open", ErrStep)
 	case !slices.Contains(byTeam, by):
 		return fmt.Errorf("%w: to close the doors by %s", ErrCause, by)
+	case f.Life.HoldReplay && !hold && !slices.Contains(byHost, by):
+		return fmt.Errorf("%w: to let the held tape go by %s", ErrCause, by)
 	}
 	if l := &f.Life; l.Closed != at || l.Notice != notice || l.HoldReplay != hold {
 		l.Closed, l.Notice, l.HoldReplay = at, notice, hold

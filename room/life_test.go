@@ -245,6 +245,16 @@ func TestCloseDoors(t *testing.T) {
 			}
 		}
 	}
+	for _, by := range []Cause{By(Host), By(CoHost), By(Producer)} {
+		f := at(Live, true)
+		f.Life.HoldReplay = true
+		if err := f.CloseDoors(7, "", true, by); err != nil || f.Life.Closed != 7 {
+			t.Errorf("%s closes the doors of a room whose tape is held: %v", by, err)
+		}
+		if err := f.CloseDoors(7, "", false, by); (err == nil) != (by == By(Host)) || f.Life.HoldReplay != (by != By(Host)) {
+			t.Errorf("%s lets the held tape go: %v, %+v", by, err, f.Life)
+		}
+	}
 	f := Facts{State: Ended, Life: Life{HoldReplay: true}}
 	if f.ShowsReplay() || f.Take(MoveReplay, ByClock, evening) == nil || f.ShowsReplay() {
 		t.Errorf("the clock posted it: %+v", f)

@@ -43,6 +43,7 @@ type Rule struct {
 	Action Action
 	Words  string // behind "may": "end the room"
 	Who    []Role
+	Before bool // also before the room's doors open
 	After  bool // also when the room has ended
 }
 
@@ -56,32 +57,32 @@ var (
 // Rules is the whole table of permissions: docs/PROTOCOL.md shows it, and no request decides by anything else but whom it concerns (MayTo).
 // It is never changed.
 var Rules = []Rule{
-	{ActSee, "see the room", backstage, true},
-	{ActWatch, "follow the stage", backstage, false},
-	{ActSpeak, "go on stage", onStage, false},
-	{ActMuteSelf, "mute themselves", onStage, false},
-	{ActRename, "choose their name", backstage, false},
-	{ActMuteOther, "mute somebody else", leaders, false},
-	{ActMuteAll, "mute everybody", leaders, false},
-	{ActSendBack, "send somebody back to the audience", leaders, false},
-	{ActCallUp, "call somebody up again", leaders, false},
-	{ActRemove, "remove somebody", leaders, false},
-	{ActBlock, "block somebody", leaders, false},
-	{ActHands, "see and answer raised hands", leaders, false},
-	{ActInvite, "invite a speaker", leaders, false},
-	{ActInviteCoHost, "invite a co-host", onlyHost, false},
-	{ActInviteProducer, "invite a producer", onlyHost, false},
-	{ActHandOver, "hand over the room", onlyHost, false},
-	{ActDelay, "change the delay", leaders, false},
-	{ActDump, "dump", leaders, true},
-	{ActCarts, "play and change carts", leaders, false},
-	{ActLights, "see the lights", leaders, true},
-	{ActPlan, "change the plan", leaders, false},
-	{ActMove, "move the room on", leaders, true},
-	{ActDoors, "close the doors", leaders, true},
-	{ActEnd, "end the room", onlyHost, true},
-	{ActDeleteTape, "delete the tape", onlyHost, true},
-	{ActRaiseHand, "raise a hand", []Role{Listener}, false},
+	{ActSee, "see the room", backstage, true, true},
+	{ActWatch, "follow the stage", backstage, true, false},
+	{ActSpeak, "go on stage", onStage, false, false},
+	{ActMuteSelf, "mute themselves", onStage, true, false},
+	{ActRename, "choose their name", backstage, true, false},
+	{ActMuteOther, "mute somebody else", leaders, true, false},
+	{ActMuteAll, "mute everybody", leaders, true, false},
+	{ActSendBack, "send somebody back to the audience", leaders, true, false},
+	{ActCallUp, "call somebody up again", leaders, true, false},
+	{ActRemove, "remove somebody", leaders, true, false},
+	{ActBlock, "block somebody", leaders, true, false},
+	{ActHands, "see and answer raised hands", leaders, true, false},
+	{ActInvite, "invite a speaker", leaders, true, false},
+	{ActInviteCoHost, "invite a co-host", onlyHost, true, false},
+	{ActInviteProducer, "invite a producer", onlyHost, true, false},
+	{ActHandOver, "hand over the room", onlyHost, true, false},
+	{ActDelay, "change the delay", leaders, true, false},
+	{ActDump, "dump", leaders, true, true},
+	{ActCarts, "play and change carts", leaders, true, false},
+	{ActLights, "see the lights", leaders, true, true},
+	{ActPlan, "change the plan", leaders, true, false},
+	{ActMove, "move the room on", leaders, true, true},
+	{ActDoors, "close the doors", leaders, true, true},
+	{ActEnd, "end the room", onlyHost, true, true},
+	{ActDeleteTape, "delete the tape", onlyHost, true, true},
+	{ActRaiseHand, "raise a hand", []Role{Listener}, false, false},
 }
 
 // Denial is why somebody may not do something. It is an error whose words are a sentence without its full stop.
@@ -89,6 +90,7 @@ type Denial struct {
 	Role   Role
 	Action Action
 	Over   bool // nobody may, since the room has ended
+	Early  bool // the role may, but not before the doors are open
 	Target Role // the role may, but not to somebody of this one
 }
 
@@ -97,6 +99,10 @@ func (d Denial) Error() string {
 	switch {
 	case d.Over:
 		return "the room has ended"
+	case d.Early && d.Action == ActSpeak:
+		return "the stage opens with the doors: whoever runs the desk can open them now"
+	case d.Early:
+		return "the doors of this room are not open yet"
 	case d.Target != "" && d.Action == ActHandOver:
 		return "a room is handed over to a co-host: invite the person as one first"
 	case d.Target != "":
@@ -108,21 +114,25 @@ func (d Denial) Error() string {
 // May says whether a role may do something in a room of this state: nil, or a Denial. What the table does not know nobody may do.
 func May(r Role, a Action, in State) error {
 	rule := ruleOf(a)
-	if in == Ended && !rule.After {
+	over := in == Ended || in == Replay
+	if over && !rule.After {
 		return Denial{Role: r, Action: a, Over: true}
 	}
 	if !slices.Contains(rule.Who, r) {
 		return Denial{Role: r, Action: a}
 	}
+	if !rule.Before && !over && !in.Open() {
+		return Denial{Role: r, Action: a, Early: true}
+	}
 	return nil
 }
 
 // MayTo says whether a role that may do something may do it to a person of this role. A host cannot be taken off the room, co-hosts and
-// producers by the host only; a room goes from its host to a co-host.
+// producers by the host only, who alone takes it back; a room goes from its host to a co-host.
 func MayTo(r Role, a Action, target Role) error {
 	refused := false
 	switch a {
-	case ActSendBack, ActRemove, ActBlock:
+	case ActSendBack, ActCallUp, ActRemove, ActBlock:
 		refused = target == Host || target != Speaker && r != Host
 	case ActHandOver:
 		refused = target != CoHost

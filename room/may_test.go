@@ -11,7 +11,7 @@ import (
 // shownTable is the table of permissions as docs/PROTOCOL.md has it.
 func shownTable() string {
 	var b strings.Builder
-	b.WriteString("| may | host | co-host | producer | speaker | listener | after the end |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| may | host | co-host | producer | speaker | listener | before the doors | after the end |\n|---|---|---|---|---|---|---|---|\n")
 	mark := func(yes bool) string {
 		if yes {
 			return "yes"
@@ -23,7 +23,7 @@ func shownTable() string {
 		for _, role := range []Role{Host, CoHost, Producer, Speaker, Listener} {
 			fmt.Fprintf(&b, " %s |", mark(slices.Contains(r.Who, role)))
 		}
-		fmt.Fprintf(&b, " %s |\n", mark(r.After))
+		fmt.Fprintf(&b, " %s | %s |\n", mark(r.Before), mark(r.After))
 	}
 	return b.String()
 }
@@ -40,10 +40,16 @@ func TestTheTableIsShown(t *testing.T) {
 }
 
 func TestMay(t *testing.T) {
-	for _, state := range []State{Doors, Live, Ended, "a state of tomorrow"} {
+	for _, state := range append(slices.Clone(states), "a state of tomorrow") {
 		for _, rule := range Rules {
 			for _, role := range []Role{Host, CoHost, Producer, Speaker, Listener, "king", ""} {
-				want := slices.Contains(rule.Who, role) && (state != Ended || rule.After)
+				want := slices.Contains(rule.Who, role)
+				switch state {
+				case Draft, Announced:
+					want = want && rule.Before
+				case Ended, Replay:
+					want = want && rule.After
+				}
 				if err := May(role, rule.Action, state); (err == nil) != want {
 					t.Errorf("%s, %s, %s: %v", role, rule.Action, state, err)
 				}
@@ -55,10 +61,29 @@ func TestMay(t *testing.T) {
 	}
 }
 
+// Before the doors there is nobody to hear, and nothing to raise a hand for; who has not the role is told that first.
+func TestMayBeforeTheDoors(t *testing.T) {
+	for _, state := range []State{Draft, Announced} {
+		for _, row := range []struct {
+			role Role
+			act  Action
+			want string
+		}{
+			{Listener, ActRaiseHand, "the doors of this room are not open yet"},
+			{Speaker, ActSpeak, "the stage opens with the doors: whoever runs the desk can open them now"},
+			{Producer, ActSpeak, "a producer may not go on stage: ask the host"},
+		} {
+			if got := fmt.Sprint(May(row.role, row.act, state)); got != row.want {
+				t.Errorf("%s: it says %q, want %q", state, got, row.want)
+			}
+		}
+	}
+}
+
 // Nobody takes a host off the room, and only a host takes those who lead beside him.
 func TestMayTo(t *testing.T) {
 	roles := []Role{Host, CoHost, Producer, Speaker}
-	for _, act := range []Action{ActRemove, ActBlock, ActSendBack} {
+	for _, act := range []Action{ActRemove, ActBlock, ActSendBack, ActCallUp} {
 		for _, by := range roles[:3] {
 			for _, target := range roles {
 				want := target == Speaker || by == Host && target != Host

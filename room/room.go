@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -97,6 +98,32 @@ func (f Facts) RoleOf(p PersonID, granted Role) Role {
 		return r
 	}
 	return granted
+}
+
+// HandOver makes to the host, and from, who is it by the token or by these facts, a co-host; or says why not, and then nothing has changed: of two
+// who get the room at once one does. To is a co-host where the facts say nothing else.
+func (f *Facts) HandOver(from, to PersonID) error {
+	giver, target := f.RoleOf(from, Host), f.RoleOf(to, CoHost)
+	switch {
+	case f.State == Ended:
+		return Denial{Role: giver, Action: ActHandOver, Over: true}
+	case giver != Host:
+		return Denial{Role: giver, Action: ActHandOver}
+	case f.IsRemoved(to):
+		return ErrRemoved
+	}
+	if from == to {
+		target = giver
+	}
+	err := MayTo(giver, ActHandOver, target)
+	if err != nil {
+		return err
+	}
+	roles := map[PersonID]Role{}
+	maps.Copy(roles, f.Roles) // readers of facts may hold the old ones
+	roles[from], roles[to] = CoHost, Host
+	f.Roles = roles
+	return nil
 }
 
 // IsBlocked reports whether no hand is taken from an origin. The empty one is nobody's.

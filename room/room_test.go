@@ -2,6 +2,8 @@ package room
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"testing"
 	"time"
 )
@@ -15,6 +17,37 @@ func TestRoles(t *testing.T) {
 	f := Facts{Roles: map[PersonID]Role{"p1": Host, "h0st": CoHost}}
 	if f.RoleOf("p1", CoHost) != Host || f.RoleOf("h0st", Host) != CoHost || f.RoleOf("p2", Speaker) != Speaker {
 		t.Error("a room that was handed over has other roles than it should")
+	}
+}
+
+// A room has one host whatever two do at once: who gives it has to be the host at that moment, and who gets it a co-host who is still there.
+func TestFactsHandOver(t *testing.T) {
+	f := Facts{State: Live, Removed: []PersonID{"eve"}, Roles: map[PersonID]Role{"pru": Producer}}
+	before := f.Roles
+	for _, row := range []struct {
+		name     string
+		from, to PersonID
+		want     error
+	}{
+		{"to one who was removed", "ada", "eve", ErrRemoved},
+		{"to one who is no co-host", "ada", "pru", Denial{Role: Host, Action: ActHandOver, Target: Producer}},
+		{"to oneself", "ada", "ada", Denial{Role: Host, Action: ActHandOver, Target: Host}},
+		{"to a co-host", "ada", "cyd", nil},
+		{"to another at once", "ada", "dan", Denial{Role: CoHost, Action: ActHandOver}},
+		{"and on", "cyd", "dan", nil},
+		{"and back", "dan", "ada", nil},
+	} {
+		if err := f.HandOver(row.from, row.to); !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", row.name, err, row.want)
+		}
+	}
+	want := map[PersonID]Role{"ada": Host, "cyd": CoHost, "dan": CoHost, "pru": Producer}
+	if !maps.Equal(f.Roles, want) || len(before) != 1 {
+		t.Errorf("roles are %v, want %v; before they were %v", f.Roles, want, before)
+	}
+	f.State = Ended
+	if f.HandOver("ada", "cyd") == nil {
+		t.Error("a room that has ended is handed over")
 	}
 }
 

@@ -49,11 +49,12 @@ type Config struct {
 	// People is told who is on stage, in the order of their coming, at each change: one call at a time for a room, the
 	// latest state. Optional.
 	People func(room.ID, []room.Person)
-	// Remove makes a removal last: from then on Facts.IsRemoved is true. Required.
+	// Remove makes a removal last: from then on Facts.IsRemoved is true. A room.Denial says that the person is the host now. Required.
 	Remove func(room.ID, room.PersonID) error
 	// Block makes it last that no hand is taken from an origin: from then on Facts.IsBlocked is true. Required.
 	Block func(id room.ID, origin string) error
-	// HandOver makes it last that to is the room's host, and from a co-host: Facts.RoleOf says so from then on. Required.
+	// HandOver makes it last that to is the room's host, and from a co-host: Facts.RoleOf says so from then on. Where they are not co-host and
+	// host at that moment it is refused as room.Facts.HandOver does. Required.
 	HandOver func(id room.ID, from, to room.PersonID) error
 	// TakeHands makes it last whether hands may be raised. Required.
 	TakeHands func(id room.ID, take bool) error

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -28,14 +29,14 @@ func (s *Stage) place(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	target := targetOf(r, c)
+	act := room.ActSendBack
 	if up {
-		err = s.may(c, room.ActCallUp)
-	} else {
-		err = s.may(c, room.ActSendBack)
-		if err == nil {
-			target, err = s.mayExpel(r, c, room.ActSendBack)
-		}
+		act = room.ActCallUp
+	}
+	err = s.may(c, act)
+	var target room.PersonID
+	if err == nil {
+		target, err = s.mayTo(r, c, act)
 	}
 	if err == nil {
 		err = c.scene.place(target, up, c.Person)
@@ -49,7 +50,7 @@ func (s *Stage) place(w http.ResponseWriter, r *http.Request, c caller) error {
 
 // block removes a person, and takes no hand any more from where one of theirs came.
 func (s *Stage) block(w http.ResponseWriter, r *http.Request, c caller) error {
-	target, err := s.mayExpel(r, c, room.ActBlock)
+	target, err := s.mayTo(r, c, room.ActBlock)
 	if err == nil {
 		err = readTrue(w, r, "A block lasts as long as the room.")
 	}
@@ -85,19 +86,25 @@ func (s *Stage) handOver(w http.ResponseWriter, r *http.Request, c caller) error
 		return err
 	}
 	err = s.cfg.HandOver(c.Room, c.Person, to)
+	if errors.Is(err, room.ErrRemoved) {
+		return problem.New(problem.PersonUnknown, problem.Sentence(err))
+	}
 	if err != nil {
 		return err
 	}
+	c.scene.welcome(to)
 	c.scene.log.Info("the room was handed over", "from", c.Person, "to", to)
 	c.scene.changed()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// mayExpel returns whom the address names, if the caller may do this to them.
-func (s *Stage) mayExpel(r *http.Request, c caller, act room.Action) (room.PersonID, error) {
+// mayTo returns whom the address names, if the caller may do this to them: take them off the stage or the room, or call them up again.
+func (s *Stage) mayTo(r *http.Request, c caller, act room.Action) (room.PersonID, error) {
 	target := targetOf(r, c)
 	switch {
+	case target == c.Person && act == room.ActCallUp:
+		return "", problem.New(problem.Forbidden, "You cannot call yourself up again: ask another who leads the conversation.")
 	case target == c.Person:
 		return "", problem.New(problem.Forbidden, "You cannot do this to yourself: leave the stage instead.")
 	case !validPerson(target):
@@ -147,6 +154,15 @@ func (sc *scene) place(id room.PersonID, up bool, by room.PersonID) error {
 	sc.log.Info("place on stage", "person", id, "up", up, "by", by)
 	sc.changed()
 	return nil
+}
+
+// welcome lets somebody on stage again to whom the room was handed over: nobody could call up a host.
+func (sc *scene) welcome(id room.PersonID) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if p := sc.profiles[id]; p != nil {
+		p.sentBack = false
+	}
 }
 
 // roleOf is the role of somebody who came at least as far as the events; empty: nobody did.

@@ -118,6 +118,75 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
+// Of two who are given the room at once one gets it, and nobody who was removed a moment ago: it has one host.
+func TestHandOverAtOnce(t *testing.T) {
+	var first func() error // what happens between the look at the roles and their change
+	f := newFixture(t, func(c *Config) {
+		handOver := c.HandOver
+		c.HandOver = func(id room.ID, from, to room.PersonID) error {
+			if err := first(); err != nil {
+				return err
+			}
+			return handOver(id, from, to)
+		}
+	})
+	host := f.token("ada", room.Host)
+	for _, token := range []string{host, f.token("cyd", room.CoHost), f.token("dan", room.CoHost)} { // they come as far as the stage
+		if got := f.put(base+"/stage/people/me/name", token, `"Somebody"`); got != http.StatusNoContent {
+			t.Fatalf("come: %d", got)
+		}
+	}
+	give := func(to string) (int, problem.Code) {
+		resp, body := f.do(http.MethodPut, base+"/stage/host", host, map[string]string{"Content-Type": "application/json"}, []byte(`"`+to+`"`))
+		return resp.StatusCode, problemOf(t, body)
+	}
+	first = func() error { return f.rooms.remove(testRoom, "cyd") }
+	if status, code := give("cyd"); status != http.StatusNotFound || code != problem.PersonUnknown {
+		t.Errorf("to one who was just removed: %d %s", status, code)
+	}
+	first = func() error { return f.rooms.handOver(testRoom, "ada", "dan") }
+	if status, code := give("dan"); status != http.StatusForbidden || code != problem.Forbidden {
+		t.Errorf("a second time at once: %d %s", status, code)
+	}
+	facts, _ := f.rooms.Facts(testRoom)
+	if facts.RoleOf("ada", room.Host) != room.CoHost || facts.RoleOf("dan", room.CoHost) != room.Host || facts.RoleOf("cyd", room.CoHost) != room.CoHost {
+		t.Errorf("roles are %v", facts.Roles)
+	}
+}
+
+// Whom the host sent back, the host calls up again: neither they themselves nor another co-host. Whoever is given the room may come.
+func TestWhoCallsUp(t *testing.T) {
+	f := newFixture(t)
+	host, cyd, dan := f.token("ada", room.Host), f.token("cyd", room.CoHost), f.token("dan", room.CoHost)
+	page := f.watch(cyd)
+	f.watch(dan)
+	f.watch(host)
+	place := func(token, who, up string, want int) {
+		t.Helper()
+		if got := f.put(base+"/stage/people/"+who+"/place", token, up); got != want {
+			t.Errorf("%s, %s: %d, want %d", who, up, got, want)
+		}
+	}
+	sent := func(back bool) {
+		t.Helper()
+		eventually(t, "the page knows", func() bool { return page.is(func(s pageState) bool { return s.You.SentBack == back }) })
+	}
+	eventually(t, "the page is told who it is", func() bool { return page.is(func(s pageState) bool { return s.You.Role == "cohost" }) })
+	place(host, "cyd", "false", http.StatusNoContent)
+	sent(true)
+	place(cyd, "cyd", "true", http.StatusForbidden)
+	place(cyd, "me", "true", http.StatusForbidden)
+	place(dan, "cyd", "true", http.StatusForbidden)
+	place(host, "cyd", "true", http.StatusNoContent)
+	sent(false)
+	place(host, "cyd", "false", http.StatusNoContent)
+	sent(true)
+	if got := f.put(base+"/stage/host", host, `"cyd"`); got != http.StatusNoContent {
+		t.Fatalf("hand over: %d", got)
+	}
+	sent(false)
+}
+
 // A listener's hand is seen at the desk, invited, accepted, and becomes a speaker; blocked, neither the token nor another hand is of use.
 func TestHandToStageToBlock(t *testing.T) {
 	f := newFixture(t)

@@ -147,12 +147,21 @@ func (r *fakeRooms) Facts(id room.ID) (room.Facts, bool) {
 }
 
 func (r *fakeRooms) change(id room.ID, change func(*room.Facts)) error {
+	return r.tryChange(id, func(f *room.Facts) error {
+		change(f)
+		return nil
+	})
+}
+
+func (r *fakeRooms) tryChange(id room.ID, change func(*room.Facts) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.facts[id]
-	change(&f)
-	r.facts[id] = f
-	return nil
+	err := change(&f)
+	if err == nil {
+		r.facts[id] = f
+	}
+	return err
 }
 
 func (r *fakeRooms) remove(id room.ID, p room.PersonID) error {
@@ -164,7 +173,7 @@ func (r *fakeRooms) block(id room.ID, origin string) error {
 }
 
 func (r *fakeRooms) handOver(id room.ID, from, to room.PersonID) error {
-	return r.change(id, func(f *room.Facts) { f.Roles = map[room.PersonID]room.Role{from: room.CoHost, to: room.Host} })
+	return r.tryChange(id, func(f *room.Facts) error { return f.HandOver(from, to) })
 }
 
 func (r *fakeRooms) takeHands(id room.ID, take bool) error {

@@ -172,6 +172,7 @@ func (s *Stage) may(c caller, act room.Action) error {
 // refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.
 func (s *Stage) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem.Problem
+	err = problem.OfDenial(err)
 	if !errors.As(err, &p) {
 		s.cfg.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 		p = problem.New(problem.Internal, "Something failed on the server. Try again; its log has the reason.")

@@ -68,7 +68,7 @@ func (s *Stage) rename(w http.ResponseWriter, r *http.Request, c caller) error {
 
 // remove takes a person off the stage for good: the token is void from then on.
 func (s *Stage) remove(w http.ResponseWriter, r *http.Request, c caller) error {
-	target, err := s.mayExpel(r, c, room.ActRemove)
+	target, err := s.mayTo(r, c, room.ActRemove)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func RadioLists(facts func(room.ID) (room.Facts, bool), base func(*http.Request)
 				f, known = facts(id)
 			}
 			switch {
-			case !known:
+			case !known || f.State == room.Draft:
 				problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
 				return
 			case f.State == room.Ended:

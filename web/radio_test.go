@@ -15,6 +15,7 @@ func TestRadioLists(t *testing.T) {
 	rooms := map[room.ID]room.Facts{
 		"harbour": {ID: "harbour", Title: "Harbour\ntalk", State: room.Live},
 		"over":    {ID: "over", State: room.Ended},
+		"draft":   {ID: "draft", Title: "Not yet told", State: room.Draft},
 	}
 	h := web.RadioLists(func(id room.ID) (room.Facts, bool) { f, ok := rooms[id]; return f, ok },
 		func(r *http.Request) string { return "http://" + r.Host }, "live.aac", "live.ogg")
@@ -29,6 +30,8 @@ func TestRadioLists(t *testing.T) {
 			"[playlist]\nNumberOfEntries=2\nFile1=http://192.0.2.7:8080/r/harbour/live.aac\nTitle1=Harbour talk\nLength1=-1\n" +
 				"File2=http://192.0.2.7:8080/r/harbour/live.ogg\nTitle2=Harbour talk\nLength2=-1\nVersion=2\n"},
 		{"/r/nobody/listen.m3u", "application/problem+json", 404, `"room_unknown"`},
+		{"/r/draft/listen.m3u", "application/problem+json", 404, `"room_unknown"`},
+		{"/r/draft/listen.pls", "application/problem+json", 404, `"room_unknown"`},
 		{"/r/over/listen.pls", "application/problem+json", 410, `"room_ended"`},
 	} {
 		w := httptest.NewRecorder()

@@ -31,6 +31,8 @@ func OfDenial(err error) error {
 		return err
 	case d.Over:
 		return New(RoomEnded, "The room has ended.")
+	case d.Early:
+		return New(RoomNotOpen, Sentence(d))
 	}
 	return New(Forbidden, Sentence(d))
 }
