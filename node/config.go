@@ -157,6 +157,27 @@ func (c *Config) Validate() error {
 	if c.Data == "" {
 		check("data", errors.New("name a folder"))
 	}
+	c.checkAddresses(check)
+	c.checkCluster(check)
+	c.checkStageTLS(check)
+	c.validateListenTLS(check)
+	c.checkFiles(check)
+	c.checkAmounts(check)
+	c.checkTimes(check)
+	_, err := c.publishTo()
+	check("publish", err)
+	check("alarm-webhook", checkWebhook(c.AlarmWebhook))
+	_, err = c.balancers()
+	check("proxy-from", err)
+	check("proxy-header", c.checkProxyHeader())
+	if c.ProxyProtocol && len(c.ProxyFrom) == 0 {
+		check("proxy-protocol", errNoBalancer)
+	}
+	return errors.Join(errs...)
+}
+
+// checkAddresses looks at where the node listens, and at where others are told to find it.
+func (c *Config) checkAddresses(check func(name string, err error)) {
 	for _, a := range []struct {
 		name, addr string
 		needed     bool
@@ -167,7 +188,6 @@ func (c *Config) Validate() error {
 			check(a.name, checkAddress(a.addr))
 		}
 	}
-	c.checkCluster(check)
 	check("public-url", checkURL(c.PublicURL))
 	check("stage-url", checkURL(c.StageURL))
 	for _, a := range c.Advertise {
@@ -176,6 +196,9 @@ func (c *Config) Validate() error {
 			check("advertise", fmt.Errorf("%q is no IP address: write one such as 203.0.113.7", a))
 		}
 	}
+}
+
+func (c *Config) checkStageTLS(check func(name string, err error)) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		check("tls-cert", errors.New("certificate and key go together: set both tls-cert and tls-key"))
 	}
@@ -185,36 +208,50 @@ func (c *Config) Validate() error {
 	case c.StageTLS == "off" && c.TLSCert != "":
 		check("stage-tls", errors.New("it is off, and a certificate is given: leave out one of them"))
 	}
-	if c.Expect < 0 {
-		check("expect", fmt.Errorf("%d: write 0 or more", c.Expect))
-	}
-	if c.TapeKeep < 0 {
-		check("tape-keep", fmt.Errorf("%v: write 0s, or how long such as 720h", c.TapeKeep))
-	}
-	_, sizeErr := c.tapeMax()
-	check("tape-max", sizeErr)
-	_, publishErr := c.publishTo()
-	check("publish", publishErr)
-	_, lineErr := c.line()
-	check("line", lineErr)
-	if c.Cadence != 0 {
-		check("cadence", edge.CheckCadence(c.Cadence))
-	}
-	c.validateListenTLS(check)
+}
+
+// checkFiles asks whether the files that are named are there.
+func (c *Config) checkFiles(check func(name string, err error)) {
 	for _, f := range []struct{ name, file string }{
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound},
 		{"listen-tls-cert", c.ListenTLSCert}, {"listen-tls-key", c.ListenTLSKey},
 		{"bus-cert", c.BusCert}, {"bus-key", c.BusKey}, {"cluster-secret-file", c.ClusterSecretFile},
 		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds},
 	} {
-		if f.file == "" {
-			continue
+		if f.file != "" {
+			_, err := os.Stat(f.file)
+			check(f.name, err)
 		}
-		_, err := os.Stat(f.file)
-		check(f.name, err)
 	}
+}
+
+// checkAmounts looks at whatever is counted.
+func (c *Config) checkAmounts(check func(name string, err error)) {
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"expect", int64(c.Expect)}, {"max-seats", int64(c.MaxSeats)}, {"per-address", int64(c.PerAddress)}, {"join-rate", int64(c.JoinRate)},
+	} {
+		if n.value < 0 {
+			check(n.name, fmt.Errorf("%d: write 0 or more", n.value))
+		}
+	}
+	_, err := c.tapeMax()
+	check("tape-max", err)
+	_, err = c.line()
+	check("line", err)
 	if c.Complexity < 0 || c.Complexity > 10 {
 		check("complexity", fmt.Errorf("%d is outside 0 to 10", c.Complexity))
+	}
+}
+
+func (c *Config) checkTimes(check func(name string, err error)) {
+	if c.Cadence != 0 {
+		check("cadence", edge.CheckCadence(c.Cadence))
+	}
+	if c.TapeKeep < 0 {
+		check("tape-keep", fmt.Errorf("%v: write 0s, or how long such as 720h", c.TapeKeep))
 	}
 	if c.HoldAfter <= 0 {
 		check("hold-after", fmt.Errorf("%v is not a time to wait: write one such as 30s", c.HoldAfter))
@@ -222,23 +259,6 @@ func (c *Config) Validate() error {
 	if c.ApologyAfter < 0 {
 		check("apology-after", fmt.Errorf("%v: write a time such as 15s, or 0 for never", c.ApologyAfter))
 	}
-	check("alarm-webhook", checkWebhook(c.AlarmWebhook))
-	if c.MaxSeats < 0 {
-		check("max-seats", fmt.Errorf("%d: write 0 or more", c.MaxSeats))
-	}
-	if c.PerAddress < 0 {
-		check("per-address", fmt.Errorf("%d: write 0 or more", c.PerAddress))
-	}
-	if c.JoinRate < 0 {
-		check("join-rate", fmt.Errorf("%d: write 0 or more", c.JoinRate))
-	}
-	_, err := c.balancers()
-	check("proxy-from", err)
-	check("proxy-header", c.checkProxyHeader())
-	if c.ProxyProtocol && len(c.ProxyFrom) == 0 {
-		check("proxy-protocol", errNoBalancer)
-	}
-	return errors.Join(errs...)
 }
 
 // line is Line in bits per second; 0: unknown.
