@@ -118,7 +118,7 @@ func (b *bench) start() (err error) {
 }
 
 // minute is what an edge keeps of each room, and some more. Until that is full every frame lies in memory that the process never touched
-// before, and with very many rooms that is what a measurement would be of.
+// before: that is of a room's first minute, and not of the hours behind it.
 const minute = 65 * time.Second
 
 // sit seats the listeners and weighs them.
