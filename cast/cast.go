@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/hls"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -74,13 +75,13 @@ type channel struct {
 // source finds what channels are made of.
 type source struct {
 	Config
-	reading gate
+	reading throttle.Throttle
 	epochs  epochs
 }
 
 func newSource(cfg Config) source {
 	return source{
-		Config: cfg, reading: make(gate, readers*runtime.GOMAXPROCS(0)),
+		Config: cfg, reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)),
 		epochs: epochs{known: map[epochKey]time.Time{}, tried: map[epochKey]time.Time{}},
 	}
 }
@@ -310,7 +311,7 @@ func (c *channel) taped(ctx context.Context, r hls.Rendition, k tape.Number) (pa
 	if spans := c.tape.Spans(); c.tape.Closed() && len(spans) > 0 && there.To == spans[len(spans)-1].To {
 		at.To = there.To
 	}
-	err = c.reading.pass(ctx, func() (err error) {
+	err = c.reading.Do(ctx, func() (err error) {
 		packets, err = c.tape.Read(r.Variant, at.From, at.To)
 		return err
 	})
@@ -318,19 +319,4 @@ func (c *channel) taped(ctx context.Context, r hls.Rendition, k tape.Number) (pa
 		return nil, false, false, fmt.Errorf("read segment %d: %w", k, err)
 	}
 	return packets, c.tape.Whole(r.Variant, at.From, at.To), true, nil
-}
-
-// gate holds a token for each request that reads a disk at this moment: however many come, those who are live have the processors to
-// themselves for most of the time.
-type gate chan struct{}
-
-// pass calls read with a token.
-func (g gate) pass(ctx context.Context, read func() error) error {
-	select {
-	case g <- struct{}{}:
-		defer func() { <-g }()
-		return read()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

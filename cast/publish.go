@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/hls"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -39,7 +40,7 @@ type Publisher struct {
 	source source
 	to     Publication
 	counts counts
-	steps  gate // rooms that are worked on at the same moment
+	steps  throttle.Throttle // rooms that are worked on at the same moment
 
 	open    context.Context // done when the publisher closes
 	shut    context.CancelFunc
@@ -90,7 +91,7 @@ func NewPublisher(cfg Config, to Publication) (*Publisher, error) {
 	if to.Store == nil || to.Index == nil || len(to.Page) == 0 {
 		return nil, errors.New("cast: Store, Page and Index are required")
 	}
-	p := &Publisher{source: newSource(cfg), to: to, steps: make(gate, publishSteps), rooms: map[room.ID]*published{}}
+	p := &Publisher{source: newSource(cfg), to: to, steps: make(throttle.Throttle, publishSteps), rooms: map[room.ID]*published{}}
 	p.open, p.shut = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -237,7 +238,7 @@ func (r *published) run(ctx context.Context) {
 	retry := firstRetry
 	for {
 		var done bool
-		err := p.steps.pass(ctx, func() (err error) {
+		err := p.steps.Do(ctx, func() (err error) {
 			done, err = r.step(ctx)
 			return err
 		})

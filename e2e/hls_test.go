@@ -55,11 +55,7 @@ func TestPlayersOfHLS(t *testing.T) {
 	t.Run("VLC", func(t *testing.T) {
 		t.Parallel()
 		file := saved("vlc.wav")
-		enough := func() bool {
-			info, err := os.Stat(file)
-			return err == nil && info.Size() > 5*sampleRate*2
-		}
-		out, err := asNobody(t, dir, enough, "cvlc", "--no-video", "--sout=#transcode{acodec=s16l,channels=1,samplerate=48000}:std{access=file,mux=wav,dst="+file+"}", master)
+		out, err := asNobody(t, dir, written(file, 5), "cvlc", "--no-video", "--sout=#transcode{acodec=s16l,channels=1,samplerate=48000}:std{access=file,mux=wav,dst="+file+"}", master)
 		if err != nil {
 			t.Fatalf("vlc: %v\n%s", err, out)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -52,22 +53,7 @@ type Config struct {
 type handler struct {
 	cfg     Config
 	init    []byte
-	reading gate
-}
-
-// gate holds a token for each request that reads a disk at this moment: however many come, those who are live have the processors to
-// themselves for most of the time. Who waits for his client holds none.
-type gate chan struct{}
-
-// pass calls read with a token.
-func (g gate) pass(ctx context.Context, read func() error) error {
-	select {
-	case g <- struct{}{}:
-		defer func() { <-g }()
-		return read()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	reading throttle.Throttle
 }
 
 // readers is how many requests read a disk at the same time, for each processor.
@@ -78,7 +64,7 @@ const writeTimeout = 30 * time.Second
 
 // New serves /r/{room}/tape/….
 func New(cfg Config) http.Handler {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(gate, readers*runtime.GOMAXPROCS(0))}
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0))}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
@@ -161,7 +147,7 @@ func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
 		return errNotYet
 	}
 	var packets [][]byte
-	err = h.reading.pass(r.Context(), func() (err error) {
+	err = h.reading.Do(r.Context(), func() (err error) {
 		packets, err = t.Read(v, at.From, at.To)
 		return err
 	})
@@ -193,7 +179,7 @@ func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
 		return errNothing
 	}
 	var f File
-	err := h.reading.pass(r.Context(), func() (err error) {
+	err := h.reading.Do(r.Context(), func() (err error) {
 		f, err = make(v)
 		return err
 	})
@@ -212,16 +198,16 @@ func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
 	return nil
 }
 
-// gated is a file whose reads pass a gate, each on its own.
+// gated is a file whose reads take turns with those of others, each on its own.
 type gated struct {
 	File
-	gate gate
+	turn throttle.Throttle
 	ctx  context.Context
 }
 
 // Read implements io.Reader.
 func (g gated) Read(p []byte) (n int, err error) {
-	err = g.gate.pass(g.ctx, func() error {
+	err = g.turn.Do(g.ctx, func() error {
 		n, err = g.File.Read(p)
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -186,7 +187,7 @@ func TestRanges(t *testing.T) {
 
 // Those who take a file slowly, or not at all, keep nobody else from reading.
 func TestSlowReadersKeepNobodyOut(t *testing.T) {
-	h := &handler{reading: make(gate, 1), cfg: Config{
+	h := &handler{reading: make(throttle.Throttle, 1), cfg: Config{
 		Facts: func(room.ID) (room.Facts, bool) { return room.Facts{}, true },
 		Tape:  func(room.ID, tape.Channel) (Tape, error) { return someTape(), nil },
 	}}
