@@ -172,7 +172,9 @@ func (a *Access) Admit(id ID, token string, now time.Time) (SeatGrant, error) {
 }
 
 // SeatKey signs the seat tokens of one room. It is made of the key of stage tokens, so that nothing more has to be kept.
-func (k *Key) SeatKey(id ID) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.mac("seats " + string(id))) }
+func (k *Key) SeatKey(id ID) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(k.mac("seats " + string(id)))
+}
 
 // Invites makes a room ready for seat tokens of a key: who hears it needs the public half. It reports whether anything changed.
 func (f *Facts) Invites(key ed25519.PublicKey) bool {

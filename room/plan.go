@@ -15,9 +15,9 @@ type Plan struct {
 	Zone        string    `json:"zone"`  // IANA name of the zone in which the start was said
 	Description string    `json:"text,omitempty"`
 	People      []Billed  `json:"people,omitempty"` // in the order in which they are named; never changed in place
-	LeadS       int       `json:"lead_s"`   // the doors open so many seconds before the start
-	ByClock     bool      `json:"by_clock"` // it goes live at the start by itself; otherwise when somebody says so
-	Changed     time.Time `json:"changed"`  // when the plan was made or changed last
+	LeadS       int       `json:"lead_s"`           // the doors open so many seconds before the start
+	ByClock     bool      `json:"by_clock"`         // it goes live at the start by itself; otherwise when somebody says so
+	Changed     time.Time `json:"changed"`          // when the plan was made or changed last
 }
 
 // Limits of a plan.
