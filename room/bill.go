@@ -1,6 +1,7 @@
 package room
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,3 +80,6 @@ type Picture struct {
 
 // MaxPicture is the largest file that is taken for a picture, in bytes.
 const MaxPicture = 5 << 20
+
+// ErrPicture refuses a file that is no picture.
+var ErrPicture = errors.New("the picture cannot be used")
