@@ -53,7 +53,9 @@ func (n *Node) invited(seat func(*http.Request) string, next http.Handler) http.
 			problem.Write(w, p)
 			return
 		}
-		next.ServeHTTP(&private{ResponseWriter: w}, r)
+		answer := &private{ResponseWriter: w}
+		next.ServeHTTP(answer, r)
+		answer.tell() // who writes nothing, as for HEAD, may have said how it is kept
 	})
 }
 
@@ -65,17 +67,24 @@ type private struct {
 
 // WriteHeader implements http.ResponseWriter.
 func (p *private) WriteHeader(status int) {
-	if !p.told && status >= http.StatusOK {
-		p.told = true
-		h := p.Header()
-		cache := h.Get("Cache-Control")
-		if !strings.Contains(cache, "no-store") {
-			h.Set("Cache-Control", privately(cache))
-		}
-		h.Add("Vary", "Authorization")
-		h.Set("Referrer-Policy", "no-referrer")
+	if status >= http.StatusOK {
+		p.tell()
 	}
 	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *private) tell() {
+	if p.told {
+		return
+	}
+	p.told = true
+	h := p.Header()
+	cache := h.Get("Cache-Control")
+	if !strings.Contains(cache, "no-store") {
+		h.Set("Cache-Control", privately(cache))
+	}
+	h.Add("Vary", "Authorization")
+	h.Set("Referrer-Policy", "no-referrer")
 }
 
 func (p *private) Write(b []byte) (int, error) {
