@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { AccessPanel } from "./announce";
+import { a } from "./announcetext";
 import { invite, removePerson } from "./api";
 import type { Desk } from "./desk";
 import { invites } from "./leadapi";
@@ -21,7 +22,7 @@ export function Side({ desk }: { desk: Desk }) {
       {mayModerate(stage.you.role) && <Invites desk={desk} role={stage.you.role} />}
       <Panel title={t.listenersLink}>
         <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
-        <p class="hint">{t.listenersHint}</p>
+        <p class="hint">{stage.room.life?.access?.visibility === "invited" ? a.bareLink : t.listenersHint}</p>
       </Panel>
       <AccessPanel desk={desk} />
       <MonitorPanel desk={desk} />
