@@ -46,8 +46,8 @@ require (
 	github.com/pion/rtcp v1.2.20 // indirect
 	github.com/zeebo/blake3 v0.2.4 // indirect
 	go.uber.org/zap/exp v0.3.0 // indirect
-	golang.org/x/image v0.47.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/image v0.47.0
+	golang.org/x/text v0.43.0
 )
 
 require (
