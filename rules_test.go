@@ -16,7 +16,7 @@ import (
 const module = "github.com/epidaurus-live/epidaurus/"
 
 // components do not know each other: who uses a thing declares the interface he needs, and node connects.
-var components = []string{"stage", "mix", "codec", "edge", "bus", "channel", "store", "api", "web", "drill", "tape/disk", "replay", "cast"}
+var components = []string{"stage", "mix", "codec", "edge", "bus", "channel", "store", "api", "web", "drill", "tape/disk", "replay", "cast", "poster"}
 
 // rule forbids packages (a name, or a name/... tree) to import others.
 type rule struct {
@@ -38,6 +38,8 @@ func rules() []rule {
 		{"pack/adts", nil, pure, "packers are pure"},
 		{"pack/hls", nil, pure, "packers are pure"},
 		{"tape/format", nil, pure, "what a tape consists of is pure"},
+		{"poster", nil, pure, "a picture is a function of what is said on it"},
+		{"*", []string{"poster"}, []string{"golang.org/x/image/..."}, "pictures are the poster's"},
 		{"drill/result", nil, pure, "a drill's result is pure"},
 		{"drill/goal", nil, pure, "goals are pure"},
 		{"drill/capacity", nil, pure, "capacity is arithmetic"},

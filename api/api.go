@@ -39,7 +39,11 @@ type Records interface {
 	// SetState may be called again with the state that is reached.
 	SetState(ctx context.Context, id room.ID, to room.State, at time.Time) error
 	SetTape(ctx context.Context, id room.ID, to room.Taping) error
-	AddInvite(ctx context.Context, i room.Invite) error // room.ErrExists, room.ErrEnded, room.ErrManyInvites, room.ErrManyCoHosts
+	// AddSeats keeps invitations to listen, all or none: room.ErrManySeats.
+	AddSeats(ctx context.Context, id room.ID, all []room.Invitation) error
+	Seats(ctx context.Context, id room.ID) ([]room.Invitation, error)                  // in the order in which they were made
+	RevokeSeats(ctx context.Context, id room.ID, seat room.SeatID, at time.Time) error // empty: all; room.ErrNotFound
+	AddInvite(ctx context.Context, i room.Invite) error                                // room.ErrExists, room.ErrEnded, room.ErrManyInvites, room.ErrManyCoHosts
 	Invites(ctx context.Context, id room.ID) ([]room.Invite, error)
 }
 
@@ -62,7 +66,7 @@ type Air interface {
 	StopCart(id room.ID, name room.Cart) error // where it does not play, nothing happens
 }
 
-// Config is what the handlers need. Every field is required.
+// Config is what the handlers need. Every field but Publishes is required.
 type Config struct {
 	Sessions Sessions
 	Records  Records
@@ -70,10 +74,13 @@ type Config struct {
 	Air      Air
 	Life     Life
 	Lights   Lights
+	Pictures Pictures
 	Key      *room.Key // signs stage tokens
 	Clock    func() time.Time
 	Rand     io.Reader // of cookies and IDs: crypto/rand
 	Log      *slog.Logger
+
+	Publishes bool // the node writes its rooms to a place that checks no tokens
 
 	// ListenURL and StageURL say how the one who asks, or whom they send a link to, reaches the two ports: scheme and host,
 	// without a slash at the end.
@@ -121,6 +128,13 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms/{room}/plan":    {http.MethodPatch: a.replan},
 		"/api/rooms/{room}/step":    {http.MethodPost: a.move},
 		"/api/rooms/{room}/tape":    {http.MethodDelete: a.deleteTape},
+
+		"/api/rooms/{room}/access":       {http.MethodGet: a.getAccess, http.MethodPatch: a.setAccess},
+		"/api/rooms/{room}/picture":      {http.MethodPut: a.putPicture, http.MethodDelete: a.dropPicture},
+		"/api/rooms/{room}/seats":        {http.MethodGet: a.listSeats, http.MethodPost: a.inviteListener, http.MethodDelete: a.withdrawSeats},
+		"/api/rooms/{room}/seats.csv":    {http.MethodPost: a.inviteListeners},
+		"/api/rooms/{room}/seats/mine":   {http.MethodPost: a.ownSeat},
+		"/api/rooms/{room}/seats/{seat}": {http.MethodDelete: a.withdrawSeat},
 
 		"/api/rooms/{room}/delay":             {http.MethodPatch: a.setDelay},
 		"/api/rooms/{room}/dump":              {http.MethodPost: a.dump},

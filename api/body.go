@@ -8,6 +8,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"reflect"
 	"slices"
 	"unicode/utf8"
 
@@ -20,7 +21,7 @@ const maxBody = 64 << 10
 // member is one that a request's object may have.
 type member struct {
 	name     string
-	into     any // *string, *bool or *int, or a pointer to one of these, which stays nil where the member is left out
+	into     any // *string, *bool, *int or a pointer to a list, or a pointer to one of these, which stays nil where the member is left out
 	optional bool
 }
 
@@ -72,6 +73,9 @@ func kind(into any) string {
 		return "true or false"
 	case *int, **int:
 		return "a whole number"
+	}
+	if t := reflect.TypeOf(into).Elem(); t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Slice {
+		return "a list"
 	}
 	return "a string"
 }

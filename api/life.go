@@ -22,29 +22,36 @@ const maxUndo = time.Minute
 // lifeAnswer is where a room is in its life, as its team sees it.
 type lifeAnswer struct {
 	State       room.State `json:"state"`
+	Title       string     `json:"title"`
+	Language    string     `json:"lang"`
+	Visibility  string     `json:"visibility"`
+	Picture     bool       `json:"picture,omitempty"` // its host gave it one
 	Start       time.Time  `json:"start,omitzero"`
 	Zone        string     `json:"zone,omitempty"`
 	Doors       time.Time  `json:"doors,omitzero"`
 	LeadS       int        `json:"lead_s,omitempty"`
 	ByClock     bool       `json:"by_clock,omitempty"`
 	Description string     `json:"description,omitempty"`
-	EndsAt      time.Time  `json:"ends_at,omitzero"`
-	LiveAt      time.Time  `json:"live_at,omitzero"`
-	FirstWordMS *int64     `json:"first_word_ms,omitempty"` // after the start
-	Posted      time.Time  `json:"posted_at,omitzero"`
-	Closed      int        `json:"closed_at,omitempty"`
-	Notice      string     `json:"notice,omitempty"`
-	HoldReplay  bool       `json:"hold_replay,omitempty"`
-	Revision    int        `json:"revision"`
-	NowMS       int64      `json:"now_ms"` // the server's clock, Unix
+
+	People []room.Billed `json:"people,omitempty"`
+
+	EndsAt      time.Time `json:"ends_at,omitzero"`
+	LiveAt      time.Time `json:"live_at,omitzero"`
+	FirstWordMS *int64    `json:"first_word_ms,omitempty"` // after the start
+	Posted      time.Time `json:"posted_at,omitzero"`
+	Closed      int       `json:"closed_at,omitempty"`
+	Notice      string    `json:"notice,omitempty"`
+	HoldReplay  bool      `json:"hold_replay,omitempty"`
+	Revision    int       `json:"revision"`
+	NowMS       int64     `json:"now_ms"` // the server's clock, Unix
 }
 
 func (a *api) lifeOf(f room.Facts) lifeAnswer {
 	l, p := &f.Life, &f.Life.Plan
-	answer := lifeAnswer{State: f.Stage(), EndsAt: l.EndsAt, LiveAt: l.LiveAt, Posted: l.Posted, Closed: l.Closed, Notice: l.Notice, HoldReplay: l.HoldReplay, Revision: l.Revision, NowMS: a.cfg.Clock().UnixMilli()}
+	answer := lifeAnswer{State: f.Stage(), Title: f.Title, Language: f.Language, Visibility: l.Access.Visibility.Word(), Picture: l.Picture.Sum != "", EndsAt: l.EndsAt, LiveAt: l.LiveAt, Posted: l.Posted, Closed: l.Closed, Notice: l.Notice, HoldReplay: l.HoldReplay, Revision: l.Revision, NowMS: a.cfg.Clock().UnixMilli()}
 	if f.Planned() {
 		answer.Start, answer.Zone, answer.Doors = p.Start, p.Zone, p.DoorsAt()
-		answer.LeadS, answer.ByClock, answer.Description = p.LeadS, p.ByClock, p.Description
+		answer.LeadS, answer.ByClock, answer.Description, answer.People = p.LeadS, p.ByClock, p.Description, p.People
 	}
 	if d, ok := f.StartDelay(); ok {
 		ms := d.Milliseconds()
@@ -59,6 +66,7 @@ type planMembers struct {
 	zone, description *string
 	lead              *int
 	byClock           *bool
+	people            *[]room.Billed
 }
 
 func (m *planMembers) members() []member {
@@ -68,6 +76,7 @@ func (m *planMembers) members() []member {
 		{name: "description", into: &m.description, optional: true},
 		{name: "lead_s", into: &m.lead, optional: true},
 		{name: "by_clock", into: &m.byClock, optional: true},
+		{name: "people", into: &m.people, optional: true},
 	}
 }
 
@@ -96,6 +105,7 @@ func (m *planMembers) say(plan *room.Plan) {
 	plan.Description = or(m.description, plan.Description)
 	plan.LeadS = or(m.lead, plan.LeadS)
 	plan.ByClock = or(m.byClock, plan.ByClock)
+	plan.People = or(m.people, plan.People)
 }
 
 // or is what was said, or else what was.
@@ -158,7 +168,12 @@ func (a *api) replan(w http.ResponseWriter, r *http.Request) error {
 	}
 	var m planMembers
 	late, seen := 0, 0
-	err = readObject(w, r, append(m.members(), member{name: "late_s", into: &late, optional: true}, member{name: "revision", into: &seen, optional: true})...)
+	var title, language *string
+	err = readObject(w, r, append(m.members(), member{name: "late_s", into: &late, optional: true}, member{name: "revision", into: &seen, optional: true},
+		member{name: "title", into: &title, optional: true}, member{name: "lang", into: &language, optional: true})...)
+	if err == nil {
+		err = checkNames(title, language)
+	}
 	if err != nil {
 		return err
 	}
@@ -176,8 +191,26 @@ func (a *api) replan(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return f.Replan(plan, room.By(v.role), seen, now)
+		err = f.Replan(plan, room.By(v.role), seen, now)
+		if err == nil {
+			f.Title, f.Language = or(title, f.Title), or(language, f.Language)
+		}
+		return err
 	})
+}
+
+// checkNames makes a title and a language, where they are said, what is kept of them.
+func checkNames(title, language *string) (err error) {
+	if title != nil {
+		*title, err = room.CheckTitle(*title)
+	}
+	if err == nil && language != nil {
+		*language, err = room.CheckLanguage(*language)
+	}
+	if err != nil {
+		return badRequest("%s", problem.Sentence(err))
+	}
+	return nil
 }
 
 // change is a plan with what is said put in the place of what it was; what is not said stays as it is, whoever changed it meanwhile.

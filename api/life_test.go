@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +31,9 @@ func TestAnnounceARoom(t *testing.T) {
 	got := h.lifeAt(path)
 	want := lifeAnswer{
 		State: room.Announced, Start: noon.Add(time.Hour), Zone: "Europe/Paris", Doors: noon.Add(45 * time.Minute), LeadS: 900, ByClock: true,
-		Description: "What the sea remembers", Revision: 1, NowMS: noon.UnixMilli(),
+		Description: "What the sea remembers", Revision: 1, NowMS: noon.UnixMilli(), Title: "Harbour talk", Language: "en", Visibility: "unlisted",
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("life = %+v\nwant   %+v", got, want)
 	}
 	kept, err := h.store.Room(t.Context(), room.ID(strings.TrimPrefix(path, "/api/rooms/")))

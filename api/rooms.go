@@ -20,25 +20,30 @@ const (
 
 // roomAnswer is a room as its host sees it.
 type roomAnswer struct {
-	ID        room.ID    `json:"id"`
-	Title     string     `json:"title"`
-	Language  string     `json:"lang"`
-	State     room.State `json:"state"`
-	LowDelay  bool       `json:"low_delay"`
-	Expect    int        `json:"expect"`
-	Tape      string     `json:"tape"` // "on", "off", "deleted"
-	DelayMS   int        `json:"delay_ms"`
-	Created   time.Time  `json:"created_at"`
-	EndedAt   time.Time  `json:"ended_at,omitzero"`
-	Start     time.Time  `json:"start,omitzero"` // where one was announced
-	Held      bool       `json:"held,omitempty"` // its tape waits to be posted
-	ListenURL string     `json:"listen_url"`
-	DeskURL   string     `json:"desk_url"`
+	ID       room.ID    `json:"id"`
+	Title    string     `json:"title"`
+	Language string     `json:"lang"`
+	State    room.State `json:"state"`
+	LowDelay bool       `json:"low_delay"`
+	Expect   int        `json:"expect"`
+	Tape     string     `json:"tape"` // "on", "off", "deleted"
+	DelayMS  int        `json:"delay_ms"`
+	Created  time.Time  `json:"created_at"`
+	EndedAt  time.Time  `json:"ended_at,omitzero"`
+	Start    time.Time  `json:"start,omitzero"` // where one was announced
+	Held     bool       `json:"held,omitempty"` // its tape waits to be posted
+
+	Visibility string `json:"visibility"`       // "public", "unlisted", "invited"
+	Notice     string `json:"notice,omitempty"` // what somebody may expect and does not happen
+
+	ListenURL string `json:"listen_url"`
+	DeskURL   string `json:"desk_url"`
 }
 
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
 		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt, Start: f.Life.Plan.Start, Held: f.State == room.Ended && !f.ShowsReplay(),
+		Visibility: f.Life.Access.Visibility.Word(), Notice: a.notice(f),
 		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
@@ -73,7 +78,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
-	taped, draft := true, false
+	taped, draft, visibility := true, false, room.Unlisted.Word()
 	var plan planMembers
 	err = readObject(w, r, append(plan.members(),
 		member{name: "title", into: &facts.Title},
@@ -81,6 +86,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		member{name: "low_delay", into: &facts.LowDelay, optional: true},
 		member{name: "expect", into: &facts.Expect, optional: true},
 		member{name: "tape", into: &taped, optional: true},
+		member{name: "visibility", into: &visibility, optional: true},
 		member{name: "draft", into: &draft, optional: true})...)
 	if err != nil {
 		return err
@@ -96,6 +102,10 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("The member \"expect\" has to be a number of listeners, from 0 (unknown) to %d.", room.MaxExpect)
 	}
 	facts.Language, err = room.CheckLanguage(facts.Language)
+	if err != nil {
+		return badRequest("%s", problem.Sentence(err))
+	}
+	facts.Life.Access.Visibility, err = room.ParseVisibility(visibility)
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
 	}
@@ -137,6 +147,9 @@ func (a *api) open(ctx context.Context, host room.HostID, facts room.Facts) (roo
 			return "", err
 		}
 		facts.ID = room.NewID(facts.Title, random)
+		if facts.Life.Access.Gated() {
+			facts.Invites(a.seatKey(facts.ID))
+		}
 		err = a.cfg.Records.AddRoom(ctx, room.Record{Facts: facts, Host: host, HostPerson: room.PersonID(person)})
 		if errors.Is(err, room.ErrExists) {
 			continue

@@ -19,7 +19,7 @@ func TestCreateRoom(t *testing.T) {
 		t.Errorf("id = %q", got.ID)
 	}
 	want := roomAnswer{
-		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Tape: "on", Created: noon,
+		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Tape: "on", Created: noon, Visibility: "unlisted",
 		ListenURL: "http://localhost:8080/r/" + string(got.ID), DeskURL: "http://localhost:8081/desk/" + string(got.ID),
 	}
 	if got != want {

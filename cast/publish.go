@@ -48,6 +48,7 @@ type Publisher struct {
 
 	mu    sync.Mutex
 	rooms map[room.ID]*published // guarded by mu; those that are not done with
+	told  map[room.ID]bool       // guarded by mu; rooms by invitation of which the log says that they are not published
 }
 
 // counts are what a publisher counts.
@@ -91,7 +92,7 @@ func NewPublisher(cfg Config, to Publication) (*Publisher, error) {
 	if to.Store == nil || to.Index == nil || len(to.Page) == 0 {
 		return nil, errors.New("cast: Store, Page and Index are required")
 	}
-	p := &Publisher{source: newSource(cfg), to: to, steps: make(throttle.Throttle, publishSteps), rooms: map[room.ID]*published{}}
+	p := &Publisher{source: newSource(cfg), to: to, steps: make(throttle.Throttle, publishSteps), rooms: map[room.ID]*published{}, told: map[room.ID]bool{}}
 	p.open, p.shut = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -101,16 +102,26 @@ func public(s room.State) bool { return s.Open() || s == room.Ended }
 
 // Follow learns what has become of a room: it is published from its doors to its end, and what is on tape stays. It does not wait for the store.
 func (p *Publisher) Follow(f room.Facts) {
-	if !public(f.State) && f.Tape != room.TapeDeleted {
+	gated := f.Life.Access.Gated()
+	if !gated && !public(f.State) && f.Tape != room.TapeDeleted {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if gated && p.told[f.ID] {
+		return
+	}
+	if gated {
+		p.source.Log.Warn("a room by invitation is not published: nobody would check invitations there; what was published of it before is removed", "room", f.ID)
+		p.told[f.ID] = true
+	} else {
+		delete(p.told, f.ID)
+	}
 	r := p.beginLocked(f.ID)
 	if r == nil {
 		return
 	}
-	deleted := f.Tape == room.TapeDeleted
+	deleted := f.Tape == room.TapeDeleted || gated
 	if deleted && !r.deleted {
 		r.wipe()
 	}
@@ -311,7 +322,7 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	}
 	facts, known := r.publisher.source.Facts(r.id)
 	ended := facts.State == room.Ended
-	if !known || !public(facts.State) {
+	if !known || !public(facts.State) || facts.Life.Access.Gated() {
 		return true, nil
 	}
 	if ended {

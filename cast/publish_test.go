@@ -269,6 +269,28 @@ func TestPublishWithoutATape(t *testing.T) {
 	})
 }
 
+// Of a room by invitation nothing is published, and what was published of it when it was open is removed; opened again it is published again.
+func TestPublishNothingOfTheInvited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		p, stop := m.publisher(t, s)
+		defer stop()
+		for i, want := range []struct {
+			visibility room.Visibility
+			published  bool
+		}{{room.ByInvitation, false}, {room.Public, true}, {room.ByInvitation, false}, {room.Unlisted, true}} {
+			m.set(func() { m.life.Access.Visibility = want.visibility })
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			p.Follow(facts)
+			time.Sleep(2 * hls.SegmentDuration)
+			if left := s.files(); len(left) > 0 != want.published || p.Stats().Rooms > 0 != want.published {
+				t.Errorf("%d. %s: there is %v", i, want.visibility.Word(), left)
+			}
+		}
+	})
+}
+
 // What a run before left of a room is removed when nothing of it may be heard, and left alone when another node has its tape.
 func TestPublishAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -63,6 +63,8 @@ type origin uint64
 const (
 	originV4 origin = 1
 	originV6 origin = 2
+
+	originInvited origin = 3 // not an address, but a seat token
 )
 
 func originOf(a netip.Addr) origin {

@@ -29,6 +29,7 @@ func (e *Edge) routes() http.Handler {
 		mux.HandleFunc("/r/{room}/"+file, listen)
 		mux.HandleFunc("/r/{room}/{channel}/"+file, listen)
 	}
+	mux.HandleFunc("/r/{room}/seat.json", e.serveSeat)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		e.refuse(w, problem.New(problem.NotFound, "There is nothing at this address. Check the link."))
 	})
@@ -44,17 +45,20 @@ type request struct {
 	facts     room.Facts
 	variant   int // in variants
 	container container
-	from      tape.Number   // negative: live
-	depth     time.Duration // what the player says it holds, where it resumes; 0: it does not say
-	pace      bool          // the player can play slow to gain depth
-	bare      bool          // HTTP/1.0: no chunks
-	origin    origin        // whom it counts for
+	from      tape.Number    // negative: live
+	depth     time.Duration  // what the player says it holds, where it resumes; 0: it does not say
+	pace      bool           // the player can play slow to gain depth
+	bare      bool           // HTTP/1.0: no chunks
+	seat      string         // the seat token that it came with
+	grant     room.SeatGrant // what that says, where the room asks for one
+	origin    origin         // whom it counts for
 }
 
 func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
 	if r.Method == http.MethodOptions {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization")
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -99,6 +103,9 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 	if channel := r.PathValue("channel"); channel != "" {
 		ask.key.channel = tape.Channel(channel)
 	}
+	if ask.seat == "" {
+		ask.seat = bearer(r)
+	}
 	return ask, e.find(&ask)
 }
 
@@ -132,6 +139,7 @@ func parseQuery(raw string, c container) (ask request, err error) {
 		ask.depth = min(time.Duration(ms)*time.Millisecond, maxDepth)
 	}
 	ask.pace = query.Get("pace") == "1"
+	ask.seat = query.Get("seat")
 	return ask, nil
 }
 
@@ -141,9 +149,14 @@ func (e *Edge) find(ask *request) error {
 	if ok {
 		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
 	}
-	switch {
-	case !ok || ask.facts.State == room.Draft:
+	if !ok || ask.facts.State == room.Draft {
 		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	}
+	err := e.invited(ask)
+	if err != nil {
+		return err
+	}
+	switch {
 	case ask.facts.State == room.Announced:
 		return e.doorsClosed(ask.facts.Life.Plan.DoorsAt())
 	case ask.facts.State == room.Ended:
@@ -323,8 +336,11 @@ func (e *Edge) ready(ctx context.Context, r *reel, from tape.Number, depth time.
 // retryAfter says when a listener who is refused for now should come back. A full edge empties slowly; one that starts, stops or is hurried
 // has room, or a successor, within moments.
 var retryAfter = map[problem.Code]wait{
-	problem.Full:         {10 * time.Second, 20 * time.Second},
-	problem.TooMany:      {10 * time.Second, 20 * time.Second},
+	problem.Full:    {10 * time.Second, 20 * time.Second},
+	problem.TooMany: {10 * time.Second, 20 * time.Second},
+
+	problem.InvitationFull: {10 * time.Second, 20 * time.Second},
+
 	problem.Internal:     {10 * time.Second, 20 * time.Second},
 	problem.RoomNotOpen:  {2 * time.Second, 4 * time.Second},
 	problem.Busy:         {time.Second, 3 * time.Second},
@@ -361,6 +377,9 @@ func (e *Edge) refuse(w http.ResponseWriter, err error) {
 	e.count(p)
 	if p.Code == problem.MethodNotAllowed {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	problem.Write(w, p)
 }

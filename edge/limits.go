@@ -38,8 +38,11 @@ func newCrowd(most int) *crowd {
 }
 
 // enter counts one more of an origin, unless it has its most. Who was let in leaves with the ticket. One of unknown origin is not counted.
-func (c *crowd) enter(o origin) (ticket, bool) {
-	if c.most == 0 || o == 0 {
+func (c *crowd) enter(o origin) (ticket, bool) { return c.enterUpTo(o, c.most) }
+
+// enterUpTo is enter where the origin has a limit of its own.
+func (c *crowd) enterUpTo(o origin, most int) (ticket, bool) {
+	if most == 0 || o == 0 {
 		return 0, true
 	}
 	c.mu.Lock()
@@ -48,7 +51,7 @@ func (c *crowd) enter(o origin) (ticket, bool) {
 	if !known {
 		i = c.placeLocked(o)
 	}
-	if int(c.heads[i].count) >= c.most {
+	if int(c.heads[i].count) >= most {
 		return 0, false
 	}
 	c.heads[i].count++
@@ -67,6 +70,17 @@ func (c *crowd) placeLocked(o origin) int32 {
 	}
 	c.index[o] = i
 	return i
+}
+
+// countOf is how many there are of an origin.
+func (c *crowd) countOf(o origin) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i, known := c.index[o]
+	if !known {
+		return 0
+	}
+	return int(c.heads[i].count)
 }
 
 // leave counts one less.
@@ -162,14 +176,30 @@ func bitrate(v tape.Variant) int {
 // admit asks all limits in turn; the one that is spent by being asked comes last. The caller holds a place among the seats, and gives
 // up the ticket where it is refused later.
 func (e *Edge) admit(ask request, r *reel) (ticket, error) {
-	t, ok := e.crowd.enter(ask.origin)
-	if !ok {
-		return 0, e.later(problem.TooMany, "Too many are listening from your network's address. Close other players, or try again in a moment.")
+	t, err := e.countIn(ask)
+	if err != nil {
+		return 0, err
 	}
 	head, _ := r.reach()
 	if !e.turnstile.pass(e.now(), openingBytes(r.variant, e.depthOf(ask), ask.from, head)) {
 		e.crowd.leave(t)
 		return 0, e.later(problem.Busy, busyDetail)
+	}
+	return t, nil
+}
+
+// countIn counts a request for its origin or, where it came with an invitation, for that: whoever is invited is known, wherever he is.
+func (e *Edge) countIn(ask request) (ticket, error) {
+	if ask.facts.Life.Access.Gated() {
+		t, ok := e.crowd.enterUpTo(originOfSeat(ask.grant), ask.grant.Most())
+		if !ok {
+			return 0, e.later(problem.InvitationFull, fullInvitation(ask.grant))
+		}
+		return t, nil
+	}
+	t, ok := e.crowd.enter(ask.origin)
+	if !ok {
+		return 0, e.later(problem.TooMany, "Too many are listening from your network's address. Close other players, or try again in a moment.")
 	}
 	return t, nil
 }

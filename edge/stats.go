@@ -99,6 +99,8 @@ func (t *tally) addTo(s *Stats) {
 var refusals = [...]problem.Code{
 	problem.BadRequest, problem.MethodNotAllowed, problem.NotFound, problem.RoomUnknown, problem.ChannelUnknown, problem.RoomNotOpen,
 	problem.RoomEnded, problem.Full, problem.Busy, problem.TooMany, problem.Draining, problem.ShuttingDown, problem.Internal, problem.NotOffered,
+	problem.InvitationNeeded, problem.InvitationVoid, problem.InvitationFull,
+	problem.TokenMalformed, problem.TokenForged, problem.TokenExpired, problem.TokenWrongRoom,
 }
 
 // Stats reads the counters. It may be called at any time, from any goroutine.

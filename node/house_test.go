@@ -174,3 +174,8 @@ func fails(t testing.TB, err error, want string) {
 		t.Errorf("error %v, want one with %q", err, want)
 	}
 }
+
+// contextOf is one that ends with the test, or when it has taken too long.
+func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), patience)
+}

@@ -107,7 +107,11 @@ func (l *lights) lightOfHold(ctx context.Context, f room.Facts) api.Light {
 		return last.light
 	}
 	began := time.Now()
-	err := probe(ctx, l.outside()+"/r/"+string(f.ID)+"/live.mp4?from="+farFrame)
+	address := l.outside() + "/r/" + string(f.ID) + "/live.mp4?from=" + farFrame
+	if token := l.node.ownSeat(f, "lights", time.Minute); token != "" {
+		address += "&seat=" + token
+	}
+	err := probe(ctx, address)
 	now := light(name, api.Green, "arrives", time.Since(began).Milliseconds())
 	if err != nil {
 		l.node.log.Warn("the room's sound did not arrive where listeners ask for it", "room", f.ID, "error", err)

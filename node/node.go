@@ -63,6 +63,8 @@ type Node struct {
 	fullness fullness     // what it says of itself
 	edges    atomic.Int32 // how many seat newcomers, as counted last
 	audience audience     // expected in all rooms
+	foyer    foyer        // the rooms that are listed
+	printer  *printer     // of the pictures that are shown with links
 
 	servers   []*http.Server
 	acme      *authority // gets the listeners' certificate; nil: nobody does
@@ -82,7 +84,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Node, err error
 		return nil, fmt.Errorf("the configuration is wrong: %w", err)
 	}
 	cfg.PublicURL, cfg.StageURL = strings.TrimRight(cfg.PublicURL, "/"), strings.TrimRight(cfg.StageURL, "/")
-	n := &Node{cfg: cfg, log: log, failed: make(chan error, 4)}
+	n := &Node{cfg: cfg, log: log, printer: newPrinter(), failed: make(chan error, 4)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close(context.WithoutCancel(ctx)))
@@ -179,6 +181,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
 		n.audience.follow(f.ID, n.bus.Facts, n.cfg.Expect)
+		n.foyer.follow(f.ID, n.bus.Facts)
 		if f.State.Open() {
 			err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
 			if err != nil {
@@ -198,6 +201,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}))
 	if n.rooms != nil {
 		err := n.answerHands()
+		if err == nil {
+			err = n.givePictures()
+		}
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,9 @@ var deeds = []deed{
 	{room.ActCarts, "GET", "/api/rooms/%r/carts", "", []int{200}},
 	{room.ActLights, "GET", "/api/rooms/%r/lights", "", []int{200}},
 	{room.ActPlan, "PATCH", "/api/rooms/%r/plan", `{"late_s":-1}`, []int{400}}, // nonsense, which is looked at last
+	{room.ActAccess, "PATCH", "/api/rooms/%r/access", `{"visibility":"nobody"}`, []int{400}},
+	{room.ActSeats, "POST", "/api/rooms/%r/seats", `{"name":"Lena"}`, []int{201}},
+	{room.ActPicture, "DELETE", "/api/rooms/%r/picture", "", []int{200}},
 	{room.ActMove, "POST", "/api/rooms/%r/step", `{"to":"nowhere"}`, []int{400}},
 	{room.ActDoors, "PUT", "/api/rooms/%r/doors", `{"closed_at":-1}`, []int{400}},
 	{room.ActRaiseHand, "POST", "/r/%r/hand", `{"name":"Lena","line":"tides"}`, []int{200}},

@@ -84,7 +84,7 @@ func merge(stored, known room.Facts) room.Facts {
 		stored.State, stored.EndedAt = known.State, known.EndedAt
 	}
 	if known.Life.Revision > stored.Life.Revision {
-		stored.Life = known.Life
+		stored.Life, stored.Title, stored.Language = known.Life, known.Title, known.Language
 	}
 	stored.DelayMS = known.DelayMS // which the bus is told first
 	stored.NoHands = known.NoHands

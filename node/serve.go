@@ -152,10 +152,16 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
-	mux.Handle("/r/{room}/tape/", n.replayHandler())
-	mux.Handle("/r/{room}/hls/", n.cast)
-	listen, replay := web.ListenPage(n.bus.Facts), web.ReplayPage(n.isShown)
-	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), URL: func(r *http.Request, id room.ID) string {
+	mux.Handle("/r/{room}/tape/", n.invited(seatOf, n.replayHandler()))
+	mux.Handle("/r/{room}/hls/", n.invited(seatOf, bySeatPath(n.cast)))
+	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
+	listen, replay := web.ListenPage(n.bus.Facts, n.ogImage), web.ReplayPage(n.bus.Facts)
+	foyer := web.Foyer(web.FoyerConfig{Rooms: n.foyer.list, Picture: picturePath})
+	mux.Handle("GET /{$}", foyer)
+	mux.Handle("GET /rooms.json", foyer)
+	mux.Handle("GET /gate.js", web.Gate())
+	mux.HandleFunc("GET /r/{room}/card/{file}", n.servePicture)
+	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: func(r *http.Request, id room.ID) string {
 		return n.listenersAt(r) + "/r/" + string(id)
 	}})
 	for _, file := range []string{"event.json", "event.ics", "before.js"} {
@@ -163,9 +169,10 @@ func (n *Node) listenersHandler() http.Handler {
 	}
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
-	mux.Handle("GET /r/{room}/listen.m3u", radio)
-	mux.Handle("GET /r/{room}/listen.pls", radio)
-	hands := n.handsHandler(n.isShown)
+	mux.Handle("GET /r/{room}/listen.m3u", n.invited(seatOf, radio))
+	mux.Handle("GET /r/{room}/listen.pls", n.invited(seatOf, radio))
+	// A raised hand has a secret of its own in the header.
+	hands := n.invited(func(r *http.Request) string { return r.URL.Query().Get("seat") }, n.handsHandler(n.isShown))
 	mux.Handle("/r/{room}/hand", hands)
 	mux.Handle("/r/{room}/hand/", hands)
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
@@ -190,7 +197,7 @@ func (n *Node) isShown(id room.ID) bool {
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
-		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Key: n.store.Key(), Clock: n.cfg.now(), Rand: rand.Reader,
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), Clock: n.cfg.now(), Rand: rand.Reader,
 		Log:       n.log.With("part", "api"),
 		ListenURL: n.listenersAt,
 		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },

@@ -30,8 +30,10 @@ func Calendar(f *Facts, url, host string) []byte {
 	c.line("DTEND:" + stamp(plan.Start.Add(usualLength)))
 	c.line("SUMMARY;LANGUAGE=" + f.Language + ":" + escapeText(f.Title))
 	about := url
-	if plan.Description != "" {
-		about = plan.Description + "\n\n" + url
+	for _, part := range []string{plan.Billing(), plan.Description} {
+		if part != "" {
+			about = part + "\n\n" + about
+		}
 	}
 	c.line("DESCRIPTION;LANGUAGE=" + f.Language + ":" + escapeText(about))
 	c.line("LOCATION:" + escapeText(url))

@@ -19,6 +19,9 @@ type Life struct {
 	Notice     string `json:"notice,omitempty"`      // what who finds them closed reads
 	HoldReplay bool   `json:"hold_replay,omitempty"` // its tape is heard when somebody posts it, and not by its end alone
 
+	Access  Access  `json:"access,omitzero"`  // who may hear it
+	Picture Picture `json:"picture,omitzero"` // its host's own, to show with links to it
+
 	// Revision grows with each change of what stands here: of two who tell of one room, the one with the greater revision knows more.
 	Revision int `json:"rev,omitempty"`
 }

@@ -36,6 +36,9 @@ const (
 	ActEnd            Action = "end"
 	ActDeleteTape     Action = "delete_tape"
 	ActRaiseHand      Action = "raise_hand"
+	ActAccess         Action = "access"
+	ActSeats          Action = "seats"
+	ActPicture        Action = "picture"
 )
 
 // Rule says who may do something, and when.
@@ -78,6 +81,9 @@ var Rules = []Rule{
 	{ActCarts, "play and change carts", leaders, true, false},
 	{ActLights, "see the lights", leaders, true, true},
 	{ActPlan, "change the plan", leaders, true, false},
+	{ActAccess, "say who may hear the room", onlyHost, true, true},
+	{ActSeats, "invite listeners", leaders, true, true},
+	{ActPicture, "change the picture", leaders, true, true},
 	{ActMove, "move the room on", leaders, true, true},
 	{ActDoors, "close the doors", leaders, true, true},
 	{ActEnd, "end the room", onlyHost, true, true},

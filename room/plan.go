@@ -14,9 +14,10 @@ type Plan struct {
 	Start       time.Time `json:"start"` // UTC, to the second
 	Zone        string    `json:"zone"`  // IANA name of the zone in which the start was said
 	Description string    `json:"text,omitempty"`
-	LeadS       int       `json:"lead_s"`   // the doors open so many seconds before the start
-	ByClock     bool      `json:"by_clock"` // it goes live at the start by itself; otherwise when somebody says so
-	Changed     time.Time `json:"changed"`  // when the plan was made or changed last
+	People      []Billed  `json:"people,omitempty"` // in the order in which they are named; never changed in place
+	LeadS       int       `json:"lead_s"`           // the doors open so many seconds before the start
+	ByClock     bool      `json:"by_clock"`         // it goes live at the start by itself; otherwise when somebody says so
+	Changed     time.Time `json:"changed"`          // when the plan was made or changed last
 }
 
 // Limits of a plan.
@@ -104,6 +105,9 @@ func (p Plan) Check(now time.Time) (Plan, error) {
 		return Plan{}, err
 	}
 	p.Description, err = CheckDescription(p.Description)
+	if err == nil {
+		p.People, err = CheckBill(p.People)
+	}
 	switch {
 	case err != nil:
 		return Plan{}, err

@@ -248,10 +248,12 @@ func (sc *scene) tellStreamsLocked() {
 		return
 	}
 	facts, _ := sc.cfg.Rooms.Facts(sc.id)
+	life := facts.Life
+	life.Access.Key, life.Access.Revoked = nil, nil // nobody on stage needs them, and the second may be long
 	state := stateEvent{
 		Room: roomState{
 			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
-			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: facts.Life,
+			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: life,
 		},
 		People:    make([]personState, len(sc.people)),
 		Backstage: sc.backstageLocked(),

@@ -28,6 +28,7 @@ const (
 	CodeManyCoHosts Code = "many_cohosts"
 	CodeStep        Code = "step"
 	CodeLinkUnknown Code = "link_unknown"
+	CodeManySeats   Code = "many_seats"
 	CodeLinkUsed    Code = "link_used"
 	CodeLinkExpired Code = "link_expired"
 	CodeCanceled    Code = "canceled"
@@ -82,6 +83,7 @@ var known = []struct {
 	{room.ErrEnded, CodeEnded},
 	{room.ErrManyInvites, CodeManyInvites},
 	{room.ErrManyCoHosts, CodeManyCoHosts},
+	{room.ErrManySeats, CodeManySeats},
 	{room.ErrStep, CodeStep},
 	{room.ErrLinkUnknown, CodeLinkUnknown},
 	{room.ErrLinkUsed, CodeLinkUsed},

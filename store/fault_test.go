@@ -71,6 +71,20 @@ func TestFailedWrites(t *testing.T) {
 				carts, _ := s.Carts(ctx, "abc")
 				return len(carts) == 1
 			}, ""},
+		{"seats add", func(s *Store, _ room.Record, _ room.SecretHash) error {
+			return s.AddSeats(ctx, "abc", []room.Invitation{{SeatGrant: room.SeatGrant{Seat: "ada"}, Created: noon}})
+		},
+			func(t *testing.T, s *Store, _ room.Record) bool {
+				seats, _ := s.Seats(ctx, "abc")
+				return len(seats) == 1
+			}, CodeExists},
+		{"picture set", func(s *Store, _ room.Record, _ room.SecretHash) error {
+			return s.SetPicture(ctx, "abc", "sum", []byte("picture"))
+		},
+			func(t *testing.T, s *Store, _ room.Record) bool {
+				_, err := s.Picture(ctx, "abc", "sum")
+				return err == nil
+			}, ""},
 		{"link redeem", func(s *Store, _ room.Record, link room.SecretHash) error {
 			_, err := s.Redeem(ctx, link, room.SecretHash{1}, noon)
 			return err

@@ -8,7 +8,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// SetLife keeps where a room is in its life, and what is known of its course. What is older than what is kept changes nothing. The error is
+// SetLife keeps where a room is in its life, what is known of its course, and what it is called. What is older than what is kept changes nothing. The error is
 // room.ErrNotFound when there is no such room.
 func (s *Store) SetLife(ctx context.Context, f room.Facts) error {
 	return s.write(ctx, "room life", func(tx *sql.Tx) error {
@@ -34,7 +34,7 @@ func (s *Store) SetLife(ctx context.Context, f room.Facts) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE rooms SET life = ? WHERE id = ?", string(text), f.ID)
+		_, err = tx.ExecContext(ctx, "UPDATE rooms SET life = ?, title = coalesce(nullif(?, ''), title), lang = coalesce(nullif(?, ''), lang) WHERE id = ?", string(text), f.Title, f.Language, f.ID)
 		return err
 	})
 }

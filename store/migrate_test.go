@@ -62,6 +62,13 @@ func TestUpgrade(t *testing.T) {
 			if handed := harbour.RoleOf("grace123", room.Speaker) == room.Host; handed != (version >= 6) || harbour.IsBlocked("b10cked") != (version >= 6) {
 				t.Errorf("roles are %v, blocked are %v", harbour.Roles, harbour.Blocked)
 			}
+			seats, err := s.Seats(t.Context(), "harbour-k3f9x2")
+			if err != nil || len(seats) > 0 != (version >= 9) || version >= 9 && (seats[0].Name != "Ada" || !seats[0].Revoked.IsZero() || seats[1].Revoked.IsZero()) {
+				t.Errorf("invitations to listen = %+v, %v", seats, err)
+			}
+			if _, err = s.Picture(t.Context(), "harbour-k3f9x2", "abcdef"); (err == nil) != (version >= 9) {
+				t.Errorf("picture: %v", err)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

@@ -367,7 +367,7 @@ func TestDeskHeaders(t *testing.T) {
 			continue
 		}
 		policy := w.Header().Get("Content-Security-Policy")
-		if !strings.HasPrefix(policy, "default-src 'none'; script-src 'sha256-") || strings.Contains(policy, "unsafe") {
+		if !strings.HasPrefix(policy, "default-src 'none';script-src 'sha256-") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: Content-Security-Policy %s", path, policy)
 		}
 		if referrer := w.Header().Get("Referrer-Policy"); referrer != "no-referrer" {

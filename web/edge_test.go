@@ -91,7 +91,7 @@ func serveFakeEdge(t *testing.T, start time.Time, facts room.Facts) *fakeEdge {
 		frozen:  make(chan struct{}),
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/r/{room}", ListenPage(func(id room.ID) (room.Facts, bool) { return facts, id == testRoom }))
+	mux.Handle("/r/{room}", ListenPage(func(id room.ID) (room.Facts, bool) { return facts, id == testRoom }, testImage))
 	mux.HandleFunc("GET /r/{room}/live.mp4", e.live)
 	mux.HandleFunc("GET /r/{room}/live.ogg", e.live) // a browser looks at what comes, not at the name
 	e.Server = httptest.NewServer(mux)

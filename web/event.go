@@ -15,9 +15,10 @@ import (
 
 // EventConfig is what the handler of announcements needs. Every field is required.
 type EventConfig struct {
-	Facts func(room.ID) (room.Facts, bool)    // called concurrently, must not block
-	Now   func() time.Time                    // the time of day
-	URL   func(*http.Request, room.ID) string // where a room is heard, as the one who asks reaches it
+	Facts   func(room.ID) (room.Facts, bool)    // called concurrently, must not block
+	Now     func() time.Time                    // the time of day
+	Picture func(room.Facts) string             // where a room's picture is
+	URL     func(*http.Request, room.ID) string // where a room is heard, as the one who asks reaches it
 }
 
 // eventAnswer is what was announced of a room, for its page.
@@ -25,16 +26,21 @@ type eventAnswer struct {
 	Title       string     `json:"title"`
 	Language    string     `json:"lang"`
 	State       room.State `json:"state"`
+	Gated       bool       `json:"gated,omitempty"` // it is heard by invitation
+	Picture     string     `json:"picture"`
 	Description string     `json:"description,omitempty"`
-	Start       int64      `json:"start_ms,omitempty"` // Unix, as all that follow
-	Doors       int64      `json:"doors_ms,omitempty"`
-	Zone        string     `json:"zone,omitempty"`
-	ByClock     bool       `json:"by_clock,omitempty"`
-	Closed      bool       `json:"closed,omitempty"` // the doors, to newcomers, at a number of seats
-	Notice      string     `json:"notice,omitempty"`
-	DelayMS     int        `json:"delay_ms"` // of the broadcast
-	DepthMS     int64      `json:"depth_ms"` // that a player is granted, as things stand
-	NowMS       int64      `json:"now_ms"`
+
+	People []room.Billed `json:"people,omitempty"`
+
+	Start   int64  `json:"start_ms,omitempty"` // Unix, as all that follow
+	Doors   int64  `json:"doors_ms,omitempty"`
+	Zone    string `json:"zone,omitempty"`
+	ByClock bool   `json:"by_clock,omitempty"`
+	Closed  bool   `json:"closed,omitempty"` // the doors, to newcomers, at a number of seats
+	Notice  string `json:"notice,omitempty"`
+	DelayMS int    `json:"delay_ms"` // of the broadcast
+	DepthMS int64  `json:"depth_ms"` // that a player is granted, as things stand
+	NowMS   int64  `json:"now_ms"`
 }
 
 // Event serves what was announced of a room, at GET /r/{room}/event.json and event.ics, and the script that waits for it, before.js.
@@ -46,9 +52,10 @@ func Event(cfg EventConfig) http.Handler {
 			return
 		}
 		answer := eventAnswer{
-			Title: f.Title, Language: f.Language, State: f.State, DelayMS: f.DelayMS, DepthMS: f.Depth().Milliseconds(), Closed: f.Life.Closed > 0, Notice: f.Life.Notice, NowMS: cfg.Now().UnixMilli(),
+			Title: f.Title, Language: f.Language, State: f.State, Gated: f.Life.Access.Gated(), Picture: cfg.Picture(f), DelayMS: f.DelayMS, DepthMS: f.Depth().Milliseconds(), Closed: f.Life.Closed > 0, Notice: f.Life.Notice, NowMS: cfg.Now().UnixMilli(),
 		}
 		if p := f.Life.Plan; f.Planned() {
+			answer.People = p.People
 			answer.Description, answer.Start, answer.Doors, answer.Zone, answer.ByClock = p.Description, p.Start.UnixMilli(), p.DoorsAt().UnixMilli(), p.Zone, p.ByClock
 		}
 		body, err := json.Marshal(answer)
@@ -71,7 +78,7 @@ func Event(cfg EventConfig) http.Handler {
 		w.Header().Set("Content-Disposition", `inline; filename="`+string(f.ID)+`.ics"`)
 		serveSmall(w, r, "text/calendar; charset=utf-8", "public, max-age=60", room.Calendar(&f, address, hostOf(address)))
 	})
-	script := beforeScript()
+	script := distFile("before.js")
 	mux.HandleFunc("GET /r/{room}/before.js", func(w http.ResponseWriter, r *http.Request) {
 		serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)
 	})
@@ -111,9 +118,9 @@ func serveSmall(w http.ResponseWriter, r *http.Request, mediaType, cache string,
 	}
 }
 
-// beforeScript is dist/before.js. It panics when it is not there: the file is part of the program.
-func beforeScript() []byte {
-	text, err := dist.ReadFile("dist/before.js")
+// distFile is a file of dist. It panics when it is not there: the file is part of the program.
+func distFile(name string) []byte {
+	text, err := dist.ReadFile("dist/" + name)
 	if err != nil {
 		panic(err)
 	}
@@ -122,24 +129,41 @@ func beforeScript() []byte {
 
 // shownWords is how many bytes of title and description go into the head of the page, for those who show a link: the page has to fit into its
 // first flight.
-const shownWords = 160
+const shownWords = 144
 
 // headOf is what a room's page has in its head beyond that of all pages: words for those who show a link to it, and before the beginning the
 // script that waits for it.
-func headOf(f room.Facts) string {
+func headOf(f room.Facts, image string) string {
 	var b strings.Builder
 	meta := func(property, content string) {
 		b.WriteString(`<meta property="og:` + property + `" content="` + html.EscapeString(content) + `">`)
 	}
-	title := firstWords(f.Title, shownWords)
-	meta("title", title)
-	if text := firstWords(f.Life.Plan.Description, shownWords-len(title)); text != "" {
-		meta("description", text)
+	if f.Life.Access.Gated() {
+		meta("title", "By invitation")
+		meta("image", image)
+		b.WriteString(gateScript)
+	} else {
+		title := firstWords(f.Title, shownWords)
+		meta("title", title)
+		if text := firstWords(about(&f.Life.Plan), shownWords-len(title)); text != "" {
+			meta("description", text)
+		}
+		meta("image", image)
 	}
 	if waits(f) {
 		b.WriteString(`<script src="/r/` + string(f.ID) + `/before.js" defer></script>`)
 	}
 	return b.String()
+}
+
+// about is what those who show a link say of a room: who, and what about.
+func about(p *room.Plan) string {
+	if names := p.Names(); names != "" && p.Description != "" {
+		return names + ": " + p.Description
+	} else if names != "" {
+		return names
+	}
+	return p.Description
 }
 
 // waits reports whether a room's page has a beginning to wait for, or something to say to who comes too late.

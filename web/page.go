@@ -39,7 +39,7 @@ func makePage(plain []byte, policy, scripts string) *page {
 	return &page{
 		plain: plain,
 		gzip:  compress(plain),
-		policy: fmt.Sprintf("default-src 'none'; script-src %s%s; style-src %s; %s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		policy: fmt.Sprintf("default-src 'none';script-src %s%s;style-src %s;%s;base-uri 'none';form-action 'none';frame-ancestors 'none'",
 			hashSource(plain, "script"), scripts, hashSource(plain, "style"), policy),
 		tag: base64.RawURLEncoding.EncodeToString(sum[:9]),
 	}
@@ -50,6 +50,7 @@ type roomPage struct {
 	// immutable
 	bare   *page // of no room
 	policy string
+	image  func(room.Facts) string
 
 	mu   sync.Mutex
 	made map[room.ID]madePage // guarded by mu; at most mostMade
@@ -66,13 +67,13 @@ const mostMade = 256
 // headPlace is where a room's head goes: before the style, so that who looks for it need not read on.
 const headPlace = "<style>"
 
-func newRoomPage(name, policy string) *roomPage {
-	return &roomPage{bare: newPage(name, policy), policy: policy, made: map[room.ID]madePage{}}
+func newRoomPage(name, policy string, image func(room.Facts) string) *roomPage {
+	return &roomPage{bare: newPage(name, policy), policy: policy, image: image, made: map[room.ID]madePage{}}
 }
 
 // of is the page of a room as it is now.
 func (p *roomPage) of(f room.Facts) *page {
-	head := headOf(f)
+	head := headOf(f, p.image(f))
 	p.mu.Lock() // of a crowd that comes at once, one makes it
 	defer p.mu.Unlock()
 	made, ok := p.made[f.ID]
@@ -80,7 +81,7 @@ func (p *roomPage) of(f room.Facts) *page {
 		return made.page
 	}
 	scripts := ""
-	if waits(f) {
+	if waits(f) || f.Life.Access.Gated() {
 		scripts = " 'self'"
 	}
 	made = madePage{head, makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), p.policy, scripts)}

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 
@@ -12,7 +13,7 @@ import (
 
 // RadioLists serves GET /r/{room}/listen.m3u and listen.pls, which radios and players open: the absolute addresses of a room's endless sound, the
 // first that a player takes being the one it plays. Base is the scheme and host of the listeners' side as a request came to it; files are the
-// names of the answers, the best known to radios first. Facts is called concurrently and must not block.
+// names of the answers, the best known to radios first. A seat token of the request is in the addresses, too. Facts is called concurrently and must not block.
 func RadioLists(facts func(room.ID) (room.Facts, bool), base func(*http.Request) string, files ...string) http.Handler {
 	serve := func(kind string, write func(title string, urls []string) string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -29,9 +30,13 @@ func RadioLists(facts func(room.ID) (room.Facts, bool), base func(*http.Request)
 				problem.Write(w, problem.New(problem.RoomEnded, "This conversation is over."))
 				return
 			}
+			suffix := ""
+			if token := r.URL.Query().Get("seat"); token != "" {
+				suffix = "?seat=" + url.QueryEscape(token)
+			}
 			var urls []string
 			for _, file := range files {
-				urls = append(urls, base(r)+"/r/"+string(id)+"/"+file)
+				urls = append(urls, base(r)+"/r/"+string(id)+"/"+file+suffix)
 			}
 			h := w.Header()
 			h.Set("Content-Type", kind)

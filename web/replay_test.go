@@ -126,9 +126,8 @@ func newFakeTape(t *testing.T, closed bool) (*fakeTape, string) {
 	facts := func(id room.ID) (room.Facts, bool) {
 		return room.Facts{ID: id, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live}, id == testRoom
 	}
-	known := func(id room.ID) bool { _, ok := facts(id); return ok }
 	mux := http.NewServeMux()
-	mux.Handle("GET /r/{room}/tape/{$}", ReplayPage(known))
+	mux.Handle("GET /r/{room}/tape/{$}", ReplayPage(facts))
 	mux.Handle("/r/{room}/tape/", replay.New(replay.Config{
 		Facts: facts, PreSkip: codec.OpusPreSkip, Log: slog.New(slog.DiscardHandler),
 		Tape: func(room.ID, tape.Channel) (replay.Tape, error) {

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"bytes"
 	"embed"
 	"net/http"
 	"strings"
@@ -16,15 +17,16 @@ import (
 var dist embed.FS
 
 // ListenPage serves the listener's page at GET /r/{room}: the same bytes for everybody who asks for a room, and for every room but for what
-// its head says of it (headOf); with status 404 where facts knows no such room, and then the page says so itself. facts is called
-// concurrently and must not block.
-func ListenPage(facts func(room.ID) (room.Facts, bool)) http.Handler {
-	p := newRoomPage("listen", listenPolicy)
+// its head says of it (headOf); with status 404 where facts knows no such room, and then the page says so itself. image is where
+// a room's picture is, for those who show links. Both are called concurrently and must not block.
+func ListenPage(facts func(room.ID) (room.Facts, bool), image func(room.Facts) string) http.Handler {
+	p := newRoomPage("listen", listenPolicy, image)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
 		id := room.ID(r.PathValue("room"))
 		if id.Valid() {
 			if f, known := facts(id); known && f.State != room.Draft {
+				discreet(w, f)
 				p.of(f).serve(w, r, http.StatusOK)
 				return
 			}
@@ -35,16 +37,45 @@ func ListenPage(facts func(room.ID) (room.Facts, bool)) http.Handler {
 }
 
 // ReplayPage serves the page that plays a tape, at GET /r/{room}/tape/ and at whatever other address it is mounted; the same bytes for
-// every room, with status 404 where known says that there is no such room. known is called concurrently and must not block.
-func ReplayPage(known func(room.ID) bool) http.Handler {
+// every room, but that those by invitation have a gate before them; with status 404 where facts knows no such room. facts is called concurrently
+// and must not block.
+func ReplayPage(facts func(room.ID) (room.Facts, bool)) http.Handler {
 	p := newPage("replay", replayPolicy)
+	gated := makePage(bytes.Replace(p.plain, []byte(headPlace), []byte(gateScript+headPlace), 1), replayPolicy, " 'self'")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusOK
 		id := room.ID(r.PathValue("room"))
-		if !id.Valid() || !known(id) {
-			status = http.StatusNotFound
+		f, known := room.Facts{}, id.Valid()
+		if known {
+			f, known = facts(id)
 		}
-		p.serve(w, r, status)
+		if !known || f.State == room.Draft {
+			p.serve(w, r, http.StatusNotFound)
+			return
+		}
+		discreet(w, f)
+		if f.Life.Access.Gated() {
+			gated.serve(w, r, http.StatusOK)
+			return
+		}
+		p.serve(w, r, http.StatusOK)
+	})
+}
+
+// discreet asks those who index what they find to leave out rooms that are not listed.
+func discreet(w http.ResponseWriter, f room.Facts) {
+	if f.Life.Access.Visibility != room.Public {
+		w.Header().Set("X-Robots-Tag", "noindex")
+	}
+}
+
+// gateScript comes before all else in the page of a room by invitation, and has to: it says where the page's sound is.
+const gateScript = `<script src="/gate.js"></script>`
+
+// Gate serves the script that asks for an invitation, and carries it from the address to where the sound is.
+func Gate() http.Handler {
+	script := distFile("gate.js")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)
 	})
 }
 
@@ -75,4 +106,4 @@ const handPolicy = "connect-src 'self'"
 // listenPolicy lets the listener's page speak to its own edge and to others, and play what it hears; newPage adds its style and script.
 // The others are named by the signed list in the sound, which nobody knows when the page, the same for everybody, is sent. Nothing runs in
 // it but the one script whose hash is in the policy, and that fetches sound only, without cookies. To a policy http: is https: too.
-const listenPolicy = "connect-src 'self' http:; media-src 'self' blob:; img-src data:; frame-src 'self'"
+const listenPolicy = "connect-src 'self' http:;media-src 'self' blob:;img-src data:;frame-src 'self'"

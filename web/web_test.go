@@ -30,9 +30,13 @@ func testFacts(id room.ID) (room.Facts, bool) {
 	}, id == testRoom
 }
 
+func testImage(f room.Facts) string {
+	return "https://live.example.org/r/" + string(f.ID) + "/card/0123456789ab.png"
+}
+
 func listenServer(t *testing.T) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(ListenPage(testFacts))
+	s := httptest.NewServer(ListenPage(testFacts, testImage))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -120,7 +124,7 @@ func TestPageIsTheSameForEverybody(t *testing.T) {
 		return string(page)
 	}
 	f, _ := testFacts(testRoom)
-	head := headOf(f)
+	head := headOf(f, testImage(f))
 	known, unknown := read(testRoom), read("nowhere-abc")
 	if head == "" || strings.Count(known, head) != 1 || strings.Replace(known, head, "", 1) != unknown {
 		t.Error("a known and an unknown room have different pages")
@@ -131,18 +135,19 @@ func TestHead(t *testing.T) {
 	f, _ := testFacts(testRoom)
 	f.Title = `"Quotes" & <tags>`
 	const title = `<meta property="og:title" content="&#34;Quotes&#34; &amp; &lt;tags&gt;">`
-	const text = `<meta property="og:description" content="Ada Lovelace and Grace Hopper on the machines that remember, the seas that forget, and what is left to say when both are gone. With music.">`
+	const text = `<meta property="og:description" content="Ada Lovelace and Grace Hopper on the machines that remember, the seas that forget, and what is left to say when both are…">`
+	const picture = `<meta property="og:image" content="/x.png">`
 	const script = `<script src="/r/harbour-talk-k3f9x2/before.js" defer></script>`
 	for state, want := range map[room.State]string{
-		room.Announced: title + text + script, room.Doors: title + text + script, room.Live: title + text, room.Ended: title + text,
+		room.Announced: title + text + picture + script, room.Doors: title + text + picture + script, room.Live: title + text + picture, room.Ended: title + text + picture,
 	} {
 		f.State = state
-		if got := headOf(f); got != want {
+		if got := headOf(f, "/x.png"); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", state, got, want)
 		}
 	}
 	f.State, f.Life = room.Doors, room.Life{}
-	if got := headOf(f); got != title {
+	if got := headOf(f, "/x.png"); got != title+picture {
 		t.Errorf("without a plan: %s", got)
 	}
 }

@@ -96,6 +96,30 @@ func (c *Client) Invite(ctx context.Context, id room.ID, name string, role room.
 	return i, err
 }
 
+// Seat is an invitation to listen.
+type Seat struct {
+	Seat      room.SeatID `json:"seat"`
+	Token     string      `json:"token"`
+	URL       string      `json:"url"`        // of the page, with the token
+	PlayerURL string      `json:"player_url"` // for radios and players, with the token
+}
+
+// SetVisibility says who finds and who hears a room.
+func (c *Client) SetVisibility(ctx context.Context, id room.ID, v room.Visibility) error {
+	return c.send(ctx, http.MethodPatch, "/api/rooms/"+string(id)+"/access", map[string]string{"visibility": v.Word()}, nil)
+}
+
+// InviteListener makes an invitation to listen.
+func (c *Client) InviteListener(ctx context.Context, id room.ID, name string) (s Seat, err error) {
+	err = c.post(ctx, "/api/rooms/"+string(id)+"/seats", map[string]string{"name": name}, &s)
+	return s, err
+}
+
+// WithdrawListener makes an invitation to listen void.
+func (c *Client) WithdrawListener(ctx context.Context, id room.ID, seat room.SeatID) error {
+	return c.send(ctx, http.MethodDelete, "/api/rooms/"+string(id)+"/seats/"+string(seat), struct{}{}, nil)
+}
+
 // Token is the host's own stage token.
 func (c *Client) Token(ctx context.Context, id room.ID) (string, error) {
 	var answer struct {

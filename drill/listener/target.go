@@ -36,6 +36,12 @@ func parseTarget(link string, variant tape.Variant) (target, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return target{}, fmt.Errorf("%q is not the address of a room: %w", link, errAddress)
 	}
+	invitation, err := url.ParseQuery(u.EscapedFragment())
+	if seat := invitation.Get("seat"); err == nil && seat != "" { // the link that somebody was sent
+		query := u.Query()
+		query.Set("seat", seat)
+		u.RawQuery = query.Encode()
+	}
 	u.Fragment, u.RawFragment = "", ""
 	t := target{live: u, container: MP4, variant: variant}
 	switch file := path.Base(u.Path); {

@@ -32,6 +32,9 @@ const (
 	TokenExpired     Code = "token_expired"      // 401
 	TokenWrongRoom   Code = "token_wrong_room"   // 403
 	Removed          Code = "removed"            // 403: this person was removed from the room
+	InvitationNeeded Code = "invitation_needed"  // 401: the room is heard with a seat token only
+	InvitationVoid   Code = "invitation_void"    // 403: the seat token was withdrawn
+	InvitationFull   Code = "invitation_full"    // 403: as many listen with this seat token as may
 	Forbidden        Code = "forbidden"          // 403: the role may not do this
 	HostOnly         Code = "host_only"          // 401: needs the host's cookie
 	ClaimUsed        Code = "claim_used"         // 410

@@ -23,6 +23,25 @@ func OfToken(err error) Problem {
 	return New(TokenMalformed, Sentence(room.ErrTokenMalformed))
 }
 
+// OfSeat is the refusal of a seat token, by why it was not let in.
+func OfSeat(err error) Problem {
+	for _, known := range []struct {
+		err  error
+		code Code
+	}{
+		{room.ErrSeatMissing, InvitationNeeded},
+		{room.ErrSeatForged, TokenForged},
+		{room.ErrSeatExpired, TokenExpired},
+		{room.ErrSeatWrongRoom, TokenWrongRoom},
+		{room.ErrSeatRevoked, InvitationVoid},
+	} {
+		if errors.Is(err, known.err) {
+			return New(known.code, Sentence(known.err))
+		}
+	}
+	return New(TokenMalformed, Sentence(room.ErrSeatMalformed))
+}
+
 // OfDenial is the refusal of what the table of permissions does not allow. Other errors pass.
 func OfDenial(err error) error {
 	var d room.Denial

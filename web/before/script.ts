@@ -5,7 +5,7 @@ import { joinAt, parts, ServerClock } from "./clock";
 import style from "./style.css";
 import { texts, type Language } from "./texts";
 
-type Plan = { state: string; start_ms?: number; doors_ms?: number; description?: string; closed?: boolean; notice?: string; by_clock?: boolean; delay_ms: number; depth_ms: number; now_ms: number };
+type Plan = { state: string; start_ms?: number; doors_ms?: number; description?: string; people?: { name: string; about?: string; host?: boolean }[]; closed?: boolean; notice?: string; by_clock?: boolean; delay_ms: number; depth_ms: number; now_ms: number };
 
 /** What the page tells of itself. */
 type Page = { state: string; frame: number; delay: number; start?: number };
@@ -24,6 +24,8 @@ let left = Infinity; // to the start at this ear, in ms
 const box = document.createElement("section");
 box.id = "before";
 const [when, count, word, about, calendar] = ["p", "p", "p", "p", "a"].map((tag) => document.createElement(tag)) as HTMLElement[];
+const people = document.createElement("ul");
+let billed = ""; // what the list of people was made from
 const verb = document.createElement("span");
 
 async function look(): Promise<void> {
@@ -109,8 +111,27 @@ function show(): void {
   put(count!, zero ? "" : shown.days ? `${t.days(shown.days)} ${shown.clock}` : shown.clock);
   put(word!, closed ? closed : zero ? t.soon : armed ? t.armed : page().state !== "ready" ? "" : now() < doors() ? t.tap(t.time.format(plan!.doors_ms)) : t.open);
   put(about!, plan!.description ?? "");
+  bill(t.host);
   put(calendar!, t.calendar);
   put(verb, armed ? t.disarm : t.arm);
+}
+
+/** Who is announced: hosts, and guests who are expected. */
+function bill(host: string): void {
+  const now = JSON.stringify([host, plan!.people]);
+  if (now === billed) return;
+  billed = now;
+  const named = plan!.people ?? [];
+  people.hidden = !named.length;
+  people.replaceChildren(
+    ...named.map((p) => {
+      const item = document.createElement("li");
+      const name = document.createElement("b");
+      name.textContent = p.name;
+      item.append(name, [p.host ? ` · ${host}` : "", p.about ? ` · ${p.about}` : ""].join(""));
+      return item;
+    }),
+  );
 }
 
 function begin(): void {
@@ -128,7 +149,8 @@ function begin(): void {
   document.getElementById("title")!.after(box);
   const more = document.createElement("section");
   more.id = "about";
-  more.append(about!, calendar!);
+  people.id = "billed";
+  more.append(people, about!, calendar!);
   document.getElementById("retry")!.after(more);
   listen.append(verb);
   box.hidden = true;

@@ -15,6 +15,7 @@ const en = {
   disarm: "Armed",
   calendar: "Put it in your calendar",
   closed: "The doors are closed.",
+  host: "host",
 };
 
 type Texts = typeof en;
@@ -31,6 +32,7 @@ const fr: Texts = {
   disarm: "Armé",
   calendar: "Mettre dans votre agenda",
   closed: "Les portes sont fermées.",
+  host: "hôte",
 };
 
 export const texts = { en, fr };

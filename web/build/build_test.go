@@ -13,6 +13,8 @@ func TestListenIsFresh(t *testing.T) {
 	for file, make := range map[string]func() ([]byte, error){
 		"listen.html": func() ([]byte, error) { return bundle("../listen") },
 		"before.js":   func() ([]byte, error) { return script("../before") },
+		"gate.js":     func() ([]byte, error) { return script("../gate") },
+		"foyer.html":  func() ([]byte, error) { return bundle("../foyer") },
 	} {
 		made, err := make()
 		if err != nil {

@@ -56,7 +56,7 @@ func script(dir string) ([]byte, error) {
 
 // listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
 // leaves room for more in the page's first flight.
-const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render)$"
+const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark)$"
 
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {

@@ -37,7 +37,7 @@ export async function call(path: string, c: Call = {}): Promise<Response> {
   if (c.token) headers.Authorization = `Bearer ${c.token}`;
   if (c.json !== undefined) headers["Content-Type"] = "application/json";
   if (c.sdp !== undefined) headers["Content-Type"] = "application/sdp";
-  if (c.file) headers["Content-Type"] = c.file.type.startsWith("audio/") ? c.file.type : "application/octet-stream";
+  if (c.file) headers["Content-Type"] = /^(audio|image)\//.test(c.file.type) ? c.file.type : "application/octet-stream";
   const answer = await fetch(path, {
     method: c.method ?? "GET",
     headers,
@@ -76,8 +76,8 @@ async function json<T>(path: string, c: Call = {}): Promise<T> {
 export const claim = (secret: string) => call("/api/claim", { method: "POST", json: { secret } });
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
-export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, plan: Record<string, unknown>) =>
-  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, ...plan } });
+export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, plan: Record<string, unknown>) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, ...plan } });
 export const deleteTape = (id: string) => call(`${managed(id)}/tape`, { method: "DELETE" });
 export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
 

@@ -1,5 +1,6 @@
 // One room's desk: microphone, line and loudspeakers, and what a person can do with them.
 
+import { ownSeat } from "./announceapi";
 import { type Air, air } from "./air";
 import { Refusal, setName } from "./api";
 import { Line } from "./line";
@@ -39,7 +40,7 @@ export class Desk {
     const speakers = new Speakers(voices);
     this.mic = new Microphone(raw);
     this.line = new Line(room, token);
-    this.monitor = new Monitor(room);
+    this.monitor = new Monitor(room, () => ownSeat(room, token));
     this.mic.onTrack = (track) => this.line.send(track);
     this.line.onVoices = (tracks) => {
       speakers.play(tracks);

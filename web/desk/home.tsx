@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { amHost, claim, createRoom, rooms } from "./api";
+import { VisibilityField } from "./announce";
 import { PlanFields, planOf } from "./life";
 import { Brand, CopyText, Notice, Panel } from "./parts";
 import { TapeChoice, TapeRow } from "./tape";
@@ -104,7 +105,7 @@ function NewRoom() {
     const form = new FormData(e.currentTarget);
     setBusy(true);
     try {
-      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on", planOf(form));
+      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on", String(form.get("visibility")), planOf(form));
       location.assign(`/desk/${encodeURIComponent(room.id)}`);
     } catch (e) {
       setTrouble(sentence(e));
@@ -130,6 +131,7 @@ function NewRoom() {
           <input name="expect" type="number" inputMode="numeric" min={0} max={1e9} step={1} placeholder={t.expectExample} autocomplete="off" data-testid="room-expect" />
           <small>{t.expectHint}</small>
         </label>
+        <VisibilityField />
         <PlanFields />
         <TapeChoice />
         <label class="switch">

@@ -1,6 +1,7 @@
 // A room's life at the desk: when it begins, how far it is, and the levers that move it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { EditAnnouncement, PeopleFields, peopleOf } from "./announce";
 import type { Desk } from "./desk";
 import { askEnd, closeDoors, late, type Life, readLife, stay, step } from "./lifeapi";
 import { words } from "./lifetext";
@@ -54,6 +55,7 @@ export function LifePanel({ desk }: { desk: Desk }) {
       {planned && <p class="start" data-testid="life-start">{words.when(new Date(life.start!))}</p>}
       {said && <p data-testid="life-state">{said}</p>}
       {planned && mayDirect(stage.you.role) && <Levers desk={desk} life={life} press={press} />}
+      {planned && mayDirect(stage.you.role) && ["draft", "announced", "doors"].includes(life.state) && <EditAnnouncement desk={desk} life={life} take={take} />}
       {open && mayDirect(stage.you.role) && <DoorsForm desk={desk} life={life} seated={stage.listening} take={take} />}
     </Panel>
   );
@@ -164,6 +166,7 @@ export function planOf(form: FormData): Record<string, unknown> {
     lead_s: 60 * Number(form.get("lead")),
     by_clock: form.get("by_clock") === "on",
     description: String(form.get("description") ?? ""),
+    people: peopleOf(form),
   };
 }
 
@@ -191,6 +194,7 @@ export function PlanFields() {
         <span>{words.description}</span>
         <textarea name="description" rows={4} maxLength={1000} data-testid="room-description" />
       </label>
+      <PeopleFields />
     </details>
   );
 }

@@ -5,6 +5,11 @@ import { call } from "./api";
 /** Where a room is in its life, as the server answers. Times in RFC 3339. */
 export interface Life {
   state: string;
+  title?: string;
+  description?: string;
+  people?: { name: string; about?: string; host?: boolean }[];
+  /** Its host gave it one of its own. */
+  picture?: boolean;
   start?: string;
   zone?: string;
   doors?: string;

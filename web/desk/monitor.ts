@@ -13,13 +13,17 @@ export interface MonitorView {
 export class Monitor {
   readonly view = new Store<MonitorView>({ state: "off" });
   private player: Player | null = null;
+  private token = "";
 
-  constructor(private readonly room: string) {}
+  /** `seat` is a seat token for one's own ears, empty where the room asks for none. */
+  constructor(private readonly room: string, private readonly seat: () => Promise<string>) {}
 
   /** Takes a seat and plays; call it from a gesture. */
-  start(): void {
+  async start(): Promise<void> {
     const kind = mediaSource();
     if (!kind) return this.view.set({ state: "failed" });
+    this.view.set({ state: "joining" });
+    this.token = await this.seat().catch(() => ""); // the edge says what is the matter
     this.player ??= this.make(kind);
     this.player.play();
     this.derive();
@@ -34,7 +38,7 @@ export class Monitor {
     const audio = document.createElement("audio");
     audio.dataset.testid = "monitor-sound";
     document.getElementById("voices")?.append(audio);
-    const path = `/r/${encodeURIComponent(this.room)}/live.mp4?pace=1`;
+    const path = `/r/${encodeURIComponent(this.room)}/live.mp4?pace=1${this.token && `&seat=${this.token}`}`;
     // The desk stays at its own server, whatever list it hears of.
     const places = new Places(location.origin, () => Promise.resolve(false));
     return new Player(audio, new Sound(audio, kind), places, path, new WaitStore("monitor"), () => {}, () => this.derive());

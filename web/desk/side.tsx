@@ -1,6 +1,8 @@
 // What stands beside the stage: links, the monitor, the sound, the end.
 
 import { useEffect, useState } from "preact/hooks";
+import { AccessPanel } from "./announce";
+import { a } from "./announcetext";
 import { invite, removePerson } from "./api";
 import type { Desk } from "./desk";
 import { invites } from "./leadapi";
@@ -20,8 +22,9 @@ export function Side({ desk }: { desk: Desk }) {
       {mayModerate(stage.you.role) && <Invites desk={desk} role={stage.you.role} />}
       <Panel title={t.listenersLink}>
         <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
-        <p class="hint">{t.listenersHint}</p>
+        <p class="hint">{stage.room.life?.access?.visibility === "invited" ? a.bareLink : t.listenersHint}</p>
       </Panel>
+      <AccessPanel desk={desk} />
       <MonitorPanel desk={desk} />
       {voice !== "off" && (
         <Panel title={t.sound}>
@@ -46,7 +49,7 @@ function MonitorPanel({ desk }: { desk: Desk }) {
     <Panel title={t.monitorTitle} class="monitor">
       {word === "on-air" && <p class={on ? "trouble" : "hint"}>{t.monitorEcho}</p>}
       <div class="row">
-        <button type="button" data-testid="monitor" data-state={state} aria-pressed={on} onClick={() => (on ? desk.monitor.stop() : desk.monitor.start())}>
+        <button type="button" data-testid="monitor" data-state={state} aria-pressed={on} onClick={() => (on ? desk.monitor.stop() : void desk.monitor.start())}>
           {on ? t.monitorOff : t.monitorOn}
         </button>
         <span class="note" role="status">{state === "off" ? "" : t.monitorState[state]}</span>

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/epidaurus-live/epidaurus/room"
+)
+
+// withRoom gives a handler the room in the address.
+func withRoom(h http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /r/{room}", h)
+	return mux
+}
+
+// The page of a room by invitation says nothing of it in its head, and has a gate before its script, in the live page and in that of its tape.
+func TestGatedPages(t *testing.T) {
+	gated := func(id room.ID) (room.Facts, bool) {
+		f, ok := testFacts(id)
+		f.Life.Access.Visibility = room.ByInvitation
+		return f, ok
+	}
+	for name, s := range map[string]*httptest.Server{"live": httptest.NewServer(ListenPage(gated, testImage)), "tape": httptest.NewServer(withRoom(ReplayPage(gated)))} {
+		t.Cleanup(s.Close)
+		answer := get(t, s, "GET", "/r/"+testRoom, "", "")
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, policy := string(body), answer.Header.Get("Content-Security-Policy")
+		if strings.Contains(page, "Harbour") || strings.Contains(page, "Lovelace") {
+			t.Errorf("%s: the page tells what is by invitation", name)
+		}
+		if at := strings.Index(page, gateScript); at < 0 || at > strings.Index(page, "<script>") || !strings.Contains(policy, "' 'self';style-src") {
+			t.Errorf("%s: there is no gate before it, or it may not run: %s", name, policy)
+		}
+		if answer.Header.Get("Referrer-Policy") != "no-referrer" || answer.Header.Get("X-Robots-Tag") != "noindex" {
+			t.Errorf("%s: %v", name, answer.Header)
+		}
+	}
+	event := httptest.NewServer(Event(EventConfig{Facts: gated, Now: time.Now, Picture: testImage}))
+	t.Cleanup(event.Close)
+	body, err := io.ReadAll(get(t, event, "GET", "/r/"+testRoom+"/event.json", "", "").Body)
+	if err != nil || !strings.Contains(string(body), `"gated":true`) || !strings.Contains(string(body), "Harbour talk") {
+		t.Errorf("what is announced: %s, %v", body, err)
+	}
+}
