@@ -2,12 +2,14 @@
 
 import { type Air, air } from "./air";
 import { Refusal, setName } from "./api";
+import { Backline } from "./backline";
 import { Line } from "./line";
 import { Microphone } from "./mic";
 import { Monitor } from "./monitor";
 import { Speakers } from "./speakers";
 import { Store } from "./store";
 import { sentence } from "./trouble";
+import { RECEIVING, RECEIVING_BACKSTAGE } from "./wire";
 
 export interface DeskView {
   air: Air;
@@ -22,8 +24,11 @@ export interface DeskView {
 export class Desk {
   readonly mic: Microphone;
   readonly line: Line;
+  readonly back: Backline;
   readonly monitor: Monitor;
   readonly view = new Store<DeskView>({ air: { word: "nobody", reason: "not-on-stage" }, left: false, name: "", trouble: "" });
+  /** How far this tab has read the backstage chat. */
+  readonly reading: Store<{ read: number }>;
   private wasBack = false; // in the audience, as far as is known
   private nameOwed = false; // a new session does not know the chosen name yet
 
@@ -33,22 +38,38 @@ export class Desk {
     voices: HTMLElement,
     raw: boolean,
   ) {
-    const speakers = new Speakers(voices);
+    const speakers = new Speakers(voices, RECEIVING, "slot");
+    const aside = new Speakers(voices, RECEIVING_BACKSTAGE, "back");
     this.mic = new Microphone(raw);
     this.line = new Line(room, token);
+    this.back = new Backline(room, token);
+    this.reading = new Store({ read: Number(sessionStorage.getItem(`epidaurus.read.${room}`) ?? 0) });
     this.monitor = new Monitor(room);
-    this.mic.onTrack = (track) => this.line.send(track);
+    this.mic.onTrack = (track) => {
+      this.line.send(track);
+      this.back.send(track);
+    };
+    this.back.onVoices = (tracks) => aside.play(tracks);
     this.line.onVoices = (tracks) => {
       speakers.play(tracks);
       this.nameOwed = tracks.length > 0;
     };
     this.mic.view.follow(() => this.derive());
     this.line.view.follow(() => this.follow());
+    this.line.view.follow(() => {
+      const { stage } = this.line.view.value;
+      this.back.follow(stage);
+      for (const s of [speakers, aside]) s.duck(stage?.ear !== undefined);
+    });
+    this.back.view.follow(() => this.follow());
   }
 
   start(): void {
     this.line.start();
-    addEventListener("pagehide", () => this.line.leave());
+    addEventListener("pagehide", () => {
+      this.line.leave();
+      this.back.leave();
+    });
   }
 
   async goOn(name: string): Promise<void> {
@@ -60,6 +81,7 @@ export class Desk {
       if (e instanceof Refusal && e.status === 400) return this.view.set({ trouble: sentence(e) });
     }
     this.view.set({ left: false });
+    this.back.leave();
     this.line.goOn();
   }
 
@@ -73,6 +95,18 @@ export class Desk {
     this.mic.stop();
     this.monitor.stop();
     this.view.set({ left: true });
+  }
+
+  leaveBackstage(): void {
+    this.back.leave();
+    this.mic.stop();
+  }
+
+  /** Remembers that the chat was read up to a line; a server that began anew numbers from 1 again. */
+  readChat(n: number): void {
+    if (n === this.reading.value.read) return;
+    this.reading.set({ read: n });
+    sessionStorage.setItem(`epidaurus.read.${this.room}`, String(n));
   }
 
   /** Does something that may be refused, and says so if it is. Reports whether it worked. */
@@ -89,7 +123,8 @@ export class Desk {
 
   private follow(): void {
     const { end, muted, voice, stage } = this.line.view.value;
-    this.mic.pass(!muted);
+    this.mic.pass(voice === "off" && this.back.view.value.state !== "off" ? this.back.sounding : !muted);
+    if (end) this.back.leave();
     if (end && this.mic.view.value.state !== "off") this.mic.stop();
     if (end) this.monitor.stop();
     // Back in the audience nobody is recorded by surprise: who is called up again turns the microphone on again.
@@ -98,6 +133,13 @@ export class Desk {
     this.wasBack = back;
     if (this.nameOwed && voice === "on" && this.line.me) this.sayName(this.line.me.name);
     this.derive();
+  }
+
+  /** Where the voice of somebody goes who is not on stage. */
+  private aside(): "talkback" | "backstage" | null {
+    const { state, open, held } = this.back.view.value;
+    if (state !== "on" || !this.mic.live) return null;
+    return held !== null ? "talkback" : open ? "backstage" : null;
   }
 
   private sayName(known: string): void {
@@ -122,6 +164,7 @@ export class Desk {
       planned: stage?.room.life?.plan !== undefined,
       producer: stage?.you.role === "producer",
       sentBack: stage?.you.sent_back === true,
+      aside: this.aside(),
     });
     const { air: now } = this.view.value;
     if (next.word !== now.word || next.reason !== now.reason) this.view.set({ air: next });
