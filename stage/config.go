@@ -104,7 +104,7 @@ const (
 
 // Limits that keep one client from taking what belongs to all.
 const (
-	maxOffer       = 64 << 10 // bytes of SDP
+	maxOffer       = 96 << 10 // bytes of SDP: Chromium's has 2 kB for each section
 	maxFragment    = 16 << 10 // bytes of a trickle fragment
 	maxSmallBody   = 1 << 10  // bytes of a name or a flag
 	maxWords       = 4 << 10  // bytes of a cue or a line of the chat

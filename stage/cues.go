@@ -95,9 +95,10 @@ func (sc *scene) cueToLocked(id room.PersonID, now time.Time) room.CueTo {
 	return to
 }
 
-// reachLocked delivers what could not be: a page of this person is there again.
+// reachLocked delivers what could not be, once page and connection of a person are there again.
 func (sc *scene) reachLocked(id room.PersonID) {
-	if sc.cues.Reach(id, time.Now()) {
+	now := time.Now()
+	if sc.cueToLocked(id, now).State == room.CueSent && sc.cues.Reach(id, now) {
 		sc.cuesVersion++
 		sc.changed()
 	}

@@ -262,6 +262,7 @@ func (sc *scene) connection(s *session, state connState) {
 	case connected:
 		m.awayAt, m.leaveAt = time.Time{}, time.Time{}
 		sc.rebindBackstageLocked() // who is there can be spoken to
+		sc.reachLocked(m.id)
 	case lost:
 		m.waitLocked(0, sc.cfg.Away)
 		sc.rebindBackstageLocked()

@@ -122,7 +122,7 @@ func TestDeskCuesAndChat(t *testing.T) {
 		producer.Write("chat-text", line)
 		producer.Press("chat-send")
 		reads := fmt.Sprintf(`%s.textContent.includes(%q)`, browsertest.At("chat"), line)
-		guest.until(reads)
+		guest.until(reads + ` && ` + browsertest.At("chat-mark"))
 		guest.Do(chromedp.Reload())
 		guest.until(reads)
 		producer.until(`(` + browsertest.At("chat") + `.scrollIntoView(), true)`)

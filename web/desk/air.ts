@@ -43,7 +43,7 @@ export interface Truth {
   producer?: boolean;
   sentBack?: boolean;
   /** Where the voice goes of somebody who is not on stage: to those backstage, or into single ears. */
-  aside?: "backstage" | "talkback" | null;
+  aside?: "backstage" | "talkback" | "lost" | null;
 }
 
 export interface Air {
@@ -53,7 +53,7 @@ export interface Air {
 
 export function air(t: Truth): Air {
   if (t.end) return { word: "mic-off", reason: t.end };
-  if (t.voice === "off" && t.aside) return t.fresh ? { word: t.aside, reason: t.aside } : nobody("reconnecting");
+  if (t.voice === "off" && t.aside) return t.fresh && t.aside !== "lost" ? { word: t.aside, reason: t.aside } : nobody("reconnecting");
   if (t.producer) return { word: "mic-off", reason: "producer" };
   if (t.voice === "off" && t.sentBack) return nobody("sent-back");
   if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");

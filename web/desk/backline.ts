@@ -18,7 +18,7 @@ export interface BackView {
 }
 
 const FIRST_GAP = 500; // ms between attempts; doubles
-const LONGEST_GAP = 8000;
+const LONGEST_GAP = 2000;
 const HOLD_EVERY = 1000; // ms: the server ends a talk that nobody says is held for 3 s
 const ABSENT = 1500; // ms that the events may take to tell of a new session
 
@@ -34,7 +34,7 @@ export class Backline {
   private telling = false;
   private opening = false;
   private told: string | null = null; // whom the server takes for spoken to
-  private wake: () => void = () => {};
+  private wakeHold: () => void = () => {};
 
   constructor(
     private readonly room: string,
@@ -62,7 +62,7 @@ export class Backline {
     this.told = null;
     this.onVoices([]);
     this.view.set({ state: "off", open: false, held: null });
-    this.wake();
+    this.wakeHold();
   }
 
   send(track: MediaStreamTrack | null): void {
@@ -79,15 +79,15 @@ export class Backline {
   hold(who: string | null): void {
     if (who !== null && this.view.value.state !== "on") return;
     this.view.set({ held: who, ...(who !== null && { trouble: "" }) });
-    this.wake();
+    this.wakeHold();
     void this.tellHeld();
   }
 
   /** Brings what the server knows of us and what we want together. */
-  follow(stage: Stage | null): void {
+  follow(stage: Stage | null, onStage: boolean): void {
     const { state, open } = this.view.value;
     if (!stage || state === "off") return;
-    if (stage.you.sent_back || stage.people.some((p) => p.id === stage.you.id && !p.away)) return this.leave();
+    if (stage.you.sent_back || onStage) return this.leave();
     const me = stage.backstage.find((p) => p.id === stage.you.id);
     if (!me?.here) {
       const settled = this.session !== null && performance.now() - this.session.connectedAt > ABSENT;
@@ -118,12 +118,10 @@ export class Backline {
         next.close();
         if (this.session === next) this.session = null;
         if (turn !== this.turn) break;
-        if (e instanceof Refusal && e.status < 500 && e.status !== 404) {
-          this.leave();
-          this.view.set({ trouble: sentence(e) });
-          break;
-        }
-        await this.pause(gap);
+        if (e instanceof Refusal && e.status < 500 && e.status !== 404) this.leave();
+        if (e instanceof Refusal) this.view.set({ trouble: sentence(e) });
+        if (turn !== this.turn) break;
+        await new Promise((resolve) => setTimeout(resolve, gap));
       }
     }
     this.renewing = false;
@@ -135,7 +133,7 @@ export class Backline {
     void next.send(this.track); // it may be another one by now
     this.told = null;
     this.onVoices(next.voices);
-    this.view.set({ state: "on" });
+    this.view.set({ state: "on", trouble: "" });
     if (this.view.value.open) void this.tellOpen();
   }
 
@@ -179,11 +177,11 @@ export class Backline {
     this.telling = false;
   }
 
-  /** Waits, or less: a press or a release ends it. */
+  /** Waits while a button is held, or less: a press or a release ends it. */
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      this.wake = () => {
+      this.wakeHold = () => {
         clearTimeout(timer);
         resolve();
       };

@@ -39,7 +39,7 @@ export class Desk {
     raw: boolean,
   ) {
     const speakers = new Speakers(voices, RECEIVING, "slot");
-    const aside = new Speakers(voices, RECEIVING_BACKSTAGE, "back");
+    let aside: Speakers | null = null; // most people are never backstage
     this.mic = new Microphone(raw);
     this.line = new Line(room, token);
     this.back = new Backline(room, token);
@@ -49,7 +49,10 @@ export class Desk {
       this.line.send(track);
       this.back.send(track);
     };
-    this.back.onVoices = (tracks) => aside.play(tracks);
+    this.back.onVoices = (tracks) => {
+      aside ??= new Speakers(voices, RECEIVING_BACKSTAGE, "back");
+      aside.play(tracks);
+    };
     this.line.onVoices = (tracks) => {
       speakers.play(tracks);
       this.nameOwed = tracks.length > 0;
@@ -57,9 +60,9 @@ export class Desk {
     this.mic.view.follow(() => this.derive());
     this.line.view.follow(() => this.follow());
     this.line.view.follow(() => {
-      const { stage } = this.line.view.value;
-      this.back.follow(stage);
-      for (const s of [speakers, aside]) s.duck(stage?.ear !== undefined);
+      const { stage, voice } = this.line.view.value;
+      this.back.follow(stage, voice !== "off");
+      for (const s of [speakers, aside]) s?.duck(stage?.ear !== undefined);
     });
     this.back.view.follow(() => this.follow());
   }
@@ -136,8 +139,9 @@ export class Desk {
   }
 
   /** Where the voice of somebody goes who is not on stage. */
-  private aside(): "talkback" | "backstage" | null {
+  private aside(): "talkback" | "backstage" | "lost" | null {
     const { state, open, held } = this.back.view.value;
+    if (state === "lost" && open) return "lost";
     if (state !== "on" || !this.mic.live) return null;
     return held !== null ? "talkback" : open ? "backstage" : null;
   }
