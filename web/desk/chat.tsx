@@ -13,7 +13,13 @@ const clock = new Intl.DateTimeFormat(t.lang, { hour: "2-digit", minute: "2-digi
 const CHAT = "backstage-chat";
 
 export function Chat({ desk }: { desk: Desk }) {
-  const { stage, chat } = useStore(desk.line.view);
+  const { stage } = useStore(desk.line.view);
+  if (!stage || stage.you.sent_back) return null;
+  return <Room desk={desk} me={stage.you.id} />;
+}
+
+function Room({ desk, me }: { desk: Desk; me: string }) {
+  const { chat } = useStore(desk.line.view);
   const { read } = useStore(desk.reading);
   const [text, setText] = useState("");
   const list = useRef<HTMLDivElement>(null);
@@ -25,7 +31,6 @@ export function Chat({ desk }: { desk: Desk }) {
   useEffect(() => {
     list.current?.scrollTo({ top: list.current.scrollHeight });
   }, [last?.n]);
-  if (!stage || stage.you.sent_back) return null;
   const send = async (e: Event) => {
     e.preventDefault();
     if (await desk.attempt(() => say(desk.room, desk.token, text))) setText("");
@@ -35,7 +40,7 @@ export function Chat({ desk }: { desk: Desk }) {
       {chat.length === 0 && <p class="hint">{b.chatNone}</p>}
       <div ref={list} id={CHAT} class="log" tabIndex={0} role="log" aria-live="polite" aria-label={b.chat} data-testid="chat">
         <ol>
-          {chat.map((l) => <Line key={l.n} line={l} mine={l.by === stage.you.id} fresh={l.n > read && l.by !== stage.you.id} />)}
+          {chat.map((l) => <Line key={l.n} line={l} mine={l.by === me} fresh={l.n > read && l.by !== me} />)}
         </ol>
       </div>
       <form class="one-line" onSubmit={(e) => void send(e)}>
@@ -84,11 +89,10 @@ export function ChatMark({ desk }: { desk: Desk }) {
   );
 }
 
-/** Reports whether an element is on the screen of a page that is looked at. */
+/** Reports whether an element, which is there from the first drawing on, is on the screen of a page that is looked at. */
 function useSeen(element: { current: Element | null }): boolean {
   const [onScreen, setOnScreen] = useState(false);
   const [shown, setShown] = useState(document.visibilityState === "visible");
-  const { current } = element;
   useEffect(() => {
     const look = () => setShown(document.visibilityState === "visible");
     document.addEventListener("visibilitychange", look);
@@ -99,6 +103,6 @@ function useSeen(element: { current: Element | null }): boolean {
     const watch = new IntersectionObserver((all) => setOnScreen(all[all.length - 1]?.isIntersecting ?? false), { threshold: 0.5 });
     watch.observe(element.current);
     return () => watch.disconnect();
-  }, [current !== null]);
+  }, [element]);
   return onScreen && shown;
 }
