@@ -12,6 +12,9 @@ import type { ChatLine } from "./wire";
 const clock = new Intl.DateTimeFormat(t.lang, { hour: "2-digit", minute: "2-digit" });
 const CHAT = "backstage-chat";
 
+/** The number up to which lines are read; a server that began anew numbers from 1 again. */
+const readIn = (chat: ChatLine[], read: number): number => ((chat[chat.length - 1]?.n ?? 0) < read ? 0 : read);
+
 export function Chat({ desk }: { desk: Desk }) {
   const { stage } = useStore(desk.line.view);
   if (!stage || stage.you.sent_back) return null;
@@ -25,6 +28,7 @@ function Room({ desk, me }: { desk: Desk; me: string }) {
   const list = useRef<HTMLDivElement>(null);
   const seen = useSeen(list);
   const last = chat[chat.length - 1];
+  const upTo = readIn(chat, read);
   useEffect(() => {
     if (last && seen) desk.readChat(last.n);
   }, [desk, last?.n, seen]);
@@ -40,7 +44,7 @@ function Room({ desk, me }: { desk: Desk; me: string }) {
       {chat.length === 0 && <p class="hint">{b.chatNone}</p>}
       <div ref={list} id={CHAT} class="log" tabIndex={0} role="log" aria-live="polite" aria-label={b.chat} data-testid="chat">
         <ol>
-          {chat.map((l) => <Line key={l.n} line={l} mine={l.by === me} fresh={l.n > read && l.by !== me} />)}
+          {chat.map((l) => <Line key={l.n} line={l} mine={l.by === me} fresh={l.n > upTo && l.by !== me} />)}
         </ol>
       </div>
       <form class="one-line" onSubmit={(e) => void send(e)}>
@@ -71,7 +75,8 @@ export function ChatMark({ desk }: { desk: Desk }) {
   const { stage, chat } = useStore(desk.line.view);
   const { read } = useStore(desk.reading);
   if (!stage || stage.you.sent_back) return null;
-  const fresh = chat.filter((l) => l.n > read && l.by !== stage.you.id).length;
+  const upTo = readIn(chat, read);
+  const fresh = chat.filter((l) => l.n > upTo && l.by !== stage.you.id).length;
   if (fresh === 0) return null;
   return (
     <button

@@ -6,6 +6,7 @@ import { Backline } from "./backline";
 import { Line } from "./line";
 import { Microphone } from "./mic";
 import { Monitor } from "./monitor";
+import { Place } from "./place";
 import { Speakers } from "./speakers";
 import { Store } from "./store";
 import { sentence } from "./trouble";
@@ -29,6 +30,8 @@ export class Desk {
   readonly view = new Store<DeskView>({ air: { word: "nobody", reason: "not-on-stage" }, left: false, name: "", trouble: "" });
   /** How far this tab has read the backstage chat. */
   readonly reading: Store<{ read: number }>;
+  private place: Place | null = null; // once it is known who this is
+  private returning = false;
   private wasBack = false; // in the audience, as far as is known
   private nameOwed = false; // a new session does not know the chosen name yet
 
@@ -86,6 +89,7 @@ export class Desk {
     this.view.set({ left: false });
     this.back.leave();
     this.line.goOn();
+    this.place?.hold();
   }
 
   mute(muted: boolean): void {
@@ -97,6 +101,7 @@ export class Desk {
     this.line.leave();
     this.mic.stop();
     this.monitor.stop();
+    this.place?.release();
     this.view.set({ left: true });
   }
 
@@ -105,7 +110,7 @@ export class Desk {
     this.mic.stop();
   }
 
-  /** Remembers that the chat was read up to a line; a server that began anew numbers from 1 again. */
+  /** Remembers that the chat was read up to a line. */
   readChat(n: number): void {
     if (n === this.reading.value.read) return;
     this.reading.set({ read: n });
@@ -124,12 +129,34 @@ export class Desk {
     }
   }
 
+  /** Reports whether the stage keeps a place for this person, who is on it nowhere. */
+  private readonly waits = (): boolean => {
+    const { voice, stage, end } = this.line.view.value;
+    const aside = this.back.view.value.state !== "off"; // by choice
+    return !end && voice === "off" && !aside && !this.view.value.left && this.line.me?.away === true && !stage?.you.sent_back;
+  };
+
+  /** Takes a place that a browser left by dying. Whoever was muted is so still: the stage knows. */
+  private async comeBack(place: Place): Promise<void> {
+    this.returning = true;
+    const { me } = this.line;
+    if (me && (await place.mayReturn(this.waits))) {
+      await this.mic.start();
+      if (this.mic.view.value.state === "on" && this.waits()) await this.goOn(me.name);
+    }
+    this.returning = false;
+  }
+
   private follow(): void {
     const { end, muted, voice, stage } = this.line.view.value;
-    this.mic.pass(voice === "off" && this.back.view.value.state !== "off" ? this.back.sounding : !muted);
+    if (stage) this.place ??= new Place(`epidaurus.stage.${this.room}.${stage.you.id}`);
+    if (this.place && !this.returning && this.waits()) void this.comeBack(this.place);
+    const aside = voice === "off" && this.back.view.value.state !== "off";
+    this.mic.pass(aside ? this.back.sounding : !muted);
     if (end) this.back.leave();
     if (end && this.mic.view.value.state !== "off") this.mic.stop();
     if (end) this.monitor.stop();
+    if (end) this.place?.release();
     // Back in the audience nobody is recorded by surprise: who is called up again turns the microphone on again.
     const back = stage?.you.sent_back === true;
     if (back && !this.wasBack) this.mic.stop();
