@@ -97,7 +97,7 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 				sending++
 				s.used = true
 			case "recvonly":
-				s.used = k != whip
+				s.used = k.slots() > 0
 				receiving++
 			}
 		}
@@ -112,7 +112,7 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 	switch {
 	case sending != 1:
 		return nil, clientError(fmt.Sprintf("The offer has %d sending audio sections: exactly one is needed.", sending))
-	case k != whip && receiving > k.slots()+1:
+	case k.slots() > 0 && receiving > k.slots()+1:
 		return nil, clientError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, k.slots()+1))
 	}
 	return o, o.clean()

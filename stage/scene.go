@@ -328,7 +328,7 @@ func (sc *scene) listenersLocked(from *member) []forward {
 	forwards := []forward{}
 	for _, all := range [][]*member{sc.people, sc.wings} {
 		for _, to := range all {
-			if to == from || to.session == nil || to.session.kind == whip {
+			if to == from || to.session == nil || to.session.kind.slots() == 0 {
 				continue
 			}
 			if slot := to.hearing.slots.of(from.id); slot >= 0 {
