@@ -317,7 +317,10 @@ type pageState struct {
 		SentBack              bool `json:"sent_back"`
 		Here, Open, Away, Ear bool
 	}
-	Ear  *struct{ ID, Name, Role string }
+	Ear *struct {
+		ID, Name, Role string
+		All            bool
+	}
 	Talk *struct{ To []string }
 	Room struct {
 		ID, Title, State string

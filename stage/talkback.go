@@ -153,6 +153,7 @@ type (
 		ID   room.PersonID `json:"id"`
 		Name string        `json:"name"`
 		Role room.Role     `json:"role"`
+		All  bool          `json:"all,omitempty"` // to everybody on stage at once
 	}
 	// talkState is whom one's own talk reaches.
 	talkState struct {
@@ -166,7 +167,8 @@ func (sc *scene) whoSpeaksToLocked(id room.PersonID) *speaker {
 		return nil
 	}
 	p := sc.profiles[by]
-	return &speaker{by, p.name, p.role}
+	m := sc.backstagerLocked(by)
+	return &speaker{by, p.name, p.role, m != nil && m.talk != nil && m.talk.to == ""}
 }
 
 func (sc *scene) talkStateLocked(id room.PersonID) *talkState {

@@ -67,7 +67,7 @@ func TestTalkback(t *testing.T) {
 		t.Errorf("by section %d, want %d", got, slotCount)
 	}
 	eventually(t, "he is told who it is, the speaker that he hears, and others nothing", func() bool {
-		return page.is(func(s pageState) bool { return s.Ear != nil && s.Ear.ID == "pru" && s.Ear.Name == "PRU" }) &&
+		return page.is(func(s pageState) bool { return s.Ear != nil && s.Ear.ID == "pru" && s.Ear.Name == "PRU" && !s.Ear.All }) &&
 			board.is(func(s pageState) bool { return s.Talk != nil && fmt.Sprint(s.Talk.To) == "[bob]" }) &&
 			other.is(func(s pageState) bool { return s.Ear == nil && s.Talk == nil })
 	})
@@ -92,7 +92,8 @@ func TestTalkback(t *testing.T) {
 	}
 	eventually(t, "all on stage hear it", func() bool { return ada.hears()["pru"] >= 10 && bob.hears()["pru"] >= 10 })
 	eventually(t, "who plays nothing is not among them", func() bool {
-		return board.is(func(s pageState) bool { return s.Talk != nil && fmt.Sprint(s.Talk.To) == "[ada bob]" })
+		return board.is(func(s pageState) bool { return s.Talk != nil && fmt.Sprint(s.Talk.To) == "[ada bob]" }) &&
+			page.is(func(s pageState) bool { return s.Ear != nil && s.Ear.All })
 	})
 	dan.clear("pru", "ada")
 	if n := f.mix.heardAtAll("pru"); n != 0 || f.mix.voice("pru") != nil || f.mix.voice("dan") != nil {

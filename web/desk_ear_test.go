@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -48,13 +49,22 @@ func TestDeskTalkback(t *testing.T) {
 	waiting.goBackstage()
 	waiting.says("backstage", "backstage")
 	producer.until(browsertest.At("backstage-dan") + `.dataset.open === "true"`)
+	// Before an announced beginning the stage hears those backstage too, and they are told so.
+	announced := func(f *room.Facts) { f.State, f.Life.Plan.Start = room.Doors, time.Now().Add(time.Hour) }
+	d.change(testRoom, announced)
+	d.stage.Refresh(testRoom)
+	waiting.says("team", "team")
+	guest.says("green-room", "curtain")
+	d.change(testRoom, func(f *room.Facts) { f.State, f.Life.Plan.Start = room.Live, time.Time{} })
+	d.stage.Refresh(testRoom)
+	waiting.says("backstage", "backstage")
 	waiting.Press("back-open")
 	waiting.says("nobody", "not-on-stage")
 	producer.until(browsertest.At("backstage-dan") + `.dataset.open === "false"`)
 
 	producer.mouse(input.DispatchMouseEventTypeMousePressed, "talk-grace")
 	producer.says("talkback", "talkback")
-	guest.until(browsertest.At("ear") + `.textContent.includes("Pru")`)
+	guest.until(browsertest.At("ear") + `.textContent === "Pru (Producer) is speaking to you. Nobody else hears it."`)
 	guest.until(browsertest.At("slot-0") + `.volume < 1 && ` + browsertest.At("slot-ear") + `.volume === 1`)
 	producer.until(browsertest.At("talking") + `.textContent === "Grace hears you, and nobody else."`)
 	if browsertest.Eval[bool](waiting.Tab, browsertest.At("ear")+" !== null") {
@@ -67,7 +77,7 @@ func TestDeskTalkback(t *testing.T) {
 	// By keyboard, held by Enter, and ended by a page that is closed.
 	producer.until(`(` + browsertest.At("talk-all") + `.focus(), document.activeElement === ` + browsertest.At("talk-all") + `)`)
 	producer.Do(chromedp.KeyEvent("\r"))
-	guest.until(browsertest.At("ear"))
+	guest.until(browsertest.At("ear") + `.textContent === "Pru (Producer) is speaking to everybody on stage. The audience does not hear it."`)
 	producer.Do(chromedp.Navigate("about:blank"))
 	guest.until(browsertest.At("ear") + ` === null`)
 	d.mu.Lock()

@@ -2,7 +2,7 @@
 
 import type { RoomState } from "./wire";
 
-export type Word = "on-air" | "green-room" | "backstage" | "talkback" | "nobody" | "mic-off";
+export type Word = "on-air" | "green-room" | "backstage" | "team" | "talkback" | "nobody" | "mic-off";
 
 export type Reason =
   | "live"
@@ -10,6 +10,7 @@ export type Reason =
   | "curtain"
   | "not-on-stage"
   | "backstage"
+  | "team"
   | "talkback"
   | "producer"
   | "sent-back"
@@ -53,7 +54,11 @@ export interface Air {
 
 export function air(t: Truth): Air {
   if (t.end) return { word: "mic-off", reason: t.end };
-  if (t.voice === "off" && t.aside) return t.fresh && t.aside !== "lost" ? { word: t.aside, reason: t.aside } : nobody("reconnecting");
+  if (t.voice === "off" && t.aside) {
+    if (!t.fresh || t.aside === "lost") return nobody("reconnecting");
+    const word = t.aside === "backstage" && t.planned && t.room !== "live" ? "team" : t.aside; // the stage hears too then
+    return { word, reason: word };
+  }
   if (t.producer) return { word: "mic-off", reason: "producer" };
   if (t.voice === "off" && t.sentBack) return nobody("sent-back");
   if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");

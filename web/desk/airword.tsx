@@ -11,7 +11,7 @@ import { useStore } from "./store";
 import { t } from "./text";
 import { sentence } from "./trouble";
 
-const WORDS: Record<Word, string> = { "on-air": t.onAir, "green-room": words.greenRoom, backstage: b.wordBackstage, talkback: b.wordTalkback, nobody: t.nobody, "mic-off": t.micOff };
+const WORDS: Record<Word, string> = { "on-air": t.onAir, "green-room": words.greenRoom, backstage: b.wordBackstage, team: b.wordTeam, talkback: b.wordTalkback, nobody: t.nobody, "mic-off": t.micOff };
 
 const REASONS: Record<Reason, string> = {
   live: t.live,
@@ -19,6 +19,7 @@ const REASONS: Record<Reason, string> = {
   curtain: words.curtain,
   "not-on-stage": t.notOnStage,
   backstage: b.whyBackstage,
+  team: b.whyTeam,
   talkback: b.whyTalkback,
   producer: t.producing,
   "sent-back": t.sentBack,

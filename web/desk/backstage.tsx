@@ -9,7 +9,7 @@ import { mayDirect, type OffStage } from "./wire";
 
 export function BackstagePanel({ desk }: { desk: Desk }) {
   const { stage, voice } = useStore(desk.line.view);
-  const { state, open, trouble } = useStore(desk.back.view);
+  const { state, open, held, trouble } = useStore(desk.back.view);
   const mic = useStore(desk.mic.view);
   if (!stage || voice !== "off" || stage.you.sent_back) return null;
   const hasMic = mic.state === "on";
@@ -29,7 +29,7 @@ export function BackstagePanel({ desk }: { desk: Desk }) {
         </>
       ) : (
         <>
-          <p role="status" data-testid="back-state" data-state={state} data-open={open}>{said(state, open, hasMic)}</p>
+          <p role="status" data-testid="back-state" data-state={state} data-open={open}>{held !== null && stage.talk ? b.whyTalkback : said(state, open, hasMic)}</p>
           {hasMic && <Meter label={t.yourLevel} level={desk.mic.read} testid="back-level" />}
           <div class="row">
             {hasMic ? (

@@ -170,7 +170,9 @@ export class Desk {
     const { state, open, held } = this.back.view.value;
     if (state === "lost" && open) return "lost";
     if (state !== "on" || !this.mic.live) return null;
-    return held !== null ? "talkback" : open ? "backstage" : null;
+    // As the server tells it: until then nobody is promised to be heard in an ear, nor elsewhere.
+    if (held !== null) return (this.line.view.value.stage?.talk?.to.length ?? 0) > 0 ? "talkback" : null;
+    return open ? "backstage" : null;
   }
 
   private sayName(known: string): void {

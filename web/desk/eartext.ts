@@ -23,7 +23,9 @@ const en = {
   speaks: "backstage, microphone open",
 
   wordBackstage: "ONLY BACKSTAGE HEARS YOU",
-  whyBackstage: "You and those backstage hear each other. The audience hears nothing of it.",
+  whyBackstage: "Those backstage hear you. The stage and the audience do not.",
+  wordTeam: "ONLY THE TEAM HEARS YOU",
+  whyTeam: "Those backstage and on stage hear you. The audience does not.",
   wordTalkback: "YOU SPEAK INTO AN EAR",
   whyTalkback: "Only those to whom the button belongs hear you.",
 
@@ -34,7 +36,8 @@ const en = {
   talkHint: "Hold a talk button, or hold the space bar on it, and speak. Enter keeps it on until you press again.",
   talkFirst: "To speak into ears, join backstage with your microphone.",
   reaches: (all: string[]) => (all.length === 0 ? "Nobody hears you yet." : `${names(all, "and")} ${all.length === 1 ? "hears" : "hear"} you, and nobody else.`),
-  spokenTo: (name: string) => `${name} is speaking to you. Nobody else hears it.`,
+  spokenTo: (name: string, role: string) => `${name} (${role}) is speaking to you. Nobody else hears it.`,
+  spokenToAll: (name: string, role: string) => `${name} (${role}) is speaking to everybody on stage. The audience does not hear it.`,
 
   cues: "Cues",
   cueTo: "To",
@@ -86,7 +89,9 @@ const fr: EarText = {
   speaks: "en coulisses, micro ouvert",
 
   wordBackstage: "SEULES LES COULISSES VOUS ENTENDENT",
-  whyBackstage: "Vous et les coulisses vous entendez. Les auditeurs n’en entendent rien.",
+  whyBackstage: "Les coulisses vous entendent. La scène et les auditeurs, non.",
+  wordTeam: "SEULE L’ÉQUIPE VOUS ENTEND",
+  whyTeam: "Les coulisses et la scène vous entendent. Les auditeurs, non.",
   wordTalkback: "VOUS PARLEZ À L’OREILLE",
   whyTalkback: "Seuls ceux à qui appartient le bouton vous entendent.",
 
@@ -97,7 +102,8 @@ const fr: EarText = {
   talkHint: "Maintenez un bouton Parler, ou la barre d’espace dessus, et parlez. Entrée le garde actif jusqu’à une nouvelle pression.",
   talkFirst: "Pour parler à l’oreille, rejoignez les coulisses avec votre micro.",
   reaches: (all) => (all.length === 0 ? "Personne ne vous entend encore." : `${names(all, "et")} ${all.length === 1 ? "vous entend" : "vous entendent"}, et personne d’autre.`),
-  spokenTo: (name) => `${name} vous parle. Personne d’autre ne l’entend.`,
+  spokenTo: (name, role) => `${name} (${role}) vous parle. Personne d’autre ne l’entend.`,
+  spokenToAll: (name, role) => `${name} (${role}) parle à toute la scène. Les auditeurs ne l’entendent pas.`,
 
   cues: "Consignes",
   cueTo: "À",

@@ -5,6 +5,7 @@ import type { Desk } from "./desk";
 import { EVERYBODY } from "./earapi";
 import { b } from "./eartext";
 import { useStore } from "./store";
+import { t } from "./text";
 
 /** A button that is held. Enter keeps it on: not everybody can hold a key. */
 export function Talk({ desk, to, name, able }: { desk: Desk; to: string; name: string; able: boolean }) {
@@ -72,7 +73,7 @@ export function Ears({ desk }: { desk: Desk }) {
   const called = (id: string) => [...stage.people, ...stage.backstage].find((p) => p.id === id)?.name ?? id;
   return (
     <div role="status" class="ears">
-      {stage.ear && <p class="ear" data-testid="ear">{b.spokenTo(stage.ear.name)}</p>}
+      {stage.ear && <p class="ear" data-testid="ear">{(stage.ear.all ? b.spokenToAll : b.spokenTo)(stage.ear.name, t.role[stage.ear.role])}</p>}
       {held !== null && stage.talk && <p class="ear own" data-testid="talking">{b.reaches(stage.talk.to.map(called))}</p>}
     </div>
   );

@@ -86,8 +86,8 @@ export interface Stage {
   slots: (string | null)[];
   listening: number;
   frame: number;
-  /** Who speaks into this person's ear. */
-  ear?: { id: string; name: string; role: Role };
+  /** Who speaks into this person's ear; all: and into those of everybody on stage. */
+  ear?: { id: string; name: string; role: Role; all?: boolean };
   /** Whom this person's talkback reaches. */
   talk?: { to: string[] };
 }
