@@ -36,6 +36,7 @@ func (f *fixture) post(path, token, value string) (int, []byte) {
 
 // A cue is shown to whom it is for, and to nobody else; who sent it sees that it was acknowledged, and who could not be shown it.
 func TestCue(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.withEar("ada", room.Host)
 	bob := f.desk("bob")
@@ -108,6 +109,7 @@ func TestCue(t *testing.T) {
 
 // Who sends very many is told to wait, and how long.
 func TestCuePace(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	pru := f.token("pru", room.Producer)
 	f.watch(f.token("bob", room.Speaker))
@@ -125,6 +127,7 @@ func TestCuePace(t *testing.T) {
 
 // A line is read by everybody at the stage, also by who comes later or loads the page again; by who was sent back only when called up.
 func TestChat(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	pru, bob := f.token("pru", room.Producer), f.token("bob", room.Speaker)
 	board, guest := f.watch(pru), f.watch(bob)

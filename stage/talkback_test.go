@@ -39,6 +39,7 @@ func (f *fixture) refused(path, token, value string) (int, problem.Code) {
 // The producer speaks into one ear, then into all on stage: those hear it by the section behind the slots, and nobody else does, neither on
 // stage nor backstage, and the mix never.
 func TestTalkback(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	ada, bob := f.withEar("ada", room.Host), f.withEar("bob", room.Speaker)
 	f.encoder("cyd")
@@ -107,6 +108,7 @@ func TestTalkback(t *testing.T) {
 }
 
 func TestTalkbackRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.withEar("ada", room.Host)
 	f.desk("bob") // a page of before there were ears
@@ -157,6 +159,7 @@ func TestTalkbackRefused(t *testing.T) {
 
 // It ends with the page, with the connection, and by itself where nobody says that the button is held; and with who is spoken to.
 func TestTalkbackEnds(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		hold time.Duration
@@ -202,6 +205,7 @@ func TestTalkbackEnds(t *testing.T) {
 
 // Whoever is spoken to and comes back by a new connection hears on.
 func TestTalkbackSurvivesTheListenersConnection(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, func(c *Config) { c.Hold = time.Hour })
 	bob := f.withEar("bob", room.Speaker)
 	pru := f.backstage("pru", room.Producer)
@@ -218,6 +222,7 @@ func TestTalkbackSurvivesTheListenersConnection(t *testing.T) {
 // Before anything goes out, stage and backstage hear each other; from the moment on which the room is live the stage hears itself alone, and
 // those backstage hear it, and each other. Nothing from backstage is ever in the mix.
 func TestGreenRoom(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	state := func(to room.State) {
 		err := f.rooms.change(testRoom, func(r *room.Facts) {
@@ -269,6 +274,7 @@ func TestGreenRoom(t *testing.T) {
 
 // Who goes on stage is not backstage any more, and the other way round; nobody is twice.
 func TestBackstageOrOnStage(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	dan := f.backstage("dan", room.Speaker)
 	page := f.watch(dan.token)
