@@ -39,6 +39,11 @@ const (
 	ActAccess         Action = "access"
 	ActSeats          Action = "seats"
 	ActPicture        Action = "picture"
+	ActBackstage      Action = "backstage"
+	ActTalkback       Action = "talkback"
+	ActCue            Action = "cue"
+	ActTakeCue        Action = "take_cue"
+	ActChat           Action = "chat"
 )
 
 // Rule says who may do something, and when.
@@ -63,7 +68,7 @@ var Rules = []Rule{
 	{ActSee, "see the room", backstage, true, true},
 	{ActWatch, "follow the stage", backstage, true, false},
 	{ActSpeak, "go on stage", onStage, false, false},
-	{ActMuteSelf, "mute themselves", onStage, true, false},
+	{ActMuteSelf, "mute themselves", backstage, true, false},
 	{ActRename, "choose their name", backstage, true, false},
 	{ActMuteOther, "mute somebody else", leaders, true, false},
 	{ActMuteAll, "mute everybody", leaders, true, false},
@@ -76,6 +81,11 @@ var Rules = []Rule{
 	{ActInviteCoHost, "invite a co-host", onlyHost, true, false},
 	{ActInviteProducer, "invite a producer", onlyHost, true, false},
 	{ActHandOver, "hand over the room", onlyHost, true, false},
+	{ActBackstage, "talk backstage", backstage, true, false},
+	{ActTalkback, "talk into somebody's ear", leaders, true, false},
+	{ActCue, "send a cue", leaders, true, false},
+	{ActTakeCue, "acknowledge a cue", backstage, true, false},
+	{ActChat, "read and write the backstage chat", backstage, true, false},
 	{ActDelay, "change the delay", leaders, true, false},
 	{ActDump, "dump", leaders, true, true},
 	{ActCarts, "play and change carts", leaders, true, false},

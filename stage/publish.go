@@ -15,7 +15,7 @@ const (
 	typeFragment = "application/trickle-ice-sdpfrag"
 )
 
-// publish puts the caller on stage: WHIP's and the desk's POST (RFC 9725, section 4.2).
+// publish puts the caller on stage, or backstage: WHIP's and the desk's POST (RFC 9725, section 4.2).
 func (s *Stage) publish(k kind) answer {
 	return func(w http.ResponseWriter, r *http.Request, c caller) error {
 		body, err := readBody(w, r, typeSDP, maxOffer)
@@ -26,7 +26,7 @@ func (s *Stage) publish(k kind) answer {
 		if err != nil {
 			return clientProblem(err, problem.BadOffer)
 		}
-		err = c.scene.mayJoin(c.Person)
+		err = c.scene.mayCome(c.Person, k)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (s *Stage) publish(k kind) answer {
 		}
 		h := w.Header()
 		h.Set("Content-Type", typeSDP)
-		h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k, sess.id))
+		h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k.path(), sess.id))
 		h.Set("ETag", sess.etag())
 		if k == whip {
 			h.Set("Accept-Patch", typeFragment)
@@ -47,7 +47,7 @@ func (s *Stage) publish(k kind) answer {
 	}
 }
 
-// answer makes the session, as one of a bounded number at a time, and puts it on stage.
+// answer makes the session, as one of a bounded number at a time, and puts it where it belongs.
 func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, string, error) {
 	ctx := r.Context()
 	select {
@@ -65,7 +65,11 @@ func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, s
 	if err != nil {
 		return nil, "", err
 	}
-	err = c.scene.join(c.Grant, sess)
+	if k == backstage {
+		err = c.scene.enterBackstage(c.Grant, sess)
+	} else {
+		err = c.scene.join(c.Grant, sess)
+	}
 	if err != nil {
 		sess.close()
 		return nil, "", err

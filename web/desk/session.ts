@@ -2,7 +2,7 @@
 // needs a better one makes the next.
 
 import { leave, offerDesk } from "./api";
-import { RECEIVING } from "./wire";
+import { RECEIVING, RECEIVING_BACKSTAGE } from "./wire";
 
 const VOICE_BITRATE = 64_000; // bit/s: Opus at its best for one voice, and little beside any video call
 const OFFER_TIMEOUT = 4000;
@@ -26,9 +26,12 @@ export class Session {
     private readonly token: string,
     track: MediaStreamTrack | null,
     onChange: () => void,
+    private readonly place: "stage" | "backstage" = "stage",
   ) {
     this.pc.addTransceiver(track ?? "audio", { direction: "sendonly", sendEncodings: [{ maxBitrate: VOICE_BITRATE }] });
-    for (let i = 0; i < RECEIVING; i++) this.pc.addTransceiver("audio", { direction: "recvonly" });
+    // One more than there are slots: the last one is the ear, for who speaks to this person alone.
+    const sections = (place === "stage" ? RECEIVING : RECEIVING_BACKSTAGE) + 1;
+    for (let i = 0; i < sections; i++) this.pc.addTransceiver("audio", { direction: "recvonly" });
     this.pc.addEventListener("connectionstatechange", onChange);
   }
 
@@ -36,7 +39,7 @@ export class Session {
     return this.pc.connectionState;
   }
 
-  /** The twelve receiving sections' tracks in the order of the stage's slots. */
+  /** The receiving sections' tracks in the order of the stage's slots, and the ear's. */
   get voices(): MediaStreamTrack[] {
     return this.pc.getTransceivers().slice(1).map((t) => t.receiver.track);
   }
@@ -45,7 +48,7 @@ export class Session {
   async offer(): Promise<void> {
     const description = await this.pc.createOffer();
     await this.pc.setLocalDescription(description);
-    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT);
+    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT, this.place === "stage" ? "desk" : "stage/backstage");
     this.address = session;
     await this.pc.setRemoteDescription({ type: "answer", sdp });
   }
