@@ -16,9 +16,8 @@ import (
 // Low latency: a segment is given in parts while it is made, and playlists are held until they list what a player asks for.
 
 const (
-	// partSegments is how many whole segments are listed in parts too: those that end within three target durations of the playlist's end
-	// (§4.4.4.9).
-	partSegments = 4
+	// partSegments is how many whole segments are listed in parts too: those within three target durations of the playlist's end (§6.2.2).
+	partSegments = 3
 
 	// aheadParts is how many parts behind the last one a playlist may be asked for: three seconds (§6.2.5.2).
 	aheadParts = int(3 * time.Second / hls.PartDuration)

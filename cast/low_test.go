@@ -3,8 +3,10 @@ package cast
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/pack/hls"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -49,7 +52,7 @@ func TestLowPlaylist(t *testing.T) {
 		!slices.Equal(got, []tape.Number{112, 113, 114, 115, 116, 117, 118, 119}) || !slices.Equal(made, []string{"seg-120.0.m4s", "seg-120.1.m4s"}) || hint != "seg-120.2.m4s" {
 		t.Fatalf("%d, %v, %v, %v, hint %q", w.Code, w.Header(), got, made, hint)
 	}
-	if got := strings.Count(text, "#EXT-X-PART:"); got != partSegments*6+2 || strings.Contains(text, "seg-115.0.m4s") {
+	if got := strings.Count(text, "#EXT-X-PART:"); got != partSegments*6+2 || strings.Contains(text, "seg-116.0.m4s") {
 		t.Errorf("%d parts are listed", got)
 	}
 	for _, report := range []string{"opus-48", "opus-12"} {
@@ -204,5 +207,29 @@ func TestBlockingReload(t *testing.T) {
 				t.Errorf("in the end: %+v", s)
 			}
 		})
+	})
+}
+
+// Whatever stands behind the question mark is refused as a bad request, or names a part that there may be.
+func FuzzAsked(f *testing.F) {
+	for _, query := range []string{
+		"", "_HLS_msn=120", "_HLS_msn=120&_HLS_part=3", "_HLS_part=3", "_HLS_msn=120&_HLS_part=6", "_HLS_msn=-1", "_HLS_msn=1099511627775&_HLS_part=2147483647",
+		"_HLS_msn=1&_HLS_msn=2&_HLS_skip=YES", "%zz", "_HLS_msn=1;_HLS_part=2",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		query, _ := url.ParseQuery(raw)
+		a, err := parseAsked(query)
+		if err != nil {
+			p, ok := errors.AsType[problem.Problem](err)
+			if !ok || p.Code != problem.BadRequest {
+				t.Errorf("%q is refused with %v", raw, err)
+			}
+			return
+		}
+		if a.segment < 0 || a.part < 0 || a.part >= hls.SegmentParts || a.any && (a.segment != 0 || a.whole) {
+			t.Errorf("%q asks for %+v", raw, a)
+		}
 	})
 }

@@ -37,7 +37,7 @@ func (c channelAt) playlist(r hls.Rendition, kind string) []byte {
 		if !c.over {
 			m.Low.Parts = r.Parts(c.frames % 96 / 16 * r.PartPackets())
 		}
-		for k := max(0, len(m.Segments)-4); k < len(m.Segments); k++ {
+		for k := max(0, len(m.Segments)-3); k < len(m.Segments); k++ {
 			packets := r.Packets
 			if last > 0 && k == len(m.Segments)-1 {
 				packets = last

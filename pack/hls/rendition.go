@@ -44,7 +44,7 @@ var Renditions = []Rendition{
 	opus(tape.Opus24, 40_000, 28_000),
 	opus(tape.Opus12, 24_000, 14_000),
 	{
-		Variant: tape.AAC64, Source: tape.Opus48, Before: aacBefore, Codecs: "mp4a.40.2", Peak: 84_000, Average: 62_000,
+		Variant: tape.AAC64, Source: tape.Opus48, Before: aacBefore, Codecs: "mp4a.40.2", Peak: 70_000, Average: 66_000,
 		Packets: tape.SegmentUnits, Tail: aacLead, Samples: tape.UnitSamples, Lead: aacLead,
 		Init: func(uint16) []byte { return fmp4.InitAAC() },
 		Append: func(dst []byte, k tape.Number, first int, units [][]byte) []byte {
