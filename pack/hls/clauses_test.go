@@ -115,7 +115,7 @@ var breaks = []struct {
 	{"4.4.5.4", hls.Low, "../opus-12", "https://elsewhere/opus-12"},
 	{"4.4.5.4", hls.Low, ",LAST-PART=0", ""},
 	{"4.4.6", hls.Master, "#EXT-X-INDEPENDENT-SEGMENTS\n", "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-ENDLIST\n"},
-	{"4.4.6.2", hls.Master, "BANDWIDTH=72000,", ""},
+	{"4.4.6.2", hls.Master, "BANDWIDTH=72000", "AVERAGE-BANDWIDTH=72000"},
 	{"4.4.6.2", hls.Master, `,CODECS="mp4a.40.2"`, ""},
 	{"4.4.6.2", hls.Master, "floor/opus-12/live.m3u8\n", ""},
 }

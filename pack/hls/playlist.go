@@ -29,7 +29,8 @@ const PartHoldBack = 3 * PartDuration
 // partOverhead is what the boxes of its parts add to a segment, in bits per second.
 var partOverhead = int(time.Duration((SegmentParts-1)*fmp4.FragmentSize(0, 0)*8) * time.Second / SegmentDuration)
 
-// AppendMaster appends the multivariant playlist of a channel, which leads to the playlist of that name of each rendition: Live, Low or DVR.
+// AppendMaster appends the multivariant playlist of a channel, which leads to the playlist of that name of each rendition: Live, Low or DVR. It says
+// nothing of averages: by them AAC is above the best Opus, and a player that looks at bandwidth alone, as VLC does, would change to it.
 func AppendMaster(dst []byte, ch tape.Channel, playlist string, renditions []Rendition) []byte {
 	dst = append(dst, firstLine+versionLine+independentLine...)
 	overhead := 0
@@ -39,8 +40,6 @@ func AppendMaster(dst []byte, ch tape.Channel, playlist string, renditions []Ren
 	for _, r := range renditions {
 		dst = append(dst, "#EXT-X-STREAM-INF:BANDWIDTH="...)
 		dst = strconv.AppendInt(dst, int64(r.Peak+overhead), 10)
-		dst = append(dst, ",AVERAGE-BANDWIDTH="...)
-		dst = strconv.AppendInt(dst, int64(r.Average+overhead), 10)
 		dst = append(dst, `,CODECS="`+r.Codecs+"\"\n"...)
 		dst = append(dst, string(ch)+"/"+string(r.Variant)+"/"+playlist+"\n"...)
 	}

@@ -25,7 +25,6 @@ type Rendition struct {
 	Before  int          // how many frames before a segment are needed besides to make it
 	Codecs  string       // as RFC 6381 names it
 	Peak    int          // bits per second that no segment exceeds, boxes included
-	Average int          // bits per second that speech takes, boxes included
 	Packets int          // of a whole segment
 	Tail    int          // packets behind those of the last frame where the sound ends in a segment
 	Samples int          // of a packet, at 48 kHz
@@ -40,11 +39,11 @@ type Rendition struct {
 // Renditions lists what is served, in the order in which a player that cannot choose should take them. AAC is the last: it is made of Opus
 // while somebody asks for it, and who plays no Opus passes over the others by their codec.
 var Renditions = []Rendition{
-	opus(tape.Opus48, 72_000, 51_000),
-	opus(tape.Opus24, 40_000, 28_000),
-	opus(tape.Opus12, 24_000, 14_000),
+	opus(tape.Opus48, 72_000),
+	opus(tape.Opus24, 40_000),
+	opus(tape.Opus12, 24_000),
 	{
-		Variant: tape.AAC64, Source: tape.Opus48, Before: aacBefore, Codecs: "mp4a.40.2", Peak: 70_000, Average: 66_000,
+		Variant: tape.AAC64, Source: tape.Opus48, Before: aacBefore, Codecs: "mp4a.40.2", Peak: 70_000,
 		Packets: tape.SegmentUnits, Tail: aacLead, Samples: tape.UnitSamples, Lead: aacLead,
 		Init: func(uint16) []byte { return fmp4.InitAAC() },
 		Append: func(dst []byte, k tape.Number, first int, units [][]byte) []byte {
@@ -59,9 +58,9 @@ const (
 	aacLead   = 2
 )
 
-func opus(v tape.Variant, peak, average int) Rendition {
+func opus(v tape.Variant, peak int) Rendition {
 	return Rendition{
-		Variant: v, Source: v, Codecs: "opus", Peak: peak, Average: average, Packets: tape.SegmentFrames, Samples: tape.FrameSamples,
+		Variant: v, Source: v, Codecs: "opus", Peak: peak, Packets: tape.SegmentFrames, Samples: tape.FrameSamples,
 		Init: fmp4.Init,
 		Append: func(dst []byte, k tape.Number, first int, packets [][]byte) []byte {
 			return fmp4.AppendFragment(dst, k*tape.SegmentFrames+tape.Number(first), packets, nil)
