@@ -26,6 +26,8 @@ type Live interface {
 	Segments(id room.ID, ch tape.Channel, v tape.Variant) (r tape.Reach, ok bool)
 	// Segment gives the packets of segment k. Sealed are those that are the same everywhere, and for ever.
 	Segment(id room.ID, ch tape.Channel, v tape.Variant, k tape.Number) (packets [][]byte, sealed, ok bool)
+	// Packets gives those of a stretch before the head of what Segments tells. It is not ok where not all of it is in memory.
+	Packets(id room.ID, ch tape.Channel, v tape.Variant, at tape.Stretch) (packets [][]byte, ok bool)
 }
 
 // Tape is what was taped of a channel. Its methods may be called from any goroutine.
@@ -47,8 +49,11 @@ type Config struct {
 	PreSkip uint16
 	Log     *slog.Logger
 
-	Wait time.Duration // for a segment that is about to be there; default: 6 s
-	Most int           // requests that wait at the same time; default: 512
+	NewTranscoder func() (Transcoder, error) // makes AAC; nil: there is none
+
+	Wait    time.Duration // for what is about to be there; default: 6 s
+	Most    int           // requests that wait for a segment at the same time; default: 512
+	MostLow int           // and for parts of segments, of which each listener has two; default: 2048
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -60,6 +65,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Most == 0 {
 		c.Most = 512
+	}
+	if c.MostLow == 0 {
+		c.MostLow = 2048
 	}
 	return c, nil
 }
@@ -77,11 +85,30 @@ type source struct {
 	Config
 	reading throttle.Throttle
 	epochs  epochs
+	units   *unitsMade // nil: no AAC is made
+}
+
+// renditions are those that are served here.
+func (s *source) renditions() []hls.Rendition {
+	if s.units != nil {
+		return hls.Renditions
+	}
+	return hls.AsTaped()
+}
+
+// rendition finds one of them.
+func (s *source) rendition(v tape.Variant) (hls.Rendition, bool) {
+	r, ok := hls.Of(v)
+	return r, ok && (s.units != nil || !r.Made())
 }
 
 func newSource(cfg Config) source {
+	var units *unitsMade
+	if cfg.NewTranscoder != nil {
+		units = newUnitsMade(cfg.NewTranscoder)
+	}
 	return source{
-		Config: cfg, reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)),
+		Config: cfg, reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), units: units,
 		epochs: epochs{known: map[epochKey]time.Time{}, tried: map[epochKey]time.Time{}},
 	}
 }
@@ -178,20 +205,33 @@ type list struct {
 	closed bool // nothing of it changes any more, unless it is deleted
 }
 
+// reach tells which segments of a rendition are in memory. One that is made of others needs what was before.
+func (c *channel) reach(r hls.Rendition) (reach tape.Reach, heard bool) {
+	reach, heard = c.Live.Segments(c.facts.ID, c.name, r.Source)
+	if r.Before > 0 && reach.End > reach.First {
+		reach.First++
+	}
+	return reach, heard
+}
+
 // live is the live playlist of a variant, from memory, or of what was taped where the room is over. It is not ok while there is nothing in it;
 // moved is closed then when that may have changed, and nil where it will not.
 func (c *channel) live(ctx context.Context, r hls.Rendition) (l list, moved <-chan struct{}, ok bool) {
-	reach, heard := c.Live.Segments(c.facts.ID, c.name, r.Variant)
+	reach, heard := c.reach(r)
 	if heard && reach.End > reach.First {
 		from, to := hls.Window(reach.First, reach.End)
 		last := 0
 		if reach.Over {
-			packets, _, _ := c.Live.Segment(c.facts.ID, c.name, r.Variant, to-1)
-			last = len(packets)
+			last = c.lastPackets(r, reach.Head, to)
 		}
-		l.Media = hls.Media{First: from, Segments: r.Whole(int(to-from), last), Begin: c.begin(ctx, from), Over: reach.Over}
+		l.Media = hls.Media{First: from, Segments: r.Whole(int(to-from), last), Begin: c.begin(ctx, r, from), Over: reach.Over}
 		return l, nil, true
 	}
+	return c.ended(ctx, r, reach, heard)
+}
+
+// ended is the live playlist of what was taped, where nothing is in memory and the tape is closed; else it is not ok.
+func (c *channel) ended(ctx context.Context, r hls.Rendition, reach tape.Reach, heard bool) (l list, moved <-chan struct{}, ok bool) {
 	if c.tape == nil || !c.tape.Closed() {
 		if heard {
 			moved = reach.Moved
@@ -201,13 +241,13 @@ func (c *channel) live(ctx context.Context, r hls.Rendition) (l list, moved <-ch
 	l, ok = c.whole(ctx, r)
 	cut := max(0, len(l.Segments)-hls.LiveSegments)
 	l.First, l.Segments, l.Whole = l.First+tape.Number(cut), l.Segments[cut:], false
-	l.Begin = c.begin(ctx, l.First)
+	l.Begin = c.begin(ctx, r, l.First)
 	return l, nil, ok
 }
 
 // whole is the playlist of all that was taped of a variant.
 func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) {
-	if c.tape == nil || !r.Taped {
+	if c.tape == nil {
 		return l, false
 	}
 	l.closed = c.tape.Closed() // before the spans: what is closed does not grow
@@ -225,7 +265,7 @@ func (c *channel) whole(ctx context.Context, r hls.Rendition) (l list, ok bool) 
 			segments[k-first].Gap = true
 		}
 	}
-	l.Media = hls.Media{First: first, Segments: segments, Begin: c.begin(ctx, first), Whole: true, Over: l.closed}
+	l.Media = hls.Media{First: first, Segments: segments, Begin: c.begin(ctx, r, first), Whole: true, Over: l.closed}
 	return l, true
 }
 
@@ -251,9 +291,9 @@ func (s sight) is(other sight) bool {
 
 // look takes a look at what there is.
 func (c *channel) look() (s sight) {
-	for _, r := range hls.Renditions {
-		reach, _ := c.Live.Segments(c.facts.ID, c.name, r.Variant)
-		reach.Moved = nil
+	for _, r := range c.renditions() {
+		reach, _ := c.reach(r)
+		reach.Moved, reach.Head = nil, 0
 		s.live = append(s.live, reach)
 	}
 	if c.tape == nil {
@@ -276,47 +316,97 @@ func (c *channel) has(k tape.Number) bool {
 // lastPackets is how many packets of a rendition the last segment before end has, where the sound ends at a frame of it; 0: it is whole.
 func (c *channel) lastPackets(r hls.Rendition, sound, end tape.Number) int {
 	if left := sound - (end-1)*tape.SegmentFrames; left < tape.SegmentFrames {
-		return int(left) * r.Packets / tape.SegmentFrames
+		return r.Count(int(left))
 	}
 	return 0
 }
 
-func (c *channel) begin(ctx context.Context, k tape.Number) time.Time {
+func (c *channel) begin(ctx context.Context, r hls.Rendition, k tape.Number) time.Time {
 	epoch := c.epoch(ctx)
 	if epoch.IsZero() {
 		return epoch
 	}
-	return hls.Begin(epoch, k)
+	return r.Begin(epoch, k)
 }
 
 // segment makes segment k. Proven is one that is the same everywhere and for ever.
 func (c *channel) segment(ctx context.Context, r hls.Rendition, k tape.Number) (body []byte, proven, ok bool, err error) {
-	packets, proven, ok := c.Live.Segment(c.facts.ID, c.name, r.Variant, k)
-	if !ok && c.tape != nil && r.Taped {
-		packets, proven, ok, err = c.taped(ctx, r, k)
+	sound, ok := c.remembered(r, k)
+	if !ok {
+		return c.taped(ctx, r, k)
 	}
+	body, err = c.pack(ctx, r, k, sound)
+	return body, sound.proven, err == nil, err
+}
+
+// sound is what a segment is made of.
+type sound struct {
+	before  [][]byte // packets of the frames before the segment, as many as the rendition needs
+	packets [][]byte // fewer than a whole segment only where the channel ends in it
+	proven  bool     // all of it is what its maker made, and the same everywhere
+}
+
+// remembered finds what segment k is made of in memory.
+func (c *channel) remembered(r hls.Rendition, k tape.Number) (s sound, ok bool) {
+	s.packets, s.proven, ok = c.Live.Segment(c.facts.ID, c.name, r.Source, k)
+	if !ok || r.Before == 0 {
+		return s, ok
+	}
+	before, sealed, ok := c.Live.Segment(c.facts.ID, c.name, r.Source, k-1)
+	if !ok || len(before) != tape.SegmentFrames {
+		return s, false
+	}
+	s.before, s.proven = before[len(before)-r.Before:], s.proven && sealed
+	return s, true
+}
+
+// taped makes segment k off the tape.
+func (c *channel) taped(ctx context.Context, r hls.Rendition, k tape.Number) (body []byte, proven, ok bool, err error) {
+	if c.tape == nil {
+		return nil, false, false, nil
+	}
+	sound, ok, err := c.read(ctx, r, k)
 	if !ok || err != nil {
 		return nil, false, false, err
 	}
-	return r.Append(nil, k, packets), proven, true, nil
+	body, err = c.pack(ctx, r, k, sound)
+	return body, sound.proven, err == nil, err
 }
 
-// taped reads segment k off the tape: whole, with silence where frames are missing, save that the last one ends with the tape.
-func (c *channel) taped(ctx context.Context, r hls.Rendition, k tape.Number) (packets [][]byte, proven, ok bool, err error) {
+// read finds what segment k is made of on tape: whole, with silence where frames are missing, save that the last one ends with the tape.
+func (c *channel) read(ctx context.Context, r hls.Rendition, k tape.Number) (s sound, ok bool, err error) {
 	there, ok := c.tape.Segment(k)
 	if !ok {
-		return nil, false, false, nil
+		return s, false, nil
 	}
 	at := tape.Stretch{From: k * tape.SegmentFrames, To: (k + 1) * tape.SegmentFrames}
 	if spans := c.tape.Spans(); c.tape.Closed() && len(spans) > 0 && there.To == spans[len(spans)-1].To {
 		at.To = there.To
 	}
+	from := at.From - tape.Number(r.Before)
+	var packets [][]byte
 	err = c.reading.Do(ctx, func() (err error) {
-		packets, err = c.tape.Read(r.Variant, at.From, at.To)
+		packets, err = c.tape.Read(r.Source, max(0, from), at.To)
 		return err
 	})
 	if err != nil {
-		return nil, false, false, fmt.Errorf("read segment %d: %w", k, err)
+		return s, false, fmt.Errorf("read segment %d: %w", k, err)
 	}
-	return packets, c.tape.Whole(r.Variant, at.From, at.To), true, nil
+	if from < 0 { // before the first frame of a room nothing was
+		packets = append(slices.Repeat([][]byte{tape.SilencePacket}, int(-from)), packets...)
+	}
+	return sound{packets[:r.Before], packets[r.Before:], c.tape.Whole(r.Source, from, at.To)}, true, nil
+}
+
+// pack makes a segment.
+func (c *channel) pack(ctx context.Context, r hls.Rendition, k tape.Number, s sound) ([]byte, error) {
+	packets := s.packets
+	if r.Made() {
+		var err error
+		packets, err = c.units.get(ctx, unitsOf{c.facts.ID, c.name, k}, s.before, s.packets, len(s.packets) < tape.SegmentFrames)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r.Append(nil, k, 0, packets), nil
 }

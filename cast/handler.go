@@ -26,18 +26,21 @@ import (
 type Handler struct {
 	source  source
 	routes  http.Handler
-	waiting chan struct{} // holds a token for each request that waits
+	waiting chan struct{} // holds a token for each request that waits for a segment
+	held    chan struct{} // and for a part of one
 	small   smaller
 
-	playlists, segments, refused atomic.Uint64
+	playlists, segments, parts, refused atomic.Uint64
 }
 
 // Stats is what a handler counted since it was made.
 type Stats struct {
 	Playlists uint64 // answered, also with "not modified"
 	Segments  uint64 // answered, heads of streams among them
+	Parts     uint64
 	Refused   uint64
-	Waiting   int // requests that wait for what is about to be there, now
+	Waiting   int // requests that wait for a segment that is about to be there, now
+	Held      int // and for a part of one
 }
 
 // ahead is how many segments behind the newest one may be waited for: who asks for others did not read a playlist.
@@ -56,7 +59,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{source: newSource(cfg), waiting: make(chan struct{}, cfg.Most)}
+	h := &Handler{source: newSource(cfg), waiting: make(chan struct{}, cfg.Most), held: make(chan struct{}, cfg.MostLow)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/hls/{playlist}", h.answer(h.master))
 	mux.HandleFunc("GET /r/{room}/hls/{channel}/{variant}/{file}", h.answer(h.file))
@@ -79,7 +82,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Stats reads the counters.
 func (h *Handler) Stats() Stats {
-	return Stats{Playlists: h.playlists.Load(), Segments: h.segments.Load(), Refused: h.refused.Load(), Waiting: len(h.waiting)}
+	return Stats{
+		Playlists: h.playlists.Load(), Segments: h.segments.Load(), Parts: h.parts.Load(), Refused: h.refused.Load(),
+		Waiting: len(h.waiting), Held: len(h.held),
+	}
 }
 
 // answer finds the channel, and writes what goes wrong.
@@ -128,8 +134,11 @@ var (
 // master serves the playlists that list the variants: while the room is live, and of its replay behind its end, at the same address.
 func (h *Handler) master(w http.ResponseWriter, r *http.Request, c channel) error {
 	media := hls.Live
-	switch r.PathValue("playlist") {
-	case hls.Master:
+	switch name := r.PathValue("playlist"); name {
+	case hls.Low, hls.Master:
+		if name == hls.Low {
+			media = hls.Low
+		}
 		over := c.facts.State == room.Ended
 		_, heard := c.Live.Segments(c.facts.ID, c.name, hls.Renditions[0].Variant)
 		switch {
@@ -146,18 +155,20 @@ func (h *Handler) master(w http.ResponseWriter, r *http.Request, c channel) erro
 	default:
 		return errNothing
 	}
-	return h.playlist(w, r, hls.AppendMaster(nil, c.name, media), cacheShort)
+	return h.playlist(w, r, hls.AppendMaster(nil, c.name, media, c.renditions()), cacheShort)
 }
 
 // file serves what there is of a variant.
 func (h *Handler) file(w http.ResponseWriter, r *http.Request, c channel) error {
-	rendition, ok := hls.Of(tape.Variant(r.PathValue("variant")))
+	rendition, ok := c.rendition(tape.Variant(r.PathValue("variant")))
 	if !ok {
 		return errNothing
 	}
 	switch name := r.PathValue("file"); name {
 	case hls.Live:
 		return h.live(w, r, c, rendition)
+	case hls.Low:
+		return h.low(w, r, c, rendition)
 	case hls.DVR:
 		l, ok := c.whole(r.Context(), rendition)
 		if !ok {
@@ -165,20 +176,23 @@ func (h *Handler) file(w http.ResponseWriter, r *http.Request, c channel) error 
 		}
 		return h.media(w, r, l)
 	case hls.Init:
+		h.segments.Add(1)
 		return h.object(w, r, rendition.Init(c.PreSkip), cacheForEver)
 	default:
-		k, ok := hls.ParseSegmentName(name)
-		if !ok {
-			return errNothing
+		if k, ok := hls.ParseSegmentName(name); ok {
+			return h.segment(w, r, c, rendition, k)
 		}
-		return h.segment(w, r, c, rendition, k)
+		if k, part, ok := hls.ParsePartName(name); ok {
+			return h.part(w, r, c, rendition, k, part)
+		}
+		return errNothing
 	}
 }
 
 // live serves the live playlist, which begins with the first segment: who comes before waits for it.
 func (h *Handler) live(w http.ResponseWriter, r *http.Request, c channel, rendition hls.Rendition) error {
 	var l list
-	err := h.wait(r.Context(), func() (moved <-chan struct{}, err error) {
+	err := h.wait(r.Context(), h.waiting, func() (moved <-chan struct{}, err error) {
 		var ok bool
 		l, moved, ok = c.live(r.Context(), rendition)
 		switch {
@@ -199,8 +213,8 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, c channel, rendit
 func (h *Handler) segment(w http.ResponseWriter, r *http.Request, c channel, rendition hls.Rendition, k tape.Number) error {
 	var body []byte
 	var proven bool
-	err := h.wait(r.Context(), func() (<-chan struct{}, error) {
-		reach, heard := c.Live.Segments(c.facts.ID, c.name, rendition.Variant)
+	err := h.wait(r.Context(), h.waiting, func() (<-chan struct{}, error) {
+		reach, heard := c.reach(rendition)
 		var ok bool
 		var err error
 		body, proven, ok, err = c.segment(r.Context(), rendition, k)
@@ -219,19 +233,20 @@ func (h *Handler) segment(w http.ResponseWriter, r *http.Request, c channel, ren
 	if proven {
 		cache = cacheForEver
 	}
+	h.segments.Add(1)
 	return h.object(w, r, body, cache)
 }
 
 // wait calls look until it has no error, or nothing whose move is to be waited for, or until that takes too long. It ends when ctx does: the
-// client is gone. So many requests may wait, and no more.
-func (h *Handler) wait(ctx context.Context, look func() (moved <-chan struct{}, err error)) error {
+// client is gone. So many requests may wait as there are places, and no more.
+func (h *Handler) wait(ctx context.Context, places chan struct{}, look func() (moved <-chan struct{}, err error)) error {
 	moved, err := look()
 	if err == nil || moved == nil {
 		return err
 	}
 	select {
-	case h.waiting <- struct{}{}:
-		defer func() { <-h.waiting }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	default:
 		p := problem.New(problem.Busy, "Too many wait for this. Try again in a moment.")
 		p.RetryAfter = time.Second + rand.N(2*time.Second) // not all at once
@@ -321,7 +336,6 @@ func (h *Handler) object(w http.ResponseWriter, r *http.Request, body []byte, ca
 	header.Set("Content-Type", "audio/mp4")
 	header.Set("ETag", tagOf(body))
 	header.Set("Cache-Control", cache)
-	h.segments.Add(1)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	return nil
 }

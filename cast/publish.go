@@ -223,7 +223,7 @@ func (r *published) forget() {
 	r.shelves, r.filled = map[tape.Variant]map[tape.Number]bool{}, map[tape.Variant]map[tape.Number]bool{}
 	r.texts, r.whole = map[string][]byte{}, false
 	r.seen, r.indexed = sight{}, time.Time{}
-	for _, rendition := range hls.Renditions {
+	for _, rendition := range r.publisher.source.renditions() {
 		r.shelves[rendition.Variant], r.filled[rendition.Variant] = map[tape.Number]bool{}, map[tape.Number]bool{}
 	}
 }
@@ -369,10 +369,12 @@ func (r *published) removeLeft(ctx context.Context, facts room.Facts) error {
 	return nil
 }
 
-// finished reports whether the replay is there already: the master playlist, which is written last, says so.
+// finished reports whether the replay is there already: the master playlist, which is written last, says so. One that was published without
+// what is made of others stays so.
 func (r *published) finished(ctx context.Context) (bool, error) {
 	there, err := r.publisher.to.Store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
-	return bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR)), err
+	whole := bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR, hls.Renditions))
+	return whole || bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR, hls.AsTaped())), err
 }
 
 // finish publishes a replay.
@@ -382,22 +384,22 @@ func (r *published) finish(ctx context.Context, c channel) (done bool, err error
 		err = r.refill(ctx, c)
 	}
 	if err == nil {
-		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR))
+		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions()))
 	}
 	return err == nil, err
 }
 
 // refill writes the segments that were not proven anew, with all that the tape has of them by its end.
 func (r *published) refill(ctx context.Context, c channel) error {
-	for _, rendition := range hls.Renditions {
+	for _, rendition := range c.renditions() {
 		for k := range r.filled[rendition.Variant] {
-			packets, _, ok, err := c.taped(ctx, rendition, k)
+			body, _, ok, err := c.taped(ctx, rendition, k)
 			if err != nil {
 				return err
 			}
 			if ok {
 				name := r.dir + hls.Dir + "/" + string(c.name) + "/" + string(rendition.Variant) + "/" + hls.SegmentName(k)
-				err = r.publisher.to.Store.Put(ctx, name, rendition.Append(nil, k, packets))
+				err = r.publisher.to.Store.Put(ctx, name, body)
 				if err != nil {
 					return fmt.Errorf("publish segment %d anew: %w", k, err)
 				}
@@ -435,7 +437,7 @@ func (r *published) forgetLater(ctx context.Context, c channel, over bool) (done
 func (r *published) live(ctx context.Context, c channel) (over bool, err error) {
 	over = true
 	heard := false
-	for _, rendition := range hls.Renditions {
+	for _, rendition := range c.renditions() {
 		live, _, ok := c.live(ctx, rendition)
 		whole, taped := c.whole(ctx, rendition)
 		if !ok && !taped {
@@ -553,7 +555,7 @@ func (r *published) rest(ctx context.Context, c channel) error {
 	texts := []struct {
 		name string
 		body []byte
-	}{{hls.Dir + "/" + hls.Master, hls.AppendMaster(nil, c.name, hls.Live)}, {"index.html", r.publisher.to.Page}}
+	}{{hls.Dir + "/" + hls.Master, hls.AppendMaster(nil, c.name, hls.Live, c.renditions())}, {"index.html", r.publisher.to.Page}}
 	if r.whole {
 		err := r.index(ctx, c)
 		if err != nil {
@@ -562,7 +564,7 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		texts = append(texts, struct {
 			name string
 			body []byte
-		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR)})
+		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions())})
 	}
 	for _, t := range texts {
 		err := r.text(ctx, t.name, t.body)

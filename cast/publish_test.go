@@ -253,7 +253,7 @@ func TestPublishWithoutATape(t *testing.T) {
 			time.Sleep(hls.SegmentDuration)
 		}
 		segments := slices.DeleteFunc(s.files(), func(name string) bool { return path.Ext(name) != ".m4s" })
-		if most := len(hls.Renditions) * (hls.LiveSegments + keptBehind); len(segments) != most {
+		if most := len(hls.AsTaped()) * (hls.LiveSegments + keptBehind); len(segments) != most {
 			t.Errorf("%d segments are there, want %d", len(segments), most)
 		}
 		m.set(func() { m.state = room.Ended })
@@ -398,7 +398,7 @@ func TestPublishWhatCameLate(t *testing.T) {
 		p.Follow(facts)
 		time.Sleep(time.Second)
 		rendition, _ := hls.Of(tape.Opus24)
-		whole := string(rendition.Append(nil, 117, packets(tape.Opus24, 117*96, 118*96)))
+		whole := string(rendition.Append(nil, 117, 0, packets(tape.Opus24, 117*96, 118*96)))
 		const name = "hls/floor/opus-24/seg-117.m4s"
 		if got := s.text(name); got == "" || got == whole {
 			t.Fatalf("while it is missing it has %d bytes", len(got))
@@ -412,7 +412,7 @@ func TestPublishWhatCameLate(t *testing.T) {
 			return nil, nil
 		})
 		time.Sleep(time.Second)
-		if s.text("hls/master.m3u8") != string(hls.AppendMaster(nil, tape.Floor, hls.Live)) {
+		if s.text("hls/master.m3u8") != string(hls.AppendMaster(nil, tape.Floor, hls.Live, hls.AsTaped())) {
 			t.Error("the replay is said to be there before it is")
 		}
 		s.let(nil)

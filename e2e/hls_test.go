@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,7 +70,17 @@ func TestPlayersOfHLS(t *testing.T) {
 		pcm := record(p, "document.getElementById('audio').captureStream()", 4)
 		tonesIn(t, pcm[2*sampleRate:], 6) // a busy machine starves Chromium now and then, which is heard
 	})
+	t.Run("ffmpegAAC", func(t *testing.T) {
+		t.Parallel()
+		file := saved("aac.wav")
+		out, err := command(t, "ffmpeg", append(append([]string{"-hide_banner", "-loglevel", "warning", "-y", "-i", s.room.ListenURL + "/hls/floor/aac-64/live.m3u8"}, asWAV...), file)...)
+		if err != nil {
+			t.Fatalf("ffmpeg: %v\n%s", err, out)
+		}
+		hearsBoth(t, file)
+	})
 	t.Run("Peak", func(t *testing.T) { s.checkPeak(t) })
+	t.Run("Draft", func(t *testing.T) { s.checkDraft(t) })
 }
 
 // hearsBoth fails unless a file holds two tones at the end of at least four seconds.
@@ -115,6 +126,49 @@ func (s *show) checkPeak(t *testing.T) {
 		}
 	}
 }
+
+// checkDraft holds every playlist to the draft, and those that are asked for before they are there to the ones before them.
+func (s *show) checkDraft(t *testing.T) {
+	base := s.room.ListenURL + "/hls/"
+	for _, name := range []string{hls.Master, hls.Low, hls.DVR} {
+		err := hls.Check([]byte(fetch(t, base+name)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, r := range hls.Renditions {
+		t.Run(string(r.Variant), func(t *testing.T) {
+			t.Parallel()
+			checkVariant(t, base+"floor/"+string(r.Variant)+"/")
+		})
+	}
+}
+
+func checkVariant(t *testing.T, base string) {
+	t.Helper()
+	for _, name := range []string{hls.Live, hls.DVR} {
+		text := fetch(t, base+name)
+		err := hls.Check([]byte(text))
+		if err != nil || strings.Contains(text, "PART") {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+	before := fetch(t, base+hls.Low)
+	for range 7 { // parts, over the end of a segment
+		hint := hinted.FindStringSubmatch(before)
+		if hint == nil {
+			t.Fatalf("nothing is to come:\n%s", before)
+		}
+		after := fetch(t, base+hls.Low+"?_HLS_msn="+hint[1]+"&_HLS_part="+hint[2])
+		err := hls.CheckUpdate([]byte(before), []byte(after))
+		if err != nil || !strings.Contains(after, `#EXT-X-PART:DURATION=0.32,URI="seg-`+hint[1]+"."+hint[2]) {
+			t.Fatalf("%v\n%s\nand then\n%s", err, before, after)
+		}
+		before = after
+	}
+}
+
+var hinted = regexp.MustCompile(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="seg-(\d+)\.(\d+)\.m4s"`)
 
 func fetch(t testing.TB, url string) string {
 	t.Helper()

@@ -212,8 +212,8 @@ func (r *reel) put(f tape.Frame) {
 		r.begun = true
 		close(r.ready)
 	}
-	if now.Newest%tape.PageFrames == 0 {
-		r.bell.ring() // what is not sealed is given after a while
+	if now.Newest%tape.GroupFrames == 0 {
+		r.bell.ring() // a part is whole; and what is not sealed is given after a while
 	}
 	if now.Head >= now.Newest {
 		r.hole.open = false

@@ -43,24 +43,23 @@ func (b *bell) ring() {
 
 // reached is what a reel said of its segments last: who was told of one may ask for it.
 type reached struct {
-	mu         sync.Mutex
-	begun      bool        // guarded by mu
-	first, end tape.Number // guarded by mu
+	mu               sync.Mutex
+	begun            bool        // guarded by mu
+	first, end, head tape.Number // guarded by mu
 }
 
-// grow returns the reach from first to end, or what was said before where that was more.
-func (r *reached) grow(first, end tape.Number) (tape.Number, tape.Number) {
+// grow makes a reach what was said before, where that was more.
+func (r *reached) grow(reach *tape.Reach) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.begun {
-		first, end = max(first, r.first), max(end, r.end)
+		reach.First, reach.End, reach.Head = max(reach.First, r.first), max(reach.End, r.end), max(reach.Head, r.head)
 	}
-	end = max(first, end)
-	r.begun = r.begun || end > first
+	reach.End = max(reach.First, reach.End)
+	r.begun = r.begun || reach.End > reach.First
 	if r.begun {
-		r.first, r.end = first, end
+		r.first, r.end, r.head = reach.First, reach.End, reach.Head
 	}
-	return first, end
 }
 
 // Segments tells which segments of a variant this edge has in memory. It is not ok where the channel is not heard here.
@@ -75,7 +74,7 @@ func (e *Edge) Segments(id room.ID, c tape.Channel, v tape.Variant) (reach tape.
 	}
 	head, over := r.reach()
 	reach.First = wholeFrom(r.ring.Oldest())
-	reach.End = reach.First
+	reach.End, reach.Head = reach.First, head
 	// What is old enough is given as it is; of what is newer, all up to the first that is not sealed.
 	reach.End = max(reach.End, tape.SegmentOf(head-sealPatience))
 	for (reach.End+1)*tape.SegmentFrames <= head && r.seals.verdict(reach.End) == fits {
@@ -85,8 +84,20 @@ func (e *Edge) Segments(id room.ID, c tape.Channel, v tape.Variant) (reach tape.
 		reach.End = max(reach.First, tape.SegmentOf(head-1)+1)
 		reach.Over = true
 	}
-	reach.First, reach.End = r.reached.grow(reach.First, reach.End)
+	r.reached.grow(&reach)
 	return reach, true
+}
+
+// Packets gives a stretch of a variant, with silence for what did not come. It is not ok where not all of it is before the head of Segments, or
+// in memory.
+func (e *Edge) Packets(id room.ID, c tape.Channel, v tape.Variant, at tape.Stretch) (packets [][]byte, ok bool) {
+	reach, ok := e.Segments(id, c, v)
+	r := e.reelOf(id, c, v)
+	if !ok || r == nil || at.From < 0 || at.To > reach.Head || r.ring.Oldest() > at.From {
+		return nil, false
+	}
+	packets = r.ring.AppendPackets(nil, at.From, at.To)
+	return packets, r.ring.Oldest() <= at.From // it did not go while it was read
 }
 
 func (r *reached) told() bool {

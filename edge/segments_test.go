@@ -34,13 +34,13 @@ func TestSegmentsOfTwoEdges(t *testing.T) {
 		bring(n, func(tape.Variant) bool { return n%17 != 0 }, late)
 	}
 	for _, h := range []*house{whole, late} {
-		if got, want := h.reach(tape.Opus24), (tape.Reach{First: 1, End: 7}); got != want {
+		if got, want := h.reach(tape.Opus24), (tape.Reach{First: 1, End: 7, Head: 700}); got != want {
 			t.Errorf("at frame 700 it has %+v, want %+v", got, want)
 		}
 		h.seal(672, 700) // where the room ends
 		h.fetched()
 		h.endRoom()
-		if got, want := h.reach(tape.Opus24), (tape.Reach{First: 1, End: 8, Over: true}); got != want {
+		if got, want := h.reach(tape.Opus24), (tape.Reach{First: 1, End: 8, Head: 700, Over: true}); got != want {
 			t.Errorf("at the end it has %+v, want %+v", got, want)
 		}
 	}
@@ -60,6 +60,35 @@ func TestSegmentsOfTwoEdges(t *testing.T) {
 	}
 }
 
+// What there is of the segment in the making is given too, and who waits is told of each part of it.
+func TestPartsOfSegments(t *testing.T) {
+	h := open(t, nil)
+	h.record(96)
+	h.seal(0, 96)
+	for part := range tape.Number(3) {
+		reach, _ := h.edge.Segments(harbour, tape.Floor, tape.Opus24)
+		if reach.End != 1 || reach.Head != 96+part*tape.GroupFrames {
+			t.Fatalf("before part %d it has %+v", part, reach)
+		}
+		h.record(tape.GroupFrames)
+		select {
+		case <-reach.Moved:
+		default:
+			t.Errorf("part %d is there, and who waits is told nothing", part)
+		}
+	}
+	at := tape.Stretch{From: 90, To: 96 + 3*tape.GroupFrames}
+	packets, ok := h.edge.Packets(harbour, tape.Floor, tape.Opus24, at)
+	if !ok || len(packets) != at.Len() {
+		t.Errorf("of %v there are %d packets, %v", at, len(packets), ok)
+	}
+	for _, at := range []tape.Stretch{{From: -1, To: 5}, {From: 96, To: at.To + 1}} {
+		if packets, ok := h.edge.Packets(harbour, tape.Floor, tape.Opus24, at); ok {
+			t.Errorf("of %v there are %d packets", at, len(packets))
+		}
+	}
+}
+
 // What nobody vouches for is given late, and never as what it is for ever. Who waits for it is told.
 func TestSegmentsWithoutASeal(t *testing.T) {
 	h := open(t, nil)
@@ -74,7 +103,7 @@ func TestSegmentsWithoutASeal(t *testing.T) {
 	default:
 		t.Error("who waits is told nothing")
 	}
-	if got, want := h.reach(tape.Opus48), (tape.Reach{End: 1}); got != want {
+	if got, want := h.reach(tape.Opus48), (tape.Reach{End: 1, Head: 96 + sealPatience}); got != want {
 		t.Errorf("later it has %+v, want %+v", got, want)
 	}
 	packets, sealed, ok := h.edge.Segment(harbour, tape.Floor, tape.Opus48, 0)
@@ -84,7 +113,7 @@ func TestSegmentsWithoutASeal(t *testing.T) {
 	// What was told of stays, though a new maker takes over before its end.
 	h.term = 2
 	h.feed.to(harbour).Takeover(tape.Takeover{Term: 2, First: 90})
-	if got, want := h.reach(tape.Opus48), (tape.Reach{End: 1}); got != want {
+	if got, want := h.reach(tape.Opus48), (tape.Reach{End: 1, Head: 96 + sealPatience}); got != want {
 		t.Errorf("after a takeover it has %+v, want %+v", got, want)
 	}
 	if packets, sealed, ok := h.edge.Segment(harbour, tape.Floor, tape.Opus48, 0); !ok || sealed || len(packets) != 96 {

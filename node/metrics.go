@@ -156,10 +156,10 @@ func (c *collector) collectTapes(ch chan<- prometheus.Metric) {
 
 func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 	s := c.node.cast.Stats()
-	for kind, count := range map[string]uint64{"playlist": s.Playlists, "segment": s.Segments, "refusal": s.Refused} {
+	for kind, count := range map[string]uint64{"playlist": s.Playlists, "segment": s.Segments, "part": s.Parts, "refusal": s.Refused} {
 		ch <- prometheus.MustNewConstMetric(castDesc, prometheus.CounterValue, float64(count), kind)
 	}
-	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.GaugeValue, float64(s.Waiting))
+	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.GaugeValue, float64(s.Waiting+s.Held))
 	var p cast.PublisherStats // zero where nothing is published
 	if c.node.publisher != nil {
 		p = c.node.publisher.Stats()

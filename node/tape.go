@@ -96,10 +96,14 @@ func (n *Node) replayHandler() http.Handler {
 
 // castConfig is how rooms are given as HLS.
 func (n *Node) castConfig() cast.Config {
-	return cast.Config{
+	cfg := cast.Config{
 		Facts: n.bus.Facts, Live: n.edge, Epoch: n.bus.Epoch, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "hls"),
 		Tape: func(id room.ID, ch tape.Channel) (cast.Tape, error) { return n.tapeOf(id, ch) },
 	}
+	if codec.HasAAC {
+		cfg.NewTranscoder = func() (cast.Transcoder, error) { return codec.NewSegmentEncoder() }
+	}
+	return cfg
 }
 
 // tapeOf finds a tape that may be heard. The error wraps room.ErrNotFound where this node has none.

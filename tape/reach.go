@@ -4,6 +4,7 @@ package tape
 // shrinks at its beginning.
 type Reach struct {
 	First, End Number          // segments First (inclusive) to End (exclusive)
+	Head       Number          // what there is of the segments behind them ends before this frame; it may yet turn out to be different
 	Over       bool            // the channel's sound ends with them
 	Moved      <-chan struct{} // closed when this has changed
 }

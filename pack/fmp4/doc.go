@@ -1,5 +1,5 @@
 // Package fmp4 packs Opus frames into fragmented MP4 (ISO/IEC 14496-12, "Encapsulation of Opus in ISO Base Media File Format"), and
-// reads such streams.
+// reads such streams. It packs AAC too, for HLS.
 //
 // A fragment is a pure function of its frames and events: whoever has the same frames makes the same bytes. The media timeline is
 // that of the room: frame n begins at n · 960 of timescale 48000. There is no edit list, because a listener joins anywhere, and the

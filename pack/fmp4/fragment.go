@@ -39,6 +39,17 @@ func AppendFragment(dst []byte, from tape.Number, packets [][]byte, events []tap
 	for i := range events {
 		dst = AppendEvent(dst, events[i])
 	}
+	return appendSound(dst, uint32(from)+1, from.Samples(), packets)
+}
+
+// AppendUnits appends a moof and an mdat with the access units from, from+1, … of a stream that begins with InitAAC, as AppendFragment does
+// with packets.
+func AppendUnits(dst []byte, from tape.Unit, units [][]byte) []byte {
+	return appendSound(dst, uint32(from)+1, int64(from)*tape.UnitSamples, units)
+}
+
+// appendSound appends a fragment with a sequence number whose first packet begins at a sample; nothing without packets.
+func appendSound(dst []byte, sequence uint32, at int64, packets [][]byte) []byte {
 	if len(packets) == 0 {
 		return dst
 	}
@@ -51,13 +62,13 @@ func AppendFragment(dst []byte, from tape.Number, packets [][]byte, events []tap
 
 	dst = appendBoxHeader(dst, moof, "moof")
 	dst = appendFullHeader(dst, mfhdSize, "mfhd", 0, 0)
-	dst = be.AppendUint32(dst, uint32(from)+1)
+	dst = be.AppendUint32(dst, sequence)
 
 	dst = appendBoxHeader(dst, trafHead+sizes, "traf")
 	dst = appendFullHeader(dst, tfhdSize, "tfhd", 0, tfhdDefaultBaseIsMoof)
 	dst = be.AppendUint32(dst, trackID)
 	dst = appendFullHeader(dst, tfdtSize, "tfdt", 1, 0)
-	dst = be.AppendUint64(dst, uint64(from.Samples()))
+	dst = be.AppendUint64(dst, uint64(at))
 	dst = appendFullHeader(dst, trunHead+sizes, "trun", 0, trunDataOffset|trunSize)
 	dst = be.AppendUint32(dst, uint32(len(packets)))
 	dst = be.AppendUint32(dst, uint32(moof+boxHeader)) // the sound begins behind the mdat's header
