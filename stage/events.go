@@ -24,6 +24,7 @@ type event struct {
 type stream struct {
 	// immutable
 	person room.PersonID
+	opened time.Time
 	wake   chan struct{} // holds one token
 
 	handsTold int // guarded by the scene's mu: the version of the queue that was posted last
@@ -187,7 +188,7 @@ func (sc *scene) watch(g room.Grant) (*stream, error) {
 			Detail: "Too many pages watch this stage. Close some, then try again.",
 		}
 	}
-	st := &stream{person: g.Person, wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1}
+	st := &stream{person: g.Person, opened: time.Now(), wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1}
 	sc.streams = append(sc.streams, st)
 	sc.wg.Add(1)
 	sc.changed()
@@ -211,6 +212,9 @@ type (
 		Slots     slots         `json:"slots"`
 		Listening int           `json:"listening"`
 		Frame     tape.Number   `json:"frame"`
+
+		Consents map[room.PersonID]room.ConsentState `json:"consents,omitempty"` // to those who lead
+		Checks   map[room.PersonID]room.Verdict      `json:"checks,omitempty"`   // to those who lead
 	}
 	youState struct {
 		ID   room.PersonID `json:"id"`
@@ -218,6 +222,8 @@ type (
 		Role room.Role     `json:"role"`
 
 		SentBack bool `json:"sent_back,omitempty"`
+
+		Consent room.ConsentState `json:"consent,omitempty"`
 	}
 	offStage struct {
 		ID       room.PersonID `json:"id"`
@@ -234,6 +240,9 @@ type (
 		ListenURL string     `json:"listen_url"`
 		Tape      string     `json:"tape,omitempty"`
 		Life      room.Life  `json:"life,omitzero"`
+
+		ConsentText int        `json:"consent_text,omitempty"`
+		Lead        *leadState `json:"lead,omitempty"`
 	}
 	personState struct {
 		room.Person
@@ -259,13 +268,22 @@ func (sc *scene) tellStreamsLocked() {
 		Frame:     sc.cfg.Frame(sc.id),
 	}
 	now := time.Now()
+	state.Room.Lead = sc.leadLocked(now)
+	if facts.Tape == room.TapeOn {
+		state.Room.ConsentText = room.ConsentText
+	}
+	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {
 		m := sc.people[i]
 		state.People[i] = personState{Person: p, Heard: m.heard, Away: !m.awayAt.IsZero() && !m.awayAt.After(now)}
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]
-		state.You = youState{ID: st.person, Name: p.name, Role: p.role, SentBack: p.sentBack}
+		state.You = youState{ID: st.person, Name: p.name, Role: p.role, SentBack: p.sentBack, Consent: facts.Consent(st.person, p.role)}
+		state.Consents, state.Checks = nil, nil
+		if room.May(p.role, room.ActSeeConsents, facts.State) == nil {
+			state.Consents, state.Checks = consents, checks
+		}
 		state.Slots = slots{}
 		if m := sc.memberLocked(st.person); m != nil {
 			state.Slots = m.slots
@@ -283,6 +301,7 @@ func (sc *scene) tellStreamsLocked() {
 func (sc *scene) setLevels(levels []Level) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	sc.watchLinesLocked(time.Now())
 	meters := make(map[room.PersonID]float64, len(levels))
 	for _, l := range levels {
 		m := sc.memberLocked(l.ID)

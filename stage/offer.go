@@ -8,12 +8,14 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// kind tells the two kinds of session apart.
+// kind tells the kinds of session apart.
 type kind string
 
 const (
 	whip kind = "whip" // publishes only
 	desk kind = "desk" // publishes and hears the others
+
+	check kind = "check" // publishes, and nobody hears it
 )
 
 // slotCount is how many others one can hear: all of a full stage but oneself.

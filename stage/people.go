@@ -153,6 +153,7 @@ func (sc *scene) remove(target room.PersonID, by room.Grant) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.removed[target] = true
+	sc.endTrialLocked(target)
 	if m := sc.memberLocked(target); m != nil {
 		sc.dropLocked(m)
 	}

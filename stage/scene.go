@@ -36,6 +36,10 @@ type scene struct {
 	closed    bool                       // guarded by mu
 	ended     bool                       // guarded by mu; closed because the room ended
 
+	trials  map[room.PersonID]*trial // guarded by mu; connections that nobody hears
+	linesAt time.Time                // guarded by mu; when the lines were looked at last
+	lead    room.Lead                // guarded by mu
+
 	hands        room.Hands // guarded by mu
 	handsVersion int        // guarded by mu; grows with each change that the desk sees
 
@@ -49,6 +53,9 @@ type profile struct {
 	muted    bool
 	sentBack bool   // to the audience: not on stage again until called up
 	origin   string // by which a hand of theirs counted; empty: came by a link
+
+	check  room.Verdict // on the voice; empty: not checked
+	lostAt time.Time    // when a place on stage was given up because its connection was lost
 }
 
 // member is a person on stage.
@@ -58,6 +65,7 @@ type member struct {
 	session *session // nil while there is no connection at all
 	last    string   // the latest session's id: its client may still say that it leaves, when the connection is closed already
 	heard   bool
+	line    room.Verdict // on the line, while on stage
 	slots   slots
 
 	// awayAt is when to show the person as away, leaveAt when to give up the place; zero while connected.
@@ -69,6 +77,7 @@ func newScene(id room.ID, cfg *Config) *scene {
 		id: id, cfg: cfg, log: cfg.Log.With("room", id),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		profiles: make(map[room.PersonID]*profile), removed: make(map[room.PersonID]bool),
+		trials: make(map[room.PersonID]*trial),
 	}
 }
 
@@ -97,7 +106,7 @@ func (sc *scene) run() {
 		facts, _ := sc.cfg.Rooms.Facts(sc.id)
 		sc.mu.Lock()
 		sc.learnRolesLocked(facts)
-		next := min(sc.expireLocked(time.Now()), sc.expireHandsLocked(time.Now()))
+		next := min(sc.expireLocked(time.Now()), sc.expireHandsLocked(time.Now()), sc.expireTrialsLocked(time.Now()))
 		people := sc.personsLocked()
 		sc.tellStreamsLocked()
 		sc.mu.Unlock()
@@ -118,6 +127,7 @@ func (sc *scene) expireLocked(now time.Time) time.Duration {
 		}
 		if !m.leaveAt.After(now) {
 			sc.log.Info("left the stage", "person", m.id, "why", "connection lost")
+			m.profile.lostAt = now
 			sc.dropLocked(m)
 			continue
 		}
@@ -130,13 +140,15 @@ func (sc *scene) expireLocked(now time.Time) time.Duration {
 }
 
 // mayJoin refuses early, before an offer costs anything.
-func (sc *scene) mayJoin(id room.PersonID) error {
+func (sc *scene) mayJoin(g room.Grant) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	return sc.mayJoinLocked(id)
+	return sc.mayJoinLocked(g)
 }
 
-func (sc *scene) mayJoinLocked(id room.PersonID) error {
+func (sc *scene) mayJoinLocked(g room.Grant) error {
+	id := g.Person
+	facts, _ := sc.cfg.Rooms.Facts(sc.id)
 	switch {
 	case sc.ended:
 		return errRoomEnded
@@ -146,6 +158,8 @@ func (sc *scene) mayJoinLocked(id room.PersonID) error {
 		return errRemoved
 	case sc.profiles[id] != nil && sc.profiles[id].sentBack:
 		return errSentBack
+	case !facts.Consent(id, g.Role).MayBeHeard():
+		return errConsentNeeded
 	case sc.memberLocked(id) == nil && len(sc.people) >= room.MaxOnStage:
 		return problem.Problem{
 			Code: problem.StageFull, RetryAfter: 5 * time.Second,
@@ -161,8 +175,9 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	sc.joining.Lock()
 	defer sc.joining.Unlock()
 	sc.mu.Lock()
-	err := sc.mayJoinLocked(g.Person)
+	err := sc.mayJoinLocked(g)
 	if err == nil {
+		sc.endTrialLocked(g.Person)
 		if m := sc.memberLocked(g.Person); m != nil {
 			sc.retireLocked(m)
 			m.waitLocked(connectGrace, sc.cfg.Away)
@@ -179,7 +194,7 @@ func (sc *scene) join(g room.Grant, s *session) error {
 
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	err = sc.mayJoinLocked(g.Person)
+	err = sc.mayJoinLocked(g)
 	if err != nil {
 		voice.Close()
 		return err
@@ -335,6 +350,9 @@ func (sc *scene) close(ctx context.Context, end *event, ended bool) error {
 		sc.retireLocked(m)
 	}
 	sc.people = nil
+	for id := range sc.trials {
+		sc.endTrialLocked(id)
+	}
 	for _, st := range sc.streams {
 		st.finish(end)
 	}

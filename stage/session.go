@@ -43,6 +43,8 @@ type session struct {
 	sound    sound
 	dropped  atomic.Uint64 // packets that did not fit into queue
 
+	reception reception // of the microphone; has a lock of its own
+
 	wg sync.WaitGroup
 
 	mu        sync.Mutex
@@ -271,6 +273,7 @@ func (s *session) readVoice(track *webrtc.TrackRemote) {
 			return
 		}
 		at := s.clock()
+		s.reception.observe(p.SequenceNumber, p.Timestamp, at)
 		if padding.admit(p) {
 			s.forward(p, at)
 		}

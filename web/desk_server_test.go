@@ -63,6 +63,14 @@ func (d *deskServer) start() {
 		Rooms:  d, Mix: d, Media: media, Remove: d.remove,
 		Block:     func(room.ID, string) error { return nil },
 		HandOver:  d.handOver,
+		Consent: func(id room.ID, p room.PersonID, c room.Consent) (err error) {
+			d.change(id, func(f *room.Facts) { _, err = f.Answer(p, c) })
+			return err
+		},
+		TakeLead: func(id room.ID, host, to room.PersonID, role room.Role) (err error) {
+			d.change(id, func(f *room.Facts) { err = f.TakeLead(host, to, role) })
+			return err
+		},
 		TakeHands: func(id room.ID, take bool) error { d.change(id, func(f *room.Facts) { f.NoHands = !take }); return nil },
 		NewPerson: func() (room.PersonID, error) { return "lena", nil },
 		Admit: func(id room.ID, h room.Hand) stage.Admitted {
