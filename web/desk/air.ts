@@ -11,6 +11,7 @@ export type Reason =
   | "not-on-stage"
   | "producer"
   | "sent-back"
+  | "listens-only"
   | "joining"
   | "reconnecting"
   | "muted"
@@ -40,6 +41,8 @@ export interface Truth {
   /** Runs the desk, and has no voice on stage. */
   producer?: boolean;
   sentBack?: boolean;
+  /** The room is recorded, and they do not agree to that. */
+  listensOnly?: boolean;
 }
 
 export interface Air {
@@ -51,6 +54,7 @@ export function air(t: Truth): Air {
   if (t.end) return { word: "mic-off", reason: t.end };
   if (t.producer) return { word: "mic-off", reason: "producer" };
   if (t.voice === "off" && t.sentBack) return nobody("sent-back");
+  if (t.voice === "off" && t.listensOnly) return nobody("listens-only");
   if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");
   if (t.voice === "joining") return nobody("joining");
   if (t.voice === "lost" || !t.fresh) return nobody("reconnecting");

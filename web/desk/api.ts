@@ -83,8 +83,8 @@ export const ownToken = async (id: string) => (await json<{ token: string }>(`${
 
 // By stage token.
 
-export const invite = (id: string, token: string, name: string, role: Role) =>
-  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role } });
+export const invite = (id: string, token: string, name: string, role: Role, consent: boolean) =>
+  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role, ...(consent && { consent }) } });
 export const setDelay = (id: string, token: string, delay_ms: number) =>
   call(`${managed(id)}/delay`, { method: "PATCH", token, json: { delay_ms } });
 export const dump = (id: string, token: string, fill: Fill) =>
@@ -106,8 +106,8 @@ export const openEvents = (id: string, token: string, signal: AbortSignal) =>
 export const leave = (session: string, token: string) => call(session, { method: "DELETE", token, keepalive: true });
 
 /** Offers a session on stage; returns the answer and the session's address. */
-export async function offerDesk(id: string, token: string, sdp: string, timeout: number): Promise<{ sdp: string; session: string }> {
-  const answer = await call(`${room(id)}/desk`, { method: "POST", token, sdp, timeout });
+export async function offerDesk(id: string, token: string, sdp: string, timeout: number, kind: "desk" | "check"): Promise<{ sdp: string; session: string }> {
+  const answer = await call(`${room(id)}/${kind}`, { method: "POST", token, sdp, timeout });
   const session = new URL(answer.headers.get("Location") ?? "", answer.url).pathname;
   return { sdp: await answer.text(), session };
 }

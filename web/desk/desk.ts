@@ -5,6 +5,7 @@ import { Refusal, setName } from "./api";
 import { Line } from "./line";
 import { Microphone } from "./mic";
 import { Monitor } from "./monitor";
+import { prefs } from "./prefs";
 import { Speakers } from "./speakers";
 import { Store } from "./store";
 import { sentence } from "./trouble";
@@ -60,6 +61,7 @@ export class Desk {
       if (e instanceof Refusal && e.status === 400) return this.view.set({ trouble: sentence(e) });
     }
     this.view.set({ left: false });
+    if (prefs().pushToTalk) this.mute(true);
     this.line.goOn();
   }
 
@@ -122,6 +124,7 @@ export class Desk {
       planned: stage?.room.life?.plan !== undefined,
       producer: stage?.you.role === "producer",
       sentBack: stage?.you.sent_back === true,
+      listensOnly: stage?.you.consent === "declined",
     });
     const { air: now } = this.view.value;
     if (next.word !== now.word || next.reason !== now.reason) this.view.set({ air: next });

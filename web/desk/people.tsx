@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { removePerson, setMuted } from "./api";
+import { VoiceNote } from "./consent";
 import type { Desk } from "./desk";
 import { block, callUp, handOver, muteAll, sendBack } from "./leadapi";
 import { l } from "./leadtext";
@@ -59,6 +60,7 @@ function PersonRow({ desk, person, me, by, level }: { desk: Desk; person: Person
           {t.role[person.role]}
           {me && ` · ${t.you}`}
         </span>
+        <VoiceNote desk={desk} id={person.id} />
       </div>
       <div class="sounding">
         <Meter label={t.levelOf(person.name)} level={person.muted || person.away ? SILENCE_DB : level} />
@@ -152,6 +154,7 @@ function Backstage({ desk, people, by }: { desk: Desk; people: OffStage[]; by: R
             <div class="who">
               <strong>{p.name}</strong>
               <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : l.waitsThere}`}</span>
+              <VoiceNote desk={desk} id={p.id} />
             </div>
             {by && p.sent_back && (
               <div class="acts">

@@ -8,9 +8,11 @@ import { Desk } from "./desk";
 import { LifePanel } from "./life";
 import { Lights } from "./lights";
 import { Hands } from "./hands";
+import { HostGone } from "./hostgone";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
 import { People } from "./people";
+import { Shortcuts } from "./shortcuts";
 import { Side } from "./side";
 import { useStore } from "./store";
 import { t } from "./text";
@@ -60,11 +62,13 @@ function DeskPage({ desk }: { desk: Desk }) {
             <span class={`chip ${stage.room.state}`}>{t.state[stage.room.state]}</span>
             {stage.room.tape && stage.room.tape !== "failed" && <span class="note" data-testid="taped">{stage.room.tape === "on" ? t.taped : t.willTape}</span>}
             <span class="seats" data-testid="seats">{t.seats(stage.listening)}</span>
+            <Shortcuts desk={desk} />
           </>
         )}
       </header>
       <AirWord desk={desk} />
       {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
+      {!end && <HostGone desk={desk} />}
       {!end && <DeadAir desk={desk} />}
       {trouble && (voice !== "off" || mayDirect(stage?.you.role ?? "")) && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
       {end ? (

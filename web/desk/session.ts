@@ -26,9 +26,10 @@ export class Session {
     private readonly token: string,
     track: MediaStreamTrack | null,
     onChange: () => void,
+    private readonly kind: "desk" | "check" = "desk",
   ) {
     this.pc.addTransceiver(track ?? "audio", { direction: "sendonly", sendEncodings: [{ maxBitrate: VOICE_BITRATE }] });
-    for (let i = 0; i < RECEIVING; i++) this.pc.addTransceiver("audio", { direction: "recvonly" });
+    for (let i = 0; kind === "desk" && i < RECEIVING; i++) this.pc.addTransceiver("audio", { direction: "recvonly" });
     this.pc.addEventListener("connectionstatechange", onChange);
   }
 
@@ -45,7 +46,7 @@ export class Session {
   async offer(): Promise<void> {
     const description = await this.pc.createOffer();
     await this.pc.setLocalDescription(description);
-    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT);
+    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT, this.kind);
     this.address = session;
     await this.pc.setRemoteDescription({ type: "answer", sdp });
   }
@@ -82,6 +83,10 @@ export class Session {
     }
     if (received !== this.received) this.progressAt = performance.now();
     this.received = received;
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.pc.getStats();
   }
 
   close(): void {
