@@ -69,7 +69,7 @@ func (r *rooms) watchLead(id room.ID, running *runningRoom) {
 		r.stage.ForgetLead(id)
 		return
 	}
-	lead := r.stage.SeeLead(id, r.leadRules, r.now())
+	lead := r.stage.SeeLead(id, rulesOf(r.leadRules, f), r.now())
 	if was := running.lead; lead.State != was {
 		running.lead = lead.State
 		r.log.Info("who leads the room", "room", id, "state", lead.State, "until", lead.Until)
@@ -77,6 +77,15 @@ func (r *rooms) watchLead(id room.ID, running *runningRoom) {
 	if lead.State == room.LeadOver {
 		r.endLeft(id)
 	}
+}
+
+// rulesOf are the rules as they hold for a room: one in which no word has been said does not end by itself. A start that is late, before an audience
+// that waits, is no room that was left.
+func rulesOf(rules room.LeadRules, f room.Facts) room.LeadRules {
+	if f.Life.FirstWord.IsZero() {
+		rules.End = 0
+	}
+	return rules
 }
 
 // endLeft ends a room in which nobody is left.

@@ -84,7 +84,10 @@ func TestARoomOutlivesItsHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leadState := func() room.LeadState { return h.stage.SeeLead(id, h.rooms.leadRules, h.rooms.now()).State }
+	leadState := func() room.LeadState {
+		f, _ := h.bus.Facts(id)
+		return h.stage.SeeLead(id, rulesOf(h.rooms.leadRules, f), h.rooms.now()).State
+	}
 	take := func() int { return h.put(producer.Token, id, "lead", "true") }
 	events := h.follow(t, id, producer.Token)
 	until(t, "the producer is there", func() bool { return h.stage.Presence(id).Producer })
@@ -105,6 +108,10 @@ func TestARoomOutlivesItsHost(t *testing.T) {
 	until(t, "the room is held", func() bool { return leadState() == room.LeadHeld })
 
 	events()
+	err = h.bus.ChangeFacts(t.Context(), id, func(f *room.Facts) error { f.Life.FirstWord = time.Now(); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
 	until(t, "the new host is gone", func() bool { return leadState() == room.LeadGrace })
 	pass(2 * time.Minute)
 	until(t, "nobody is left", func() bool { return leadState() == room.LeadLeft })
@@ -119,6 +126,17 @@ func TestARoomOutlivesItsHost(t *testing.T) {
 	}
 	if err := h.rooms.takeLead(id, "", "cyd", room.CoHost); !errors.As(err, new(room.Denial)) {
 		t.Errorf("taken after the end: %v", err)
+	}
+}
+
+// An audience that waits for a start that is late keeps its room.
+func TestARoomThatHasNotBegunIsNotLeft(t *testing.T) {
+	rules := room.LeadRules{Grace: time.Minute, End: time.Minute}
+	if got := rulesOf(rules, room.Facts{State: room.Live}); got.End != 0 || got.Grace != time.Minute {
+		t.Errorf("before the first word: %+v", got)
+	}
+	if got := rulesOf(rules, room.Facts{State: room.Live, Life: room.Life{FirstWord: time.Now()}}); got != rules {
+		t.Errorf("after it: %+v", got)
 	}
 }
 
