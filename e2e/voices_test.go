@@ -9,8 +9,8 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// A guest of a room that is taped is asked, and refused until she agrees; listens only; agrees, and is heard; talks by the space bar. The host's browser
-// dies: the guest speaks on, and the host comes back as the host without a word of anybody.
+// A guest of a room that is taped is asked, and refused until she agrees; listens only; agrees, and is heard; talks by the space bar. The host's page
+// is gone: the guest speaks on, and the host comes back as the host.
 func TestGuestIsAskedAndHostIsLost(t *testing.T) {
 	t.Parallel()
 	s := serve(t).open("Harbour talk", true)
