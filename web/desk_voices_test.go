@@ -163,3 +163,41 @@ func TestDeskTakesTheRoom(t *testing.T) {
 		t.Errorf("roles are %v", f.Roles)
 	}
 }
+
+// The question, the advice, the list of keys and the word about a host who is gone fit the screens they are read on, in both languages.
+func TestDeskVoicesFit(t *testing.T) {
+	t.Parallel()
+	d := newDeskServer(t)
+	d.change(testRoom, func(f *room.Facts) { f.Tape = room.TapeOn })
+	b := chromium.New(t)
+	for i, l := range []look{{360, 740, "dark", "fr"}, {1280, 800, "light", "en"}} {
+		t.Run(l.String(), func(t *testing.T) {
+			person := room.PersonID("cyd" + string(rune('a'+i)))
+			p := deskTab{openLook(t, b, d.link(person, "Maria Alexandrina da Conceição", room.CoHost, "?lang="+l.lang), l)}
+			p.Press("mic-on")
+			p.until(sounds("level") + " && " + browsertest.At("consent"))
+			p.Do(chromedp.Evaluate[chromedp.Void](browsertest.At("lobby") + ".scrollIntoView()"))
+			p.fits(l, "voices-asked")
+			p.Press("consent-decline")
+			p.says("nobody", "listens-only")
+			p.fits(l, "voices-declined")
+			p.Press("consent-agree")
+			p.Press("mic-on")
+			p.until(sounds("level"))
+			p.Press("keys")
+			p.until(`document.querySelector("dialog[open]")`)
+			p.fits(l, "voices-keys")
+			p.Press("keys-close")
+			if l.width < 400 {
+				p.Press("check-run")
+				p.until(browsertest.At("check") + `.dataset.verdict === "noisy"`)
+				p.Do(chromedp.Evaluate[chromedp.Void](browsertest.At("check") + ".scrollIntoView()"))
+				p.fits(l, "voices-advice")
+			}
+			d.stage.SeeLead(testRoom, room.LeadRules{}, time.Now())
+			p.until(browsertest.At("host-gone"))
+			p.Do(chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)"))
+			p.fits(l, "voices-gone")
+		})
+	}
+}

@@ -70,8 +70,8 @@ const en = {
   pushToTalkHint: "You go on stage muted, and are heard while you hold Space.",
 
   hostGone: {
-    kept: "The host's connection is lost. A co-host keeps the room until they are back.",
-    grace: (left: string) => `The host's connection is lost. The room stays theirs for ${left}; the conversation goes on.`,
+    kept: "The host is not here. A co-host keeps the room until they are.",
+    grace: (left: string) => `The host is not here. The room stays theirs for ${left}; the conversation goes on.`,
     open: "The host is gone. A co-host or a producer may take the room; the conversation goes on.",
     left: (left: string) => `The host is gone, and nobody is on stage. The room ends in ${left}.`,
   },
@@ -146,8 +146,8 @@ const fr: VoiceText = {
   pushToTalkHint: "Vous montez sur scène micro fermé, et l’on vous entend tant que vous tenez Espace.",
 
   hostGone: {
-    kept: "La connexion de l’hôte est perdue. Un co-hôte tient la salle jusqu’à son retour.",
-    grace: (left) => `La connexion de l’hôte est perdue. La salle reste la sienne pendant ${left} ; la conversation continue.`,
+    kept: "L’hôte n’est pas là. Un co-hôte tient la salle en attendant.",
+    grace: (left) => `L’hôte n’est pas là. La salle reste la sienne pendant ${left} ; la conversation continue.`,
     open: "L’hôte n’est plus là. Un co-hôte ou un producteur peut prendre la salle ; la conversation continue.",
     left: (left) => `L’hôte n’est plus là, et la scène est vide. La salle se termine dans ${left}.`,
   },
