@@ -51,6 +51,11 @@ var deeds = []deed{
 	{room.ActMove, "POST", "/api/rooms/%r/step", `{"to":"nowhere"}`, []int{400}},
 	{room.ActDoors, "PUT", "/api/rooms/%r/doors", `{"closed_at":-1}`, []int{400}},
 	{room.ActRaiseHand, "POST", "/r/%r/hand", `{"name":"Lena","line":"tides"}`, []int{200}},
+	{room.ActBackstage, "POST", "/r/%r/stage/backstage", "v=0", []int{400}},  // no offer, which is looked at last
+	{room.ActTalkback, "PUT", "/r/%r/stage/ear", "true", []int{409}},         // is not connected backstage
+	{room.ActCue, "POST", "/r/%r/stage/cues", `{"cue":"dance"}`, []int{400}}, // there is no such one
+	{room.ActTakeCue, "PUT", "/r/%r/stage/cues/none", "true", []int{404}},    // has none
+	{room.ActChat, "POST", "/r/%r/stage/chat", `"Five minutes"`, []int{201}},
 	{room.ActDeleteTape, "DELETE", "/api/rooms/%r/tape", "", []int{204}},
 	{room.ActEnd, "POST", "/api/rooms/%r/end", "", []int{204}}, // the last one: by the host, who is asked last
 }
@@ -85,7 +90,7 @@ func (p *permissions) do(d deed, id room.ID, token string) (int, problem.Code) {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if d.act == room.ActSpeak {
+	if d.act == room.ActSpeak || d.act == room.ActBackstage {
 		req.Header.Set("Content-Type", "application/sdp")
 	}
 	if token != "" {

@@ -40,6 +40,11 @@ const (
 	ActEnd            Action = "end"
 	ActDeleteTape     Action = "delete_tape"
 	ActRaiseHand      Action = "raise_hand"
+	ActBackstage      Action = "backstage"
+	ActTalkback       Action = "talkback"
+	ActCue            Action = "cue"
+	ActTakeCue        Action = "take_cue"
+	ActChat           Action = "chat"
 )
 
 // Rule says who may do something, and when.
@@ -66,7 +71,7 @@ var Rules = []Rule{
 	{ActSee, "see the room", backstage, true, true},
 	{ActWatch, "follow the stage", backstage, true, false},
 	{ActSpeak, "go on stage", onStage, false, false},
-	{ActMuteSelf, "mute themselves", onStage, true, false},
+	{ActMuteSelf, "mute themselves", backstage, true, false},
 	{ActRename, "choose their name", backstage, true, false},
 	{ActConsent, "agree to be recorded, or not", onStage, true, false},
 	{ActCheck, "have their voice checked", onStage, true, false},
@@ -83,6 +88,11 @@ var Rules = []Rule{
 	{ActHandOver, "hand over the room", onlyHost, true, false},
 	{ActTakeLead, "take a room whose host is gone", successors, false, false},
 	{ActSeeConsents, "see who agreed to be recorded", leaders, true, true},
+	{ActBackstage, "talk backstage", backstage, true, false},
+	{ActTalkback, "talk into somebody's ear", leaders, true, false},
+	{ActCue, "send a cue", leaders, true, false},
+	{ActTakeCue, "acknowledge a cue", backstage, true, false},
+	{ActChat, "read and write the backstage chat", backstage, true, false},
 	{ActDelay, "change the delay", leaders, true, false},
 	{ActDump, "dump", leaders, true, true},
 	{ActCarts, "play and change carts", leaders, true, false},

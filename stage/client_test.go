@@ -104,12 +104,22 @@ func (f *fixture) encoder(person room.PersonID) *client {
 	return f.connect(person, clientOptions{kind: whip})
 }
 
+// backstage is a page that can talk backstage. Its microphone is closed there, as everybody's at first.
+func (f *fixture) backstage(person room.PersonID, role room.Role) *client {
+	return f.connect(person, clientOptions{kind: backstage, slots: backstageSlots + 1, role: role})
+}
+
+// withEar is a desk that can be spoken to alone.
+func (f *fixture) withEar(person room.PersonID, role room.Role) *client {
+	return f.connect(person, clientOptions{kind: desk, slots: slotCount + 1, role: role})
+}
+
 // connect puts a client on stage. It talks from when it is connected.
 func (f *fixture) connect(person room.PersonID, o clientOptions) *client {
 	f.t.Helper()
 	c := f.offline(person, o)
 	offer := c.offer()
-	resp, body := f.do(http.MethodPost, "/r/"+string(testRoom)+"/"+string(o.kind), c.token, map[string]string{"Content-Type": typeSDP}, []byte(offer))
+	resp, body := f.do(http.MethodPost, "/r/"+string(testRoom)+"/"+o.kind.path(), c.token, map[string]string{"Content-Type": typeSDP}, []byte(offer))
 	if resp.StatusCode != http.StatusCreated {
 		f.t.Fatalf("%s: %d %s", person, resp.StatusCode, body)
 	}
@@ -288,6 +298,8 @@ type page struct {
 	state  pageState
 	levels map[room.PersonID]float64
 	hands  string // the queue as told last
+	cues   string // likewise
+	chat   []string
 	beats  int
 	last   string // name of the last event
 	data   string // of the last event
@@ -302,9 +314,15 @@ type pageState struct {
 		Consent        string
 	}
 	Backstage []struct {
-		ID, Name, Role string
-		SentBack       bool `json:"sent_back"`
+		ID, Name, Role        string
+		SentBack              bool `json:"sent_back"`
+		Here, Open, Away, Ear bool
 	}
+	Ear *struct {
+		ID, Name, Role string
+		All            bool
+	}
+	Talk *struct{ To []string }
 	Room struct {
 		ID, Title, State string
 		ListenURL        string `json:"listen_url"`
@@ -318,6 +336,7 @@ type pageState struct {
 	People           []struct {
 		ID, Name, Role     string
 		Muted, Heard, Away bool
+		Ear                bool
 	}
 	Slots     []*string
 	Listening int
@@ -390,6 +409,17 @@ func (p *page) take(t *testing.T, block string) {
 		err = json.Unmarshal([]byte(data), &p.state)
 	case "hands":
 		p.hands = data
+	case "cues":
+		p.cues = data
+	case "chat":
+		var c chatEvent
+		err = json.Unmarshal([]byte(data), &c)
+		if c.All {
+			p.chat = nil
+		}
+		for _, l := range c.Lines {
+			p.chat = append(p.chat, l.Name+": "+l.Text)
+		}
 	case "levels":
 		p.levels = nil
 		err = json.Unmarshal([]byte(data), &p.levels)

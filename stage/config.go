@@ -84,6 +84,8 @@ type Config struct {
 	Clock func() time.Duration
 	// Away is how long a lost person's place is kept. Default: 30 s.
 	Away time.Duration
+	// Hold is how long somebody is spoken to alone without the speaker's page saying again that the button is held. Default: 3 s.
+	Hold time.Duration
 	// Heartbeat is the time between comments on a quiet event stream. Default: 5 s.
 	Heartbeat time.Duration
 	// WriteTimeout closes an event stream whose reader takes nothing. Default: 5 s.
@@ -107,9 +109,10 @@ const (
 
 // Limits that keep one client from taking what belongs to all.
 const (
-	maxOffer       = 64 << 10 // bytes of SDP
+	maxOffer       = 96 << 10 // bytes of SDP: Chromium's has 2 kB for each section
 	maxFragment    = 16 << 10 // bytes of a trickle fragment
 	maxSmallBody   = 1 << 10  // bytes of a name or a flag
+	maxWords       = 4 << 10  // bytes of a cue or a line of the chat
 	maxNegotiating = 16       // offers answered at the same time
 	maxStreams     = 64       // event streams in a room
 	maxOwnStreams  = 4        // event streams of one person; the oldest gives way
@@ -150,6 +153,7 @@ func (c *Config) complete() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	setDefault(&c.Away, 30*time.Second)
+	setDefault(&c.Hold, 3*time.Second)
 	setDefault(&c.Heartbeat, 5*time.Second)
 	setDefault(&c.WriteTimeout, 5*time.Second)
 	return nil

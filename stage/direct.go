@@ -148,8 +148,8 @@ func (sc *scene) place(id room.PersonID, up bool, by room.PersonID) error {
 		return errPersonUnknown
 	}
 	p.sentBack = !up
-	if m := sc.memberLocked(id); m != nil && !up {
-		sc.dropLocked(m)
+	if !up {
+		sc.expelLocked(id)
 	}
 	sc.log.Info("place on stage", "person", id, "up", up, "by", by)
 	sc.changed()
@@ -193,19 +193,4 @@ func (sc *scene) learnRolesLocked(f room.Facts) {
 			p.role = role
 		}
 	}
-}
-
-// backstageLocked is who follows the stage without being on it, in the order of their pages' coming.
-func (sc *scene) backstageLocked() []offStage {
-	off := []offStage{}
-	listed := map[room.PersonID]bool{}
-	for _, st := range sc.streams {
-		if listed[st.person] || sc.memberLocked(st.person) != nil {
-			continue
-		}
-		listed[st.person] = true
-		p := sc.profiles[st.person]
-		off = append(off, offStage{ID: st.person, Name: p.name, Role: p.role, SentBack: p.sentBack})
-	}
-	return off
 }

@@ -28,14 +28,18 @@ type stream struct {
 	wake   chan struct{} // holds one token
 
 	handsTold int // guarded by the scene's mu: the version of the queue that was posted last
+	cuesTold  int // guarded by the scene's mu: likewise of the cues
+	chatTold  int // guarded by the scene's mu: the chat's last line that was posted; -1: none was
 
 	mu       sync.Mutex
-	state    []byte // guarded by mu; nil when written
-	levels   []byte // guarded by mu; nil when written
-	air      []byte // guarded by mu; nil when written
-	hands    []byte // guarded by mu; nil when written
-	last     *event // guarded by mu; ends the stream
-	finished bool   // guarded by mu
+	state    []byte     // guarded by mu; nil when written
+	levels   []byte     // guarded by mu; nil when written
+	air      []byte     // guarded by mu; nil when written
+	hands    []byte     // guarded by mu; nil when written
+	cues     []byte     // guarded by mu; nil when written
+	chat     *chatEvent // guarded by mu; lines that are not written yet, nil when there are none
+	last     *event     // guarded by mu; ends the stream
+	finished bool       // guarded by mu
 }
 
 func (st *stream) post(state, levels []byte) {
@@ -60,6 +64,13 @@ func (st *stream) postAir(air []byte) {
 func (st *stream) postHands(hands []byte) {
 	st.mu.Lock()
 	st.hands = hands
+	st.mu.Unlock()
+	st.poke()
+}
+
+func (st *stream) postCues(cues []byte) {
+	st.mu.Lock()
+	st.cues = cues
 	st.mu.Unlock()
 	st.poke()
 }
@@ -103,7 +114,13 @@ func (st *stream) take() (events []event, finished bool) {
 	if st.hands != nil {
 		events = append(events, event{"hands", st.hands})
 	}
-	st.state, st.levels, st.air, st.hands = nil, nil, nil, nil
+	if st.cues != nil {
+		events = append(events, event{"cues", st.cues})
+	}
+	if st.chat != nil {
+		events = append(events, event{"chat", st.chat.json()})
+	}
+	st.state, st.levels, st.air, st.hands, st.cues, st.chat = nil, nil, nil, nil, nil, nil
 	return events, false
 }
 
@@ -188,8 +205,9 @@ func (sc *scene) watch(g room.Grant) (*stream, error) {
 			Detail: "Too many pages watch this stage. Close some, then try again.",
 		}
 	}
-	st := &stream{person: g.Person, opened: time.Now(), wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1}
+	st := &stream{person: g.Person, opened: time.Now(), wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1, cuesTold: -1, chatTold: -1}
 	sc.streams = append(sc.streams, st)
+	sc.reachLocked(g.Person)
 	sc.wg.Add(1)
 	sc.changed()
 	return st, nil
@@ -198,6 +216,10 @@ func (sc *scene) watch(g room.Grant) (*stream, error) {
 func (sc *scene) unwatch(st *stream) {
 	sc.mu.Lock()
 	sc.streams = slices.DeleteFunc(sc.streams, func(o *stream) bool { return o == st })
+	if !sc.watchesLocked(st.person) {
+		sc.hushLocked(st.person) // whoever closed the page cannot let go of the button any more
+	}
+	sc.changed() // who was seen backstage by it is gone
 	sc.mu.Unlock()
 	sc.wg.Done()
 }
@@ -215,6 +237,9 @@ type (
 
 		Consents map[room.PersonID]room.ConsentState `json:"consents,omitempty"` // to those who lead
 		Checks   map[room.PersonID]room.Verdict      `json:"checks,omitempty"`   // to those who lead
+
+		Ear  *speaker   `json:"ear,omitempty"`  // who speaks to you alone
+		Talk *talkState `json:"talk,omitempty"` // to whom you speak so
 	}
 	youState struct {
 		ID   room.PersonID `json:"id"`
@@ -230,6 +255,11 @@ type (
 		Name     string        `json:"name"`
 		Role     room.Role     `json:"role"`
 		SentBack bool          `json:"sent_back,omitempty"`
+
+		Here bool `json:"here,omitempty"` // connected backstage: hears, and may be heard there
+		Open bool `json:"open,omitempty"` // those backstage hear them
+		Away bool `json:"away,omitempty"`
+		Ear  bool `json:"ear,omitempty"`
 	}
 	roomState struct {
 		ID        room.ID    `json:"id"`
@@ -248,6 +278,7 @@ type (
 		room.Person
 		Heard bool `json:"heard"`
 		Away  bool `json:"away"`
+		Ear   bool `json:"ear,omitempty"` // can be spoken to alone
 	}
 )
 
@@ -257,17 +288,17 @@ func (sc *scene) tellStreamsLocked() {
 		return
 	}
 	facts, _ := sc.cfg.Rooms.Facts(sc.id)
+	now := time.Now()
 	state := stateEvent{
 		Room: roomState{
 			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
 			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: facts.Life,
 		},
 		People:    make([]personState, len(sc.people)),
-		Backstage: sc.backstageLocked(),
+		Backstage: sc.backstageLocked(now),
 		Listening: sc.listening,
 		Frame:     sc.cfg.Frame(sc.id),
 	}
-	now := time.Now()
 	state.Room.Lead = sc.leadLocked(now)
 	if facts.Tape == room.TapeOn {
 		state.Room.ConsentText = room.ConsentText
@@ -275,7 +306,7 @@ func (sc *scene) tellStreamsLocked() {
 	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {
 		m := sc.people[i]
-		state.People[i] = personState{Person: p, Heard: m.heard, Away: !m.awayAt.IsZero() && !m.awayAt.After(now)}
+		state.People[i] = personState{Person: p, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar()}
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]
@@ -284,10 +315,7 @@ func (sc *scene) tellStreamsLocked() {
 		if room.May(p.role, room.ActSeeConsents, facts.State) == nil {
 			state.Consents, state.Checks = consents, checks
 		}
-		state.Slots = slots{}
-		if m := sc.memberLocked(st.person); m != nil {
-			state.Slots = m.slots
-		}
+		state.Slots, state.Ear, state.Talk = sc.hearingLocked(st.person), sc.whoSpeaksToLocked(st.person), sc.talkStateLocked(st.person)
 		data, err := json.Marshal(state)
 		if err != nil {
 			panic(err) // strings, numbers and flags always marshal
@@ -295,6 +323,8 @@ func (sc *scene) tellStreamsLocked() {
 		st.post(data, nil)
 	}
 	sc.tellHandsLocked(facts)
+	sc.tellCuesLocked(facts, now)
+	sc.tellChatLocked(facts)
 }
 
 // setLevels sends the meters, and the state where somebody began or ceased to be heard.

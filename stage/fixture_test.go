@@ -197,6 +197,7 @@ func (r *fakeRooms) takeHands(id room.ID, take bool) error {
 type fakeMix struct {
 	mu     sync.Mutex
 	voices map[room.PersonID]*fakeVoice // the last one of each
+	all    []*fakeVoice
 	opened int
 	open   int
 }
@@ -206,6 +207,7 @@ func (m *fakeMix) Open(_ room.ID, p room.PersonID) (Voice, error) {
 	defer m.mu.Unlock()
 	v := &fakeVoice{mix: m, heard: make(map[string]int)}
 	m.voices[p] = v
+	m.all = append(m.all, v)
 	m.opened++
 	m.open++
 	return v, nil
@@ -226,6 +228,18 @@ func (m *fakeMix) heard(p room.PersonID) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.packets
+}
+
+// heardAtAll is how many packets with somebody's sound came, by whomever's voice.
+func (m *fakeMix) heardAtAll(p room.PersonID) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, v := range m.all {
+		v.mu.Lock()
+		n += v.heard[string(p)]
+		v.mu.Unlock()
+	}
+	return n
 }
 
 type fakeVoice struct {

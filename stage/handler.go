@@ -83,6 +83,14 @@ func (s *Stage) actions() map[string]methods {
 		"/r/{room}/stage/host":         {put: {s.handOver, room.ActHandOver}},
 		"/r/{room}/stage/hands":        {put: {s.takeHands, room.ActHands}},
 		"/r/{room}/stage/hands/{hand}": {put: {s.answerHand, room.ActHands}},
+
+		"/r/{room}/stage/backstage":           {post: {s.publish(backstage), room.ActBackstage}},
+		"/r/{room}/stage/backstage/{session}": {del: {s.leaveBackstage, room.ActWatch}},
+		"/r/{room}/stage/ear":                 {put: {s.talkToAll, room.ActTalkback}},
+		people + "{person}/ear":               {put: {s.talkToOne, room.ActTalkback}},
+		"/r/{room}/stage/cues":                {post: {s.sendCue, room.ActCue}},
+		"/r/{room}/stage/cues/{cue}":          {put: {s.takeCue, room.ActTakeCue}},
+		"/r/{room}/stage/chat":                {post: {s.say, room.ActChat}},
 	}
 }
 

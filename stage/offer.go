@@ -6,20 +6,47 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 // kind tells the kinds of session apart.
 type kind string
 
 const (
-	whip kind = "whip" // publishes only
-	desk kind = "desk" // publishes and hears the others
-
-	check kind = "check" // publishes, and nobody hears it
+	whip      kind = "whip"      // publishes only
+	desk      kind = "desk"      // publishes and hears the others
+	backstage kind = "backstage" // is heard backstage and in single ears, never in the mix; hears the stage and the others backstage
+	check     kind = "check"     // publishes, and nobody hears it
 )
 
-// slotCount is how many others one can hear: all of a full stage but oneself.
-const slotCount = 12
+const (
+	// slotCount is how many others one can hear on stage: all of a full stage but oneself.
+	slotCount = 12
+	// maxBackstage is how many can talk backstage.
+	maxBackstage = 12
+	// backstageSlots is how many others one can hear there: a full stage, and all but oneself.
+	backstageSlots = room.MaxOnStage + maxBackstage - 1
+)
+
+// slots is how many voices a session of this kind receives, beside the ear: one more section, for who speaks to this person alone.
+func (k kind) slots() int {
+	switch k {
+	case desk:
+		return slotCount
+	case backstage:
+		return backstageSlots
+	}
+	return 0
+}
+
+// path is where sessions of this kind are made, below the room's address.
+func (k kind) path() string {
+	if k == backstage {
+		return "stage/backstage"
+	}
+	return string(k)
+}
 
 // offer is a client's SDP after it was found sound. What pion gets to see holds only the sections that are used; the others
 // are put back, refused, into the answer.
@@ -42,8 +69,8 @@ type clientError string
 
 func (e clientError) Error() string { return string(e) }
 
-// parseOffer checks an offer for a session of kind k: exactly one audio section that sends, and for a desk up to twelve that
-// receive. Other sections (an encoder's video) are refused in the answer and do no harm. The body is not trusted.
+// parseOffer checks an offer for a session of kind k: exactly one audio section that sends, and for who hears as many that receive as
+// the kind has slots, and one more for the ear. Other sections (an encoder's video) are refused in the answer and do no harm. The body is not trusted.
 func parseOffer(body []byte, k kind) (*offer, error) {
 	var parsed sdp.SessionDescription
 	err := parsed.Unmarshal(body)
@@ -71,7 +98,7 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 				sending++
 				s.used = true
 			case "recvonly":
-				s.used = k == desk
+				s.used = k.slots() > 0
 				receiving++
 			}
 		}
@@ -86,8 +113,8 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 	switch {
 	case sending != 1:
 		return nil, clientError(fmt.Sprintf("The offer has %d sending audio sections: exactly one is needed.", sending))
-	case k == desk && receiving > slotCount:
-		return nil, clientError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, slotCount))
+	case k.slots() > 0 && receiving > k.slots()+1:
+		return nil, clientError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, k.slots()+1))
 	}
 	return o, o.clean()
 }

@@ -101,10 +101,14 @@ func validPerson(id room.PersonID) bool {
 	return len(id) >= 1 && len(id) <= 32
 }
 
-// readJSON reads a body that is one JSON value of type T, and not null.
+// readJSON reads a small body that is one JSON value of type T, and not null.
 func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+	return readJSONOf[T](w, r, maxSmallBody)
+}
+
+func readJSONOf[T any](w http.ResponseWriter, r *http.Request, limit int64) (T, error) {
 	var zero T
-	body, err := readBody(w, r, "application/json", maxSmallBody)
+	body, err := readBody(w, r, "application/json", limit)
 	if err != nil {
 		return zero, err
 	}
@@ -120,11 +124,14 @@ func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 func (sc *scene) mute(id room.PersonID, muted bool) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	m := sc.memberLocked(id)
-	if m == nil {
+	if m := sc.memberLocked(id); m != nil {
+		m.muteLocked(muted)
+	} else if w := sc.backstagerLocked(id); w != nil {
+		w.open = !muted
+		sc.rebindBackstageLocked()
+	} else {
 		return errPersonUnknown
 	}
-	m.muteLocked(muted)
 	sc.changed()
 	return nil
 }
@@ -154,9 +161,7 @@ func (sc *scene) remove(target room.PersonID, by room.Grant) {
 	defer sc.mu.Unlock()
 	sc.removed[target] = true
 	sc.endTrialLocked(target)
-	if m := sc.memberLocked(target); m != nil {
-		sc.dropLocked(m)
-	}
+	sc.expelLocked(target)
 	for _, st := range sc.streams {
 		if st.person == target {
 			st.finish(&event{"removed", data})

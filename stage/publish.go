@@ -15,7 +15,7 @@ const (
 	typeFragment = "application/trickle-ice-sdpfrag"
 )
 
-// publish puts the caller on stage: WHIP's and the desk's POST (RFC 9725, section 4.2).
+// publish puts the caller on stage, or backstage: WHIP's and the desk's POST (RFC 9725, section 4.2).
 func (s *Stage) publish(k kind) answer {
 	return func(w http.ResponseWriter, r *http.Request, c caller) error {
 		o, err := s.readOffer(w, r, k)
@@ -26,7 +26,7 @@ func (s *Stage) publish(k kind) answer {
 			err = s.consentByField(r, c)
 		}
 		if err == nil {
-			err = c.scene.mayJoin(c.Grant)
+			err = c.scene.mayCome(c.Grant, k)
 		}
 		if err != nil {
 			return err
@@ -52,7 +52,7 @@ func (s *Stage) readOffer(w http.ResponseWriter, r *http.Request, k kind) (*offe
 func writeAnswer(w http.ResponseWriter, c caller, k kind, sess *session, answer string) {
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
-	h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k, sess.id))
+	h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k.path(), sess.id))
 	h.Set("ETag", sess.etag())
 	if k == whip {
 		h.Set("Accept-Patch", typeFragment)
@@ -61,13 +61,17 @@ func writeAnswer(w http.ResponseWriter, c caller, k kind, sess *session, answer 
 	_, _ = w.Write([]byte(answer)) // who does not wait for the answer never connects, and leaves by time
 }
 
-// answer makes the session and puts it on stage.
+// answer makes the session and puts it where it belongs.
 func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, string, error) {
 	sess, answer, err := s.negotiate(r, c, k, o, c.scene.connection)
 	if err != nil {
 		return nil, "", err
 	}
-	err = c.scene.join(c.Grant, sess)
+	if k == backstage {
+		err = c.scene.enterBackstage(c.Grant, sess)
+	} else {
+		err = c.scene.join(c.Grant, sess)
+	}
 	if err != nil {
 		sess.close()
 		return nil, "", err

@@ -27,6 +27,8 @@ type scene struct {
 
 	mu        sync.Mutex
 	people    []*member                  // guarded by mu; on stage, in the order of their coming
+	wings     []*member                  // guarded by mu; who can talk backstage, in the order of their coming; nobody is in both
+	green     bool                       // guarded by mu; the stage is a green room: nothing of it goes out, and it hears who is backstage
 	profiles  map[room.PersonID]*profile // guarded by mu; of everybody who came or chose a name
 	removed   map[room.PersonID]bool     // guarded by mu; known here before the room's facts say so
 	streams   []*stream                  // guarded by mu; oldest first
@@ -43,6 +45,11 @@ type scene struct {
 	hands        room.Hands // guarded by mu
 	handsVersion int        // guarded by mu; grows with each change that the desk sees
 
+	ears        map[room.PersonID]room.PersonID // guarded by mu; into whose ear who speaks
+	cues        room.Cues                       // guarded by mu
+	cuesVersion int                             // guarded by mu; grows with each change that pages see
+	chat        room.Chat                       // guarded by mu
+
 	told []room.Person // owned by run: what Config.People was told last
 }
 
@@ -58,7 +65,7 @@ type profile struct {
 	lostAt time.Time    // when a place on stage was given up because its connection was lost
 }
 
-// member is a person on stage.
+// member is a person on stage, or one who can talk backstage.
 type member struct {
 	id      room.PersonID
 	profile *profile
@@ -66,7 +73,11 @@ type member struct {
 	last    string   // the latest session's id: its client may still say that it leaves, when the connection is closed already
 	heard   bool
 	line    room.Verdict // on the line, while on stage
-	slots   slots
+	hearing hearing
+
+	// Only backstage. A microphone that opens by itself would surprise: it begins closed.
+	open bool  // those backstage hear it
+	talk *talk // into whose ears it goes instead; nil: into none
 
 	// awayAt is when to show the person as away, leaveAt when to give up the place; zero while connected.
 	awayAt, leaveAt time.Time
@@ -78,6 +89,7 @@ func newScene(id room.ID, cfg *Config) *scene {
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		profiles: make(map[room.PersonID]*profile), removed: make(map[room.PersonID]bool),
 		trials: make(map[room.PersonID]*trial),
+		ears:   make(map[room.PersonID]room.PersonID),
 	}
 }
 
@@ -106,7 +118,11 @@ func (sc *scene) run() {
 		facts, _ := sc.cfg.Rooms.Facts(sc.id)
 		sc.mu.Lock()
 		sc.learnRolesLocked(facts)
-		next := min(sc.expireLocked(time.Now()), sc.expireHandsLocked(time.Now()), sc.expireTrialsLocked(time.Now()))
+		if sc.green != isGreen(facts) {
+			sc.rebindLocked()
+		}
+		now := time.Now()
+		next := min(sc.expireLocked(now), sc.expireHandsLocked(now), sc.expireBackstageLocked(now), sc.expireTrialsLocked(now))
 		people := sc.personsLocked()
 		sc.tellStreamsLocked()
 		sc.mu.Unlock()
@@ -139,10 +155,13 @@ func (sc *scene) expireLocked(now time.Time) time.Duration {
 	return next
 }
 
-// mayJoin refuses early, before an offer costs anything.
-func (sc *scene) mayJoin(g room.Grant) error {
+// mayCome refuses early, before an offer costs anything.
+func (sc *scene) mayCome(g room.Grant, k kind) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	if k == backstage {
+		return sc.mayEnterBackstageLocked(g.Person)
+	}
 	return sc.mayJoinLocked(g)
 }
 
@@ -201,7 +220,7 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	}
 	m := sc.memberLocked(g.Person)
 	if m == nil {
-		m = &member{id: g.Person, profile: sc.profileLocked(g)}
+		m = &member{id: g.Person, profile: sc.profileLocked(g), hearing: newHearing(desk)}
 		sc.people = append(sc.people, m)
 		sc.log.Info("came on stage", "person", m.id, "role", g.Role, "by", s.kind)
 	}
@@ -209,6 +228,9 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	m.session, m.last = s, s.id
 	m.waitLocked(connectGrace, sc.cfg.Away)
 	s.sound.open(voice, m.profile.muted)
+	if w := sc.backstagerLocked(g.Person); w != nil {
+		sc.dropBackstageLocked(w)
+	}
 	sc.rebindLocked()
 	sc.changed()
 	return nil
@@ -243,6 +265,10 @@ func (sc *scene) session(id string, person room.PersonID) (*session, error) {
 func (sc *scene) connection(s *session, state connState) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	if s.kind == backstage {
+		sc.backstageConnectionLocked(s, state)
+		return
+	}
 	m := sc.memberLocked(s.person)
 	if m == nil || m.session != s {
 		return
@@ -250,8 +276,11 @@ func (sc *scene) connection(s *session, state connState) {
 	switch state {
 	case connected:
 		m.awayAt, m.leaveAt = time.Time{}, time.Time{}
+		sc.rebindBackstageLocked() // who is there can be spoken to
+		sc.reachLocked(m.id)
 	case lost:
 		m.waitLocked(0, sc.cfg.Away)
+		sc.rebindBackstageLocked()
 	case gone:
 		sc.retireLocked(m)
 		m.waitLocked(0, sc.cfg.Away)
@@ -286,28 +315,51 @@ func (sc *scene) retireLocked(m *member) {
 
 // rebindLocked settles whose voice goes where.
 func (sc *scene) rebindLocked() {
-	ids := make([]room.PersonID, len(sc.people))
-	for i, m := range sc.people {
-		ids[i] = m.id
-	}
+	facts, _ := sc.cfg.Rooms.Facts(sc.id)
+	sc.green = isGreen(facts)
+	onStage := idsOf(sc.people)
+	everybody := append(slices.Clone(onStage), idsOf(sc.wings)...)
 	for _, m := range sc.people {
-		m.slots.assign(m.id, ids)
+		if sc.green {
+			m.hearing.assign(m.id, everybody)
+		} else {
+			m.hearing.assign(m.id, onStage)
+		}
+	}
+	for _, m := range sc.wings {
+		m.hearing.assign(m.id, everybody)
 	}
 	for _, from := range sc.people {
-		if from.session == nil {
-			continue
+		if from.session != nil {
+			forwards := sc.listenersLocked(from)
+			from.session.forwards.Store(&forwards)
 		}
-		var forwards []forward
-		for _, to := range sc.people {
-			if to == from || to.session == nil || to.session.kind != desk {
+	}
+	sc.rebindBackstageLocked()
+}
+
+// listenersLocked are the slots of all who hear somebody.
+func (sc *scene) listenersLocked(from *member) []forward {
+	forwards := []forward{}
+	for _, all := range [][]*member{sc.people, sc.wings} {
+		for _, to := range all {
+			if to == from || to.session == nil || to.session.kind.slots() == 0 {
 				continue
 			}
-			if slot := to.slots.of(from.id); slot >= 0 {
-				forwards = append(forwards, forward{to: to.session, slot: slot})
+			if slot := to.hearing.slots.of(from.id); slot >= 0 {
+				forwards = append(forwards, forward{to.session, slot, to.hearing.since[slot]})
 			}
 		}
-		from.session.forwards.Store(&forwards)
 	}
+	return forwards
+}
+
+func idsOf(members []*member) []room.PersonID {
+	ids := make([]room.PersonID, len(members))
+	for i, m := range members {
+		ids[i] = m.id
+	}
+	return ids
 }
 
 func (sc *scene) memberLocked(id room.PersonID) *member {
@@ -346,10 +398,10 @@ func (sc *scene) close(ctx context.Context, end *event, ended bool) error {
 	sc.mu.Lock()
 	first := !sc.closed
 	sc.closed, sc.ended = true, sc.ended || ended
-	for _, m := range sc.people {
+	for _, m := range append(sc.people, sc.wings...) {
 		sc.retireLocked(m)
 	}
-	sc.people = nil
+	sc.people, sc.wings, sc.chat, sc.cues = nil, nil, room.Chat{}, room.Cues{}
 	for id := range sc.trials {
 		sc.endTrialLocked(id)
 	}

@@ -21,7 +21,7 @@ import (
 // comes when it is full is dropped: a slow listener delays nobody.
 const queuePackets = 200
 
-// session is one connection of one person: its voice comes in by one track, and a desk's slots go out by twelve.
+// session is one connection of one person: its voice comes in by one track, and what the person hears goes out by one for each slot.
 //
 // Its goroutines: one reads the microphone, one writes the slots, one reads each sender's feedback. close ends them all.
 type session struct {
@@ -41,7 +41,9 @@ type session struct {
 	// forwards is whom the voice is sent to. The person's scene replaces it, the microphone's goroutine reads it.
 	forwards atomic.Pointer[[]forward]
 	sound    sound
-	dropped  atomic.Uint64 // packets that did not fit into queue
+	// aside is whom a voice from backstage is sent to; such a session's sound is never opened.
+	aside   atomic.Pointer[aside]
+	dropped atomic.Uint64 // packets that did not fit into queue
 
 	reception reception // of the microphone; has a lock of its own
 
@@ -67,8 +69,9 @@ const (
 
 // forward is one slot of one listener.
 type forward struct {
-	to   *session
-	slot int
+	to    *session
+	slot  int
+	since uint64 // the slot is this voice's from this source number on
 }
 
 // slotPacket is one RTP packet on its way into a slot. Its payload is shared by all listeners and never changed.
@@ -274,7 +277,11 @@ func (s *session) readVoice(track *webrtc.TrackRemote) {
 		}
 		at := s.clock()
 		s.reception.observe(p.SequenceNumber, p.Timestamp, at)
-		if padding.admit(p) {
+		switch {
+		case !padding.admit(p):
+		case s.kind == backstage:
+			s.speakAside(p, at)
+		default:
 			s.forward(p, at)
 		}
 	}
@@ -286,9 +293,13 @@ func (s *session) forward(p *rtp.Packet, at time.Duration) {
 	if source == 0 {
 		return
 	}
-	for _, f := range *s.forwards.Load() {
+	send(*s.forwards.Load(), source, p, at)
+}
+
+func send(to []forward, source uint64, p *rtp.Packet, at time.Duration) {
+	for _, f := range to {
 		f.to.enqueue(slotPacket{
-			slot: f.slot, source: source, seq: p.SequenceNumber, ts: p.Timestamp, payload: p.Payload, at: at,
+			slot: f.slot, source: max(source, f.since), seq: p.SequenceNumber, ts: p.Timestamp, payload: p.Payload, at: at,
 		})
 	}
 }

@@ -8,18 +8,20 @@ import (
 )
 
 // slots says whose voice each of a listener's receiving sections carries. A free one is empty.
-type slots [slotCount]room.PersonID
+type slots []room.PersonID
 
-// assign frees the slots of those who left and gives one to each who came, the lowest first. Who stays keeps his slot: a page's
-// audio element plays on. A listener never hears himself.
-func (s *slots) assign(self room.PersonID, onStage []room.PersonID) {
+// assign frees the slots of those who are not heard any more and gives one to each who came, the lowest first. Who stays keeps his slot: a
+// page's audio element plays on. A listener never hears himself; where there are more voices than slots, the first ones are heard.
+func (s slots) assign(self room.PersonID, voices []room.PersonID) {
+	voices = slices.DeleteFunc(slices.Clone(voices), func(id room.PersonID) bool { return id == self })
+	voices = voices[:min(len(voices), len(s))]
 	for i, id := range s {
-		if id == self || !slices.Contains(onStage, id) {
+		if !slices.Contains(voices, id) {
 			s[i] = ""
 		}
 	}
-	for _, id := range onStage {
-		if id == self || s.of(id) >= 0 {
+	for _, id := range voices {
+		if s.of(id) >= 0 {
 			continue
 		}
 		if free := s.of(""); free >= 0 {
@@ -29,7 +31,7 @@ func (s *slots) assign(self room.PersonID, onStage []room.PersonID) {
 }
 
 // of is the slot of a person, or -1.
-func (s *slots) of(id room.PersonID) int { return slices.Index(s[:], id) }
+func (s slots) of(id room.PersonID) int { return slices.Index(s, id) }
 
 // MarshalJSON writes free slots as null.
 func (s slots) MarshalJSON() ([]byte, error) {
@@ -40,4 +42,24 @@ func (s slots) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(out)
+}
+
+// hearing is whom somebody hears, by which slot.
+type hearing struct {
+	slots slots
+	since []uint64 // by slot: the first number of a source that is its present person's; they are never given twice, see rewriter
+}
+
+func newHearing(k kind) hearing {
+	return hearing{make(slots, k.slots()), make([]uint64, k.slots())}
+}
+
+func (h hearing) assign(self room.PersonID, voices []room.PersonID) {
+	before := slices.Clone(h.slots)
+	h.slots.assign(self, voices)
+	for i := range h.slots {
+		if h.slots[i] != before[i] {
+			h.since[i] = sources.Add(1)
+		}
+	}
 }

@@ -206,7 +206,7 @@ func BenchmarkForward(b *testing.B) {
 	var forwards []forward
 	for slot := range slotCount {
 		to := &session{queue: make(chan slotPacket, queuePackets)}
-		forwards = append(forwards, forward{to, slot})
+		forwards = append(forwards, forward{to: to, slot: slot})
 	}
 	s.forwards.Store(&forwards)
 	payload := make([]byte, 160)

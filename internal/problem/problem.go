@@ -44,6 +44,12 @@ const (
 	HandsClosed      Code = "hands_closed"       // 409: the stage takes no hands now
 	HandsFull        Code = "hands_full"         // 503: very many hands are raised already
 	HandUnknown      Code = "hand_unknown"       // 404
+	NotBackstage     Code = "not_backstage"      // 409: needs a connection backstage first
+	OnStage          Code = "on_stage"           // 409: on stage, which has to be left first
+	BackstageFull    Code = "backstage_full"     // 503
+	NoEar            Code = "no_ear"             // 409: nobody can speak to this person alone now
+	EarTaken         Code = "ear_taken"          // 409: another one speaks to this person
+	CueUnknown       Code = "cue_unknown"        // 404
 	PersonUnknown    Code = "person_unknown"     // 404
 	SessionUnknown   Code = "session_unknown"    // 404
 	MethodNotAllowed Code = "method_not_allowed" // 405

@@ -2,13 +2,16 @@
 
 import type { RoomState } from "./wire";
 
-export type Word = "on-air" | "green-room" | "nobody" | "mic-off";
+export type Word = "on-air" | "green-room" | "backstage" | "team" | "talkback" | "nobody" | "mic-off";
 
 export type Reason =
   | "live"
   | "doors"
   | "curtain"
   | "not-on-stage"
+  | "backstage"
+  | "team"
+  | "talkback"
   | "producer"
   | "sent-back"
   | "listens-only"
@@ -43,6 +46,8 @@ export interface Truth {
   sentBack?: boolean;
   /** The room is recorded, and they do not agree to that. */
   listensOnly?: boolean;
+  /** Where the voice goes of somebody who is not on stage: to those backstage, or into single ears. */
+  aside?: "backstage" | "talkback" | "lost" | null;
 }
 
 export interface Air {
@@ -52,6 +57,11 @@ export interface Air {
 
 export function air(t: Truth): Air {
   if (t.end) return { word: "mic-off", reason: t.end };
+  if (t.voice === "off" && t.aside) {
+    if (!t.fresh || t.aside === "lost") return nobody("reconnecting");
+    const word = t.aside === "backstage" && t.planned && t.room !== "live" ? "team" : t.aside; // the stage hears too then
+    return { word, reason: word };
+  }
   if (t.producer) return { word: "mic-off", reason: "producer" };
   if (t.voice === "off" && t.sentBack) return nobody("sent-back");
   if (t.voice === "off" && t.listensOnly) return nobody("listens-only");

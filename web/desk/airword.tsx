@@ -3,6 +3,7 @@
 import { useEffect } from "preact/hooks";
 import type { Air, Reason, Word } from "./air";
 import type { Desk } from "./desk";
+import { b } from "./eartext";
 import { showInTab } from "./icon";
 import { words } from "./lifetext";
 import { Meter } from "./parts";
@@ -11,13 +12,16 @@ import { t } from "./text";
 import { sentence } from "./trouble";
 import { v } from "./voicetext";
 
-const WORDS: Record<Word, string> = { "on-air": t.onAir, "green-room": words.greenRoom, nobody: t.nobody, "mic-off": t.micOff };
+const WORDS: Record<Word, string> = { "on-air": t.onAir, "green-room": words.greenRoom, backstage: b.wordBackstage, team: b.wordTeam, talkback: b.wordTalkback, nobody: t.nobody, "mic-off": t.micOff };
 
 const REASONS: Record<Reason, string> = {
   live: t.live,
   doors: t.doors,
   curtain: words.curtain,
   "not-on-stage": t.notOnStage,
+  backstage: b.whyBackstage,
+  team: b.whyTeam,
+  talkback: b.whyTalkback,
   producer: t.producing,
   "sent-back": t.sentBack,
   "listens-only": v.listensOnly,

@@ -105,9 +105,12 @@ export const openEvents = (id: string, token: string, signal: AbortSignal) =>
   call(`${room(id)}/stage/events`, { token, signal });
 export const leave = (session: string, token: string) => call(session, { method: "DELETE", token, keepalive: true });
 
-/** Offers a session on stage; returns the answer and the session's address. */
-export async function offerDesk(id: string, token: string, sdp: string, timeout: number, kind: "desk" | "check"): Promise<{ sdp: string; session: string }> {
-  const answer = await call(`${room(id)}/${kind}`, { method: "POST", token, sdp, timeout });
+/** Where a voice goes: to everybody, to those backstage, or to nobody. */
+export type Where = "desk" | "stage/backstage" | "check";
+
+/** Offers a session; returns the answer and the session's address. */
+export async function offerDesk(id: string, token: string, sdp: string, timeout: number, where: Where = "desk"): Promise<{ sdp: string; session: string }> {
+  const answer = await call(`${room(id)}/${where}`, { method: "POST", token, sdp, timeout });
   const session = new URL(answer.headers.get("Location") ?? "", answer.url).pathname;
   return { sdp: await answer.text(), session };
 }

@@ -2,6 +2,7 @@
 
 import { type Air, air } from "./air";
 import { Refusal, setName } from "./api";
+import { Backline } from "./backline";
 import { mayBeHeard } from "./consent";
 import { Line } from "./line";
 import { Microphone } from "./mic";
@@ -11,6 +12,7 @@ import { prefs } from "./prefs";
 import { Speakers } from "./speakers";
 import { Store } from "./store";
 import { sentence } from "./trouble";
+import { RECEIVING, RECEIVING_BACKSTAGE } from "./wire";
 
 export interface DeskView {
   air: Air;
@@ -25,8 +27,11 @@ export interface DeskView {
 export class Desk {
   readonly mic: Microphone;
   readonly line: Line;
+  readonly back: Backline;
   readonly monitor: Monitor;
   readonly view = new Store<DeskView>({ air: { word: "nobody", reason: "not-on-stage" }, left: false, name: "", trouble: "" });
+  /** How far this tab has read the backstage chat. */
+  readonly reading: Store<{ read: number }>;
   private place: Place | null = null; // once it is known who this is
   private returning = false;
   private wasBack = false; // in the audience, as far as is known
@@ -38,22 +43,41 @@ export class Desk {
     voices: HTMLElement,
     raw: boolean,
   ) {
-    const speakers = new Speakers(voices);
+    const speakers = new Speakers(voices, RECEIVING, "slot");
+    let aside: Speakers | null = null; // most people are never backstage
     this.mic = new Microphone(raw);
     this.line = new Line(room, token);
+    this.back = new Backline(room, token);
+    this.reading = new Store({ read: Number(sessionStorage.getItem(`epidaurus.read.${room}`) ?? 0) });
     this.monitor = new Monitor(room);
-    this.mic.onTrack = (track) => this.line.send(track);
+    this.mic.onTrack = (track) => {
+      this.line.send(track);
+      this.back.send(track);
+    };
+    this.back.onVoices = (tracks) => {
+      aside ??= new Speakers(voices, RECEIVING_BACKSTAGE, "back");
+      aside.play(tracks);
+    };
     this.line.onVoices = (tracks) => {
       speakers.play(tracks);
       this.nameOwed = tracks.length > 0;
     };
     this.mic.view.follow(() => this.derive());
     this.line.view.follow(() => this.follow());
+    this.line.view.follow(() => {
+      const { stage, voice } = this.line.view.value;
+      this.back.follow(stage, voice !== "off");
+      for (const s of [speakers, aside]) s?.duck(stage?.ear !== undefined);
+    });
+    this.back.view.follow(() => this.follow());
   }
 
   start(): void {
     this.line.start();
-    addEventListener("pagehide", () => this.line.leave());
+    addEventListener("pagehide", () => {
+      this.line.leave();
+      this.back.leave();
+    });
   }
 
   async goOn(name: string): Promise<void> {
@@ -65,6 +89,7 @@ export class Desk {
       if (e instanceof Refusal && e.status === 400) return this.view.set({ trouble: sentence(e) });
     }
     this.view.set({ left: false });
+    this.back.leave();
     if (prefs().pushToTalk) this.mute(true);
     this.line.goOn();
     this.place?.hold();
@@ -83,6 +108,18 @@ export class Desk {
     this.view.set({ left: true });
   }
 
+  leaveBackstage(): void {
+    this.back.leave();
+    this.mic.stop();
+  }
+
+  /** Remembers that the chat was read up to a line. */
+  readChat(n: number): void {
+    if (n === this.reading.value.read) return;
+    this.reading.set({ read: n });
+    sessionStorage.setItem(`epidaurus.read.${this.room}`, String(n));
+  }
+
   /** Does something that may be refused, and says so if it is. Reports whether it worked. */
   async attempt(action: () => Promise<unknown>): Promise<boolean> {
     try {
@@ -98,7 +135,8 @@ export class Desk {
   /** Reports whether the stage keeps a place for this person, who is on it nowhere. */
   private readonly waits = (): boolean => {
     const { voice, stage, end } = this.line.view.value;
-    return !end && voice === "off" && !this.view.value.left && this.line.me?.away === true && !stage?.you.sent_back && mayBeHeard(stage);
+    const aside = this.back.view.value.state !== "off"; // by choice
+    return !end && voice === "off" && !aside && !this.view.value.left && this.line.me?.away === true && !stage?.you.sent_back && mayBeHeard(stage);
   };
 
   /** Takes a place that a browser left by dying. Whoever was muted is so still: the stage knows. */
@@ -116,7 +154,9 @@ export class Desk {
     const { end, muted, voice, stage } = this.line.view.value;
     if (stage) this.place ??= new Place(`epidaurus.stage.${this.room}.${stage.you.id}`);
     if (this.place && !this.returning && this.waits()) void this.comeBack(this.place);
-    this.mic.pass(!muted);
+    const aside = voice === "off" && this.back.view.value.state !== "off";
+    this.mic.pass(aside ? this.back.sounding : !muted);
+    if (end) this.back.leave();
     if (end && this.mic.view.value.state !== "off") this.mic.stop();
     if (end) this.monitor.stop();
     if (end) this.place?.release();
@@ -126,6 +166,16 @@ export class Desk {
     this.wasBack = back;
     if (this.nameOwed && voice === "on" && this.line.me) this.sayName(this.line.me.name);
     this.derive();
+  }
+
+  /** Where the voice of somebody goes who is not on stage. */
+  private aside(): "talkback" | "backstage" | "lost" | null {
+    const { state, open, held } = this.back.view.value;
+    if (state === "lost" && open) return "lost";
+    if (state !== "on" || !this.mic.live) return null;
+    // As the server tells it: until then nobody is promised to be heard in an ear, nor elsewhere.
+    if (held !== null) return (this.line.view.value.stage?.talk?.to.length ?? 0) > 0 ? "talkback" : null;
+    return open ? "backstage" : null;
   }
 
   private sayName(known: string): void {
@@ -151,6 +201,7 @@ export class Desk {
       producer: stage?.you.role === "producer",
       sentBack: stage?.you.sent_back === true,
       listensOnly: stage?.you.consent === "declined",
+      aside: this.aside(),
     });
     const { air: now } = this.view.value;
     if (next.word !== now.word || next.reason !== now.reason) this.view.set({ air: next });

@@ -2,7 +2,7 @@
 
 import type { Word } from "./air";
 
-const COLOUR: Record<Word, string> = { "on-air": "#c8102e", "green-room": "#2f7d5b", nobody: "#7d8595", "mic-off": "#2a3550" };
+const COLOUR: Record<Word, string> = { "on-air": "#c8102e", "green-room": "#2f7d5b", backstage: "#2f7d5b", team: "#2f7d5b", talkback: "#b4560a", nobody: "#7d8595", "mic-off": "#2a3550" };
 
 /** A disc for a live microphone, a ring for one that nobody hears, a struck ring for one that is off. */
 function drawing(word: Word): string {
@@ -12,6 +12,9 @@ function drawing(word: Word): string {
     case "on-air":
       return `<circle cx="16" cy="16" r="15" fill="${colour}"/><circle cx="16" cy="16" r="6" fill="#fff"/>`;
     case "green-room":
+    case "backstage":
+    case "team":
+    case "talkback":
     case "nobody":
       return ring;
     case "mic-off":

@@ -42,8 +42,8 @@ const en = {
   clock: "Goes live by itself at that time",
   clockHint: "Otherwise when you press the button.",
   description: "What it is about",
-  greenRoom: "ONLY THE STAGE HEARS YOU",
-  curtain: "You and the others on stage hear each other. Listeners hear music until it begins.",
+  greenRoom: "ONLY THE TEAM HEARS YOU",
+  curtain: "Those on stage and backstage hear you. Listeners hear music until it begins.",
 };
 
 type Words = typeof en;
@@ -85,8 +85,8 @@ const fr: Words = {
   clock: "Passe en direct d’elle-même à cette heure",
   clockHint: "Sinon, quand vous appuyez sur le bouton.",
   description: "De quoi il s’agit",
-  greenRoom: "SEULE LA SCÈNE VOUS ENTEND",
-  curtain: "Vous et les autres sur scène vous entendez. Les auditeurs entendent de la musique jusqu’au début.",
+  greenRoom: "SEULE L’ÉQUIPE VOUS ENTEND",
+  curtain: "La scène et les coulisses vous entendent. Les auditeurs entendent de la musique jusqu’au début.",
 };
 
 export const words: Words = t.lang === "fr" ? fr : en;

@@ -6,7 +6,7 @@ import { reach } from "./reach";
 import { NoPath, Session } from "./session";
 import { readEvents, type ServerEvent } from "./sse";
 import { Store } from "./store";
-import type { Air, Hands, Levels, Person, Stage } from "./wire";
+import { type Air, CHAT_KEPT, type ChatLine, type Cues, type Hands, type Levels, type Person, type Stage } from "./wire";
 
 /** Chromium on Android and ChromeOS tells of a new network here (Network Information API). */
 const network = (navigator as unknown as { connection?: EventTarget }).connection;
@@ -21,6 +21,10 @@ export interface LineView {
   air: Air | null;
   /** The queue of raised hands; null for who may not see it. */
   hands: Hands | null;
+  /** Null until the server has told. */
+  cues: Cues | null;
+  /** The backstage chat, oldest line first. */
+  chat: ChatLine[];
   /** Events arrived within the last three seconds: what `stage` says is known, not remembered. */
   fresh: boolean;
   /** Whether the person wants to be on stage, and is. */
@@ -56,6 +60,8 @@ export class Line {
     levels: {},
     air: null,
     hands: null,
+    cues: null,
+    chat: [],
     fresh: false,
     voice: "off",
     muted: false,
@@ -213,6 +219,14 @@ export class Line {
       case "hands":
         this.view.set({ hands: { ...JSON.parse(e.data), at: performance.now() } });
         return;
+      case "cues":
+        this.view.set({ cues: { ...JSON.parse(e.data), at: performance.now() } });
+        return;
+      case "chat": {
+        const told: { all?: boolean; lines: ChatLine[] } = JSON.parse(e.data);
+        this.view.set({ chat: [...(told.all ? [] : this.view.value.chat), ...told.lines].slice(-CHAT_KEPT) });
+        return;
+      }
       case "removed":
         return this.finish({ why: "removed" });
       case "ended":

@@ -2,19 +2,23 @@
 
 import { useState } from "preact/hooks";
 import { removePerson, setMuted } from "./api";
+import { presence } from "./backstage";
 import { VoiceNote } from "./consent";
 import type { Desk } from "./desk";
+import { EVERYBODY } from "./earapi";
 import { block, callUp, handOver, muteAll, sendBack } from "./leadapi";
 import { l } from "./leadtext";
 import { Meter, Panel, TwoStep } from "./parts";
 import { useStore } from "./store";
+import { Talk } from "./talkback";
 import { t } from "./text";
 import { mayExpel, mayModerate, type OffStage, type Person, type Role, SEATS_ON_STAGE, SILENCE_DB, SPEAKING_DB } from "./wire";
 
 export function People({ desk }: { desk: Desk }) {
-  const { stage, levels, fresh } = useStore(desk.line.view);
+  const { stage, levels, fresh, voice } = useStore(desk.line.view);
   if (!stage) return null;
   const moderator = mayModerate(stage.you.role);
+  const aside = moderator && voice === "off"; // speaks into ears, if at all
   return (
     <Panel title={t.onStage} note={t.places(stage.people.length, SEATS_ON_STAGE)} class="people">
       {stage.people.length === 0 && <p class="hint">{t.nobodyOnStage}</p>}
@@ -26,17 +30,19 @@ export function People({ desk }: { desk: Desk }) {
             person={p}
             me={p.id === stage.you.id}
             by={moderator ? stage.you.role : null}
+            aside={aside}
             level={fresh ? (levels[p.id] ?? SILENCE_DB) : SILENCE_DB}
           />
         ))}
       </ul>
-      {moderator && stage.people.some((p) => p.id !== stage.you.id) && <MuteAll desk={desk} />}
-      <Backstage desk={desk} people={stage.backstage.filter((p) => p.id !== stage.you.id)} by={moderator ? stage.you.role : null} />
+      {moderator && stage.people.some((p) => p.id !== stage.you.id) && <All desk={desk} able={aside ? stage.people.some((p) => p.ear) : null} />}
+      <Backstage desk={desk} people={stage.backstage.filter((p) => p.id !== stage.you.id)} by={moderator ? stage.you.role : null} aside={aside} />
     </Panel>
   );
 }
 
-function MuteAll({ desk }: { desk: Desk }) {
+/** What is done to everybody on stage. Able: somebody there can be spoken to; null for who is on stage, and is heard by all. */
+function All({ desk, able }: { desk: Desk; able: boolean | null }) {
   const [said, setSaid] = useState("");
   const press = async () => {
     setSaid("");
@@ -44,13 +50,23 @@ function MuteAll({ desk }: { desk: Desk }) {
   };
   return (
     <div class="row all">
+      {able !== null && <Talk desk={desk} to={EVERYBODY} name="" able={able} />}
       <button type="button" class="quiet" data-testid="mute-all" onClick={() => void press()}>{l.muteAll}</button>
       <span class="note" role="status">{said}</span>
     </div>
   );
 }
 
-function PersonRow({ desk, person, me, by, level }: { desk: Desk; person: Person; me: boolean; by: Role | null; level: number }) {
+interface Row {
+  desk: Desk;
+  person: Person;
+  me: boolean;
+  by: Role | null;
+  aside: boolean;
+  level: number;
+}
+
+function PersonRow({ desk, person, me, by, aside, level }: Row) {
   const speaking = level > SPEAKING_DB && !person.muted;
   return (
     <li class="person" data-testid={`person-${person.id}`} data-speaking={speaking} data-heard={person.heard} data-muted={person.muted} data-away={person.away}>
@@ -66,17 +82,18 @@ function PersonRow({ desk, person, me, by, level }: { desk: Desk; person: Person
         <Meter label={t.levelOf(person.name)} level={person.muted || person.away ? SILENCE_DB : level} />
         <span class="note">{condition(person, speaking)}</span>
       </div>
-      {by && !me && <Acts desk={desk} person={person} by={by} />}
+      {by && !me && <Acts desk={desk} person={person} by={by} aside={aside} />}
     </li>
   );
 }
 
-function Acts({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
+function Acts({ desk, person, by, aside }: { desk: Desk; person: Person; by: Role; aside: boolean }) {
   const [more, setMore] = useState(false);
   const expels = mayExpel(by, person.role);
   const { id, name } = person;
   return (
     <div class="acts" data-more={more}>
+      {aside && <Talk desk={desk} to={id} name={name} able={person.ear === true} />}
       <button
         type="button"
         class="quiet"
@@ -143,19 +160,24 @@ function More({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
 }
 
 /** Who follows the stage without being on it: producers, guests who have not gone on yet, and those who were sent back. */
-function Backstage({ desk, people, by }: { desk: Desk; people: OffStage[]; by: Role | null }) {
+function Backstage({ desk, people, by, aside }: { desk: Desk; people: OffStage[]; by: Role | null; aside: boolean }) {
   if (people.length === 0) return null;
   return (
     <>
       <h3>{l.backstage}</h3>
       <ul class="offstages">
         {people.map((p) => (
-          <li key={p.id} class="offstage" data-testid={`backstage-${p.id}`}>
+          <li key={p.id} class="offstage" data-testid={`backstage-${p.id}`} data-here={p.here === true} data-open={p.open === true}>
             <div class="who">
               <strong>{p.name}</strong>
-              <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : l.waitsThere}`}</span>
+              <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : presence(p, l.waitsThere)}`}</span>
               <VoiceNote desk={desk} id={p.id} />
             </div>
+            {aside && p.here && (
+              <div class="acts">
+                <Talk desk={desk} to={p.id} name={p.name} able={p.ear === true} />
+              </div>
+            )}
             {by && p.sent_back && (
               <div class="acts">
                 <button

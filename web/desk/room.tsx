@@ -3,7 +3,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
+import { BackstagePanel } from "./backstage";
 import { Broadcast, DeadAir } from "./broadcast";
+import { Chat, ChatMark } from "./chat";
+import { Cues, CueShown } from "./cues";
 import { Desk } from "./desk";
 import { LifePanel } from "./life";
 import { Lights } from "./lights";
@@ -15,6 +18,7 @@ import { People } from "./people";
 import { Shortcuts } from "./shortcuts";
 import { Side } from "./side";
 import { useStore } from "./store";
+import { Ears } from "./talkback";
 import { t } from "./text";
 import { dropToken, keepToken, tokenOf } from "./token";
 import { sentence } from "./trouble";
@@ -61,12 +65,15 @@ function DeskPage({ desk }: { desk: Desk }) {
             <span class="title" lang={stage.room.lang}>{stage.room.title}</span>
             <span class={`chip ${stage.room.state}`}>{t.state[stage.room.state]}</span>
             {stage.room.tape && stage.room.tape !== "failed" && <span class="note" data-testid="taped">{stage.room.tape === "on" ? t.taped : t.willTape}</span>}
+            {!end && <ChatMark desk={desk} />}
             <span class="seats" data-testid="seats">{t.seats(stage.listening)}</span>
             <Shortcuts desk={desk} />
           </>
         )}
       </header>
       <AirWord desk={desk} />
+      {!end && <CueShown desk={desk} />}
+      {!end && <Ears desk={desk} />}
       {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
       {!end && <HostGone desk={desk} />}
       {!end && <DeadAir desk={desk} />}
@@ -79,8 +86,11 @@ function DeskPage({ desk }: { desk: Desk }) {
             <LifePanel desk={desk} />
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
+            <BackstagePanel desk={desk} />
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
             <People desk={desk} />
+            {stage && mayDirect(stage.you.role) && <Cues desk={desk} />}
+            <Chat desk={desk} />
             {stage && mayDirect(stage.you.role) && <Hands desk={desk} />}
           </div>
           <Side desk={desk} />

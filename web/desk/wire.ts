@@ -11,6 +11,8 @@ export interface Person {
   muted: boolean;
   heard: boolean;
   away: boolean;
+  /** Can be spoken to alone. */
+  ear?: boolean;
 }
 
 /** Somebody who follows the stage and is not on it. */
@@ -19,6 +21,44 @@ export interface OffStage {
   name: string;
   role: Role;
   sent_back?: boolean;
+  /** Connected backstage. */
+  here?: boolean;
+  /** The others backstage hear them. */
+  open?: boolean;
+  away?: boolean;
+  ear?: boolean;
+}
+
+export type CueName = "wrap_up" | "one_minute" | "louder" | "stand_by" | "next";
+export type CueState = "sent" | "undelivered" | "taken" | "lapsed";
+
+/** The cues that have a name, in the order in which they are offered. */
+export const CUES: CueName[] = ["wrap_up", "one_minute", "louder", "stand_by", "next"];
+
+/** A cue says one of the known ones, or something in its sender's words. */
+export interface CueWords {
+  id: string;
+  from: string;
+  cue?: CueName;
+  text?: string;
+}
+
+export interface Cues {
+  /** For this person, newest first. */
+  shown: (CueWords & { left_ms: number })[];
+  /** For who leads: what became of the last ones. */
+  sent?: (CueWords & { ago_ms: number; to: { id: string; name: string; state: CueState }[] })[];
+  /** When it came, in performance.now() time. */
+  at: number;
+}
+
+export interface ChatLine {
+  n: number;
+  at: string;
+  by: string;
+  name: string;
+  role: Role;
+  text: string;
 }
 
 /** A listener who wants to speak. */
@@ -58,6 +98,10 @@ export interface Stage {
   /** To those who lead: how the others stand to being recorded, and how they sound. */
   consents?: Record<string, ConsentState>;
   checks?: Record<string, string>;
+  /** Who speaks into this person's ear; all: and into those of everybody on stage. */
+  ear?: { id: string; name: string; role: Role; all?: boolean };
+  /** Whom this person's talkback reaches. */
+  talk?: { to: string[] };
 }
 
 /** dBFS after levelling by person; -60 and below is silence. */
@@ -126,6 +170,12 @@ export interface Invite {
 
 /** How many other voices a desk can receive: its offer has one receiving section for each. */
 export const RECEIVING = 12;
+
+/** How many other voices are received backstage: a full stage, and the others there. */
+export const RECEIVING_BACKSTAGE = 24;
+
+/** How many lines of the chat are kept. */
+export const CHAT_KEPT = 200;
 
 /** How many people one stage carries. */
 export const SEATS_ON_STAGE = RECEIVING + 1;
