@@ -10,8 +10,8 @@ import (
 
 const packetTime = 20 * time.Millisecond
 
-// send lets n packets arrive, but for those that lost says; late is by how much the k-th comes behind its time.
-func send(r *reception, from, n int, lost func(k int) bool, late func(k int) time.Duration) {
+// arrive lets n packets arrive, but for those that lost says; late is by how much the k-th comes behind its time.
+func arrive(r *reception, from, n int, lost func(k int) bool, late func(k int) time.Duration) {
 	for k := from; k < from+n; k++ {
 		if !lost(k) {
 			r.observe(uint16(k), uint32(k*960), time.Duration(k)*packetTime+late(k))
@@ -38,7 +38,7 @@ func TestReception(t *testing.T) {
 		{"every second one is 40 ms late", 0, never, func(k int) time.Duration { return time.Duration(k%2) * 40 * time.Millisecond }, 0, 40 * time.Millisecond},
 	} {
 		var r reception
-		send(&r, tt.from, 1000, tt.lost, tt.late)
+		arrive(&r, tt.from, 1000, tt.lost, tt.late)
 		loss, jitter, ok := r.take()
 		if !ok || math.Abs(loss-tt.loss) > 0.01 || (jitter-tt.jitter).Abs() > 2*time.Millisecond {
 			t.Errorf("%s: loss %.3f, jitter %v, %v", tt.what, loss, jitter, ok)
@@ -52,23 +52,23 @@ func TestReceptionByLooks(t *testing.T) {
 	if _, _, ok := r.take(); ok {
 		t.Error("it knows something before the first packet")
 	}
-	send(&r, 0, 100, never, inTime)
+	arrive(&r, 0, 100, never, inTime)
 	if loss, _, ok := r.take(); !ok || loss != 0 {
 		t.Errorf("the first look: %.3f, %v", loss, ok)
 	}
-	send(&r, 100, 100, every(2), inTime)
+	arrive(&r, 100, 100, every(2), inTime)
 	if loss, _, ok := r.take(); !ok || math.Abs(loss-0.5) > 0.02 {
 		t.Errorf("the second: %.3f, %v", loss, ok)
 	}
-	send(&r, 200, 20, never, inTime)
+	arrive(&r, 200, 20, never, inTime)
 	if _, _, ok := r.take(); ok {
 		t.Error("20 packets are enough")
 	}
-	send(&r, 220, 80, func(k int) bool { return k < 230 }, inTime)
+	arrive(&r, 220, 80, func(k int) bool { return k < 230 }, inTime)
 	if loss, _, ok := r.take(); !ok || math.Abs(loss-0.1) > 0.02 {
 		t.Errorf("with those of before: %.3f, %v", loss, ok)
 	}
-	send(&r, 40_000, 100, never, inTime) // another sender
+	arrive(&r, 40_000, 100, never, inTime) // another sender
 	if loss, _, ok := r.take(); !ok || loss != 0 {
 		t.Errorf("a sender that began anew: %.3f, %v", loss, ok)
 	}

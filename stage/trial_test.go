@@ -102,15 +102,15 @@ func TestLineVerdicts(t *testing.T) {
 		sc.watchLinesLocked(now)
 		return sc.checksLocked()
 	}
-	send(&s.reception, 0, 100, never, inTime)
+	arrive(&s.reception, 0, 100, never, inTime)
 	if got := look(); len(got) != 1 || got["bob"] != room.VoiceQuiet {
 		t.Errorf("a good line: %v", got)
 	}
-	send(&s.reception, 100, 100, every(5), inTime)
+	arrive(&s.reception, 100, 100, every(5), inTime)
 	if got := look(); got["bob"] != room.VoiceLossy {
 		t.Errorf("one in five lost: %v", got)
 	}
-	send(&s.reception, 200, 100, never, inTime)
+	arrive(&s.reception, 200, 100, never, inTime)
 	if got := look(); got["bob"] != room.VoiceQuiet {
 		t.Errorf("well again: %v", got)
 	}
