@@ -45,6 +45,7 @@ type Records interface {
 	RevokeSeats(ctx context.Context, id room.ID, seat room.SeatID, at time.Time) error // empty: all; room.ErrNotFound
 	AddInvite(ctx context.Context, i room.Invite) error                                // room.ErrExists, room.ErrEnded, room.ErrManyInvites, room.ErrManyCoHosts
 	Invites(ctx context.Context, id room.ID) ([]room.Invite, error)
+	Consents(ctx context.Context, id room.ID) ([]room.ConsentRecord, error) // the oldest first
 }
 
 // Rooms runs the rooms that are open.
@@ -53,6 +54,8 @@ type Rooms interface {
 	End(ctx context.Context, id room.ID) error        // may fail where no room is open
 	DeleteTape(ctx context.Context, id room.ID) error // on every node; returns when it is gone on this one
 	Facts(id room.ID) (room.Facts, bool)              // false for rooms that are not open
+	// Consent makes an answer last to whether somebody may be recorded: room.ErrNotFound.
+	Consent(ctx context.Context, id room.ID, p room.PersonID, c room.Consent) error
 }
 
 // Air is the way of open rooms to their listeners: what the desk does to it. Its errors wrap room.ErrNotFound where the room's sound is not
@@ -115,19 +118,20 @@ func New(cfg Config) http.Handler {
 
 func (a *api) routes() map[string]methods {
 	return map[string]methods{
-		"/api/claim":                {http.MethodPost: a.claim},
-		"/api/me":                   {http.MethodGet: a.me},
-		"/api/rooms":                {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
-		"/api/rooms/{room}":         {http.MethodGet: a.getRoom},
-		"/api/rooms/{room}/token":   {http.MethodPost: a.ownToken},
-		"/api/rooms/{room}/invites": {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
-		"/api/rooms/{room}/end":     {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
-		"/api/rooms/{room}/life":    {http.MethodGet: a.getLife},
-		"/api/rooms/{room}/doors":   {http.MethodPut: a.doors},
-		"/api/rooms/{room}/lights":  {http.MethodGet: a.lights},
-		"/api/rooms/{room}/plan":    {http.MethodPatch: a.replan},
-		"/api/rooms/{room}/step":    {http.MethodPost: a.move},
-		"/api/rooms/{room}/tape":    {http.MethodDelete: a.deleteTape},
+		"/api/claim":                 {http.MethodPost: a.claim},
+		"/api/me":                    {http.MethodGet: a.me},
+		"/api/rooms":                 {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
+		"/api/rooms/{room}":          {http.MethodGet: a.getRoom},
+		"/api/rooms/{room}/token":    {http.MethodPost: a.ownToken},
+		"/api/rooms/{room}/invites":  {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
+		"/api/rooms/{room}/consents": {http.MethodGet: a.listConsents},
+		"/api/rooms/{room}/end":      {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
+		"/api/rooms/{room}/life":     {http.MethodGet: a.getLife},
+		"/api/rooms/{room}/doors":    {http.MethodPut: a.doors},
+		"/api/rooms/{room}/lights":   {http.MethodGet: a.lights},
+		"/api/rooms/{room}/plan":     {http.MethodPatch: a.replan},
+		"/api/rooms/{room}/step":     {http.MethodPost: a.move},
+		"/api/rooms/{room}/tape":     {http.MethodDelete: a.deleteTape},
 
 		"/api/rooms/{room}/access":       {http.MethodGet: a.getAccess, http.MethodPatch: a.setAccess},
 		"/api/rooms/{room}/picture":      {http.MethodPut: a.putPicture, http.MethodDelete: a.dropPicture},

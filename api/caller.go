@@ -31,9 +31,9 @@ type visit struct {
 	facts room.Facts
 	role  room.Role // of the caller, in this room
 
-	// byCookie: it is the room's host in her own browser, and hostPerson is who she is on stage. Otherwise it is a stage token.
-	byCookie   bool
-	hostPerson room.PersonID
+	person room.PersonID // who the caller is on stage
+
+	byCookie bool // it is the room's host in her own browser; otherwise it is a stage token
 }
 
 // visit finds out who asks about the room in the address. A stage token counts before a cookie.
@@ -70,7 +70,7 @@ func (a *api) visitByToken(r *http.Request, id room.ID, token string) (visit, er
 	if facts.IsRemoved(grant.Person) {
 		return visit{}, problem.New(problem.Removed, "You were removed from this room. Ask the host for a new link.")
 	}
-	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role)}, nil
+	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role), person: grant.Person}, nil
 }
 
 func (a *api) visitByCookie(r *http.Request, id room.ID) (visit, error) {
@@ -88,7 +88,7 @@ func (a *api) visitByCookie(r *http.Request, id room.ID) (visit, error) {
 	if err != nil {
 		return visit{}, roomProblem(id, err)
 	}
-	return visit{facts: a.current(record), role: room.Host, byCookie: true, hostPerson: record.HostPerson}, nil
+	return visit{facts: a.current(record), role: room.Host, byCookie: true, person: record.HostPerson}, nil
 }
 
 // current is a room as it is now: what runs knows sooner than what is kept, but an end that is kept is final.

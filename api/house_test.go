@@ -250,6 +250,20 @@ func (m *memoryRooms) DeleteTape(_ context.Context, id room.ID) error {
 	})
 }
 
+func (m *memoryRooms) Consent(_ context.Context, id room.ID, p room.PersonID, c room.Consent) error {
+	return m.faults.around("consent", func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		f, ok := m.open[id]
+		if !ok {
+			return room.ErrNotFound
+		}
+		_, err := f.Answer(p, c)
+		m.open[id] = f
+		return err
+	})
+}
+
 func (m *memoryRooms) Facts(id room.ID) (room.Facts, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -31,7 +31,7 @@ func (a *api) ownToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	return writeJSON(w, http.StatusOK, struct {
 		Token string `json:"token"`
-	}{a.sign(room.Grant{Room: v.facts.ID, Person: v.hostPerson, Role: room.Host})})
+	}{a.sign(room.Grant{Room: v.facts.ID, Person: v.person, Role: room.Host})})
 }
 
 func (a *api) sign(g room.Grant) string {
@@ -84,7 +84,9 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	i := room.Invite{Room: v.facts.ID, Created: a.cfg.Clock()}
-	err = readObject(w, r, member{name: "name", into: &i.Name}, member{name: "role", into: (*string)(&i.Role)})
+	vouched := false
+	err = readObject(w, r, member{name: "name", into: &i.Name}, member{name: "role", into: (*string)(&i.Role)},
+		member{name: "consent", into: &vouched, optional: true})
 	if err != nil {
 		return err
 	}
@@ -99,6 +101,11 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := detached(r)
 	defer cancel()
 	i.Person, err = a.keepInvite(ctx, i)
+	if err == nil && vouched {
+		err = roomProblem(i.Room, a.cfg.Rooms.Consent(ctx, i.Room, i.Person, room.Consent{
+			Agreed: true, Text: room.ConsentText, At: a.cfg.Clock(), By: v.person,
+		}))
+	}
 	if err != nil {
 		return err
 	}

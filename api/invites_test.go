@@ -119,3 +119,37 @@ func TestInvitesOfOneNameAndTooMany(t *testing.T) {
 	h.handler = New(h.cfg)
 	refused(t, h.do("POST", path, body, with(h.cookie)), http.StatusGone, problem.RoomEnded)
 }
+
+// Whoever invites an encoder, which cannot be asked, vouches for it; that is kept with the room, and those who lead may read it, after the end too.
+func TestConsentIsVouchedFor(t *testing.T) {
+	h := newHouse(t)
+	id := h.newRoom(room.Live)
+	path := "/api/rooms/" + string(id)
+	got := into[inviteAnswer](t, h.do("POST", path+"/invites", `{"name":"OBS","role":"speaker","consent":true}`, with(h.cookie)), http.StatusCreated)
+	into[inviteAnswer](t, h.do("POST", path+"/invites", `{"name":"Grace","role":"speaker","consent":false}`, with(h.cookie)), http.StatusCreated)
+	f, _ := h.rooms.Facts(id)
+	if want := (room.Consent{Agreed: true, Text: room.ConsentText, At: noon, By: "h0st", N: 1}); len(f.Consents) != 1 || f.Consents[got.Person] != want {
+		t.Errorf("the room knows %+v", f.Consents)
+	}
+	refused(t, h.do("POST", path+"/invites", `{"name":"OBS","role":"speaker","consent":"yes"}`, with(h.cookie)), http.StatusBadRequest, problem.BadRequest)
+
+	err := h.store.AddConsent(t.Context(), id, got.Person, f.Consents[got.Person])
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = noon
+	producer := h.cfg.Key.Sign(room.Grant{Room: id, Person: "pru", Role: room.Producer, Expires: noon.Add(time.Hour).Unix()})
+	list := into[struct{ Consents []consented }](t, h.do("GET", path+"/consents", "", token(producer)), http.StatusOK)
+	if want := (consented{Person: got.Person, Name: "OBS", Agreed: true, Text: 1, By: "h0st", At: noon}); len(list.Consents) != 1 || list.Consents[0] != want {
+		t.Errorf("listed are %+v", list.Consents)
+	}
+	refused(t, h.do("GET", path+"/consents", "", token(got.Token)), http.StatusForbidden, problem.Forbidden)
+	refused(t, h.do("GET", path+"/consents", ""), http.StatusUnauthorized, problem.HostOnly)
+	h.faults.before = "consent"
+	if w := h.do("POST", path+"/invites", `{"name":"OBS","role":"speaker","consent":true}`, with(h.cookie)); w.Code != http.StatusInternalServerError {
+		t.Errorf("it could not be kept, and the answer is %d %s", w.Code, w.Body)
+	}
+	h.faults.before = ""
+	over := h.newRoom(room.Ended)
+	into[struct{ Consents []consented }](t, h.do("GET", "/api/rooms/"+string(over)+"/consents", "", with(h.cookie)), http.StatusOK)
+}

@@ -48,6 +48,7 @@ func TestRaisedHand(t *testing.T) {
 
 	lena.Until(`location.pathname.startsWith("/desk/")`, "location.href")
 	lena.Press("mic-on")
+	agree(lena)
 	lena.Press("go-on")
 	lena.Until(onAir, `document.querySelector(".air").innerText`)
 	host.Until(`document.querySelectorAll("[data-testid^=person-]").length === 2`, browsertest.Body)

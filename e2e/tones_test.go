@@ -27,8 +27,18 @@ func goOnStage(t *testing.T, b *browsertest.Shared, desk string) *browsertest.Ta
 func enterStage(p *browsertest.Tab, name string) {
 	p.Helper()
 	p.Press("mic-on")
+	agree(p)
 	p.Write("name", name)
 	p.Press("go-on")
+}
+
+// agree says in the lobby that the person may be recorded, where the page asks.
+func agree(p *browsertest.Tab) {
+	p.Helper()
+	p.Until(browsertest.At("lobby")+`?.dataset.consent !== undefined && `+browsertest.At("lobby")+`.dataset.consent !== "unknown"`, browsertest.Body)
+	if browsertest.Eval[string](p, browsertest.At("lobby")+`.dataset.consent`) == "asked" {
+		p.Press("consent-agree")
+	}
 }
 
 // openTapped opens a page whose sound a test can record. More scripts run in it before its own.

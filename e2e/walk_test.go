@@ -57,6 +57,7 @@ func TestFirstEvening(t *testing.T) {
 	invitation := raw(browsertest.Eval[string](host, browsertest.At("invite-link")+".value"))
 	guest := openTapped(t, grace.New(t), invitation)
 	guest.Press("mic-on")
+	agree(guest)
 	guest.Press("go-on")
 	guest.Until(onAir, `document.querySelector(".air").innerText`)
 	listener.Until(`document.getElementById("people").innerText.includes("Grace")`, browsertest.Body)

@@ -70,6 +70,10 @@ type Config struct {
 	HoldAfter time.Duration `help:"How long the stage is empty before the hold sound returns." default:"30s"`
 	// ApologyAfter is how long the stage of a live room has to be empty and silent before the apology cart plays. Default 15s; 0: never.
 	ApologyAfter time.Duration `help:"How long the stage of a live room is empty and silent before the apology plays; 0: never." default:"15s"`
+	// HostGrace is how long a live room without host and co-host stays its host's, before a co-host or producer may take it. Default 2m; 0: not at all.
+	HostGrace time.Duration `help:"How long a live room without host and co-host stays its host's before another may take it." default:"2m"`
+	// LeftEnd is how long after that a live room goes on in which nobody is on stage or leads. Default 15m; 0: until somebody ends it.
+	LeftEnd time.Duration `help:"How long after that a live room goes on in which nobody is left; 0: until somebody ends it." default:"15m"`
 	// AlarmWebhook is told by POST when a live room has been silent for 8 s, and when that is over. Default: nobody is told but the desk.
 	AlarmWebhook string `help:"Address that is told by POST when a live room has been silent for 8 s." placeholder:"URL"`
 	// Complexity of the Opus encoder, 0 to 10: 10 for few rooms, 5 for many. Default 10.
@@ -256,6 +260,12 @@ func (c *Config) checkTimes(check func(name string, err error)) {
 	}
 	if c.HoldAfter <= 0 {
 		check("hold-after", fmt.Errorf("%v is not a time to wait: write one such as 30s", c.HoldAfter))
+	}
+	if c.HostGrace < 0 {
+		check("host-grace", fmt.Errorf("%v: write a time such as 2m, or 0 for none", c.HostGrace))
+	}
+	if c.LeftEnd < 0 {
+		check("left-end", fmt.Errorf("%v: write a time such as 15m, or 0 for never", c.LeftEnd))
 	}
 	if c.ApologyAfter < 0 {
 		check("apology-after", fmt.Errorf("%v: write a time such as 15s, or 0 for never", c.ApologyAfter))

@@ -42,7 +42,7 @@ func (r *rooms) block(id room.ID, origin string) error {
 // handOver makes one person the host, and the host of before a co-host, if that is what they are at this moment.
 func (r *rooms) handOver(id room.ID, from, to room.PersonID) error {
 	return r.keep(id, "hand over", func(f *room.Facts) error { return f.HandOver(from, to) }, func(ctx context.Context) error {
-		return r.store.SetRoles(ctx, id, map[room.PersonID]room.Role{from: room.CoHost, to: room.Host})
+		return r.writeHost(ctx, id, from, to)
 	})
 }
 

@@ -28,6 +28,8 @@ var deeds = []deed{
 	{room.ActSpeak, "POST", "/r/%r/desk", "v=0", []int{400}},                     // no offer, which is looked at last
 	{room.ActMuteSelf, "PUT", "/r/%r/stage/people/me/muted", "true", []int{404}}, // is not on stage
 	{room.ActRename, "PUT", "/r/%r/stage/people/me/name", `"Somebody"`, []int{204}},
+	{room.ActConsent, "PUT", "/r/%r/stage/people/me/consent", `{"text":1,"agree":true}`, []int{204}},
+	{room.ActCheck, "PUT", "/r/%r/stage/people/me/check", `{}`, []int{200}},
 	{room.ActMuteOther, "PUT", "/r/%r/stage/people/%p/muted", "true", []int{404}},
 	{room.ActMuteAll, "PUT", "/r/%r/stage/muted", "true", []int{204}},
 	{room.ActSendBack, "PUT", "/r/%r/stage/people/%p/place", "false", []int{204}},
@@ -39,6 +41,8 @@ var deeds = []deed{
 	{room.ActInviteCoHost, "POST", "/api/rooms/%r/invites", `{"name":"Grace","role":"cohost"}`, []int{201}},
 	{room.ActInviteProducer, "POST", "/api/rooms/%r/invites", `{"name":"Grace","role":"producer"}`, []int{201}},
 	{room.ActHandOver, "PUT", "/r/%r/stage/host", `"nobody"`, []int{404}},
+	{room.ActTakeLead, "PUT", "/r/%r/stage/lead", "false", []int{400}}, // nonsense, which is looked at first
+	{room.ActSeeConsents, "GET", "/api/rooms/%r/consents", "", []int{200}},
 	{room.ActDelay, "PATCH", "/api/rooms/%r/delay", `{"delay_ms":0}`, []int{200}},
 	{room.ActDump, "POST", "/api/rooms/%r/dump", "", []int{409}}, // there is nothing
 	{room.ActCarts, "GET", "/api/rooms/%r/carts", "", []int{200}},

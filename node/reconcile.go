@@ -42,6 +42,15 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 			return fmt.Errorf("write down the roles in room %s: %w", stored.ID, err)
 		}
 	}
+	for p, c := range merged.Consents {
+		if stored.Consents[p] == c {
+			continue
+		}
+		err = n.store.AddConsent(ctx, stored.ID, p, c)
+		if err != nil {
+			return fmt.Errorf("write down who agreed to be recorded in room %s: %w", stored.ID, err)
+		}
+	}
 	for _, origin := range merged.Blocked {
 		if stored.IsBlocked(origin) {
 			continue
@@ -88,6 +97,7 @@ func merge(stored, known room.Facts) room.Facts {
 	}
 	stored.DelayMS = known.DelayMS // which the bus is told first
 	stored.NoHands = known.NoHands
+	stored.Consents = room.JoinConsents(stored.Consents, known.Consents)
 	stored.Roles = withRoles(stored.Roles, known.Roles) // the bus is told first
 	for _, origin := range known.Blocked {
 		if !stored.IsBlocked(origin) {

@@ -38,6 +38,7 @@ type rooms struct {
 	alarms     *alarms
 
 	apologyAfter time.Duration
+	leadRules    room.LeadRules
 	stageURL     string // for those who come by a raised hand
 
 	now func() time.Time // the time of day
@@ -65,6 +66,7 @@ type runningRoom struct {
 	cancel context.CancelFunc
 	over   bool // guarded by rooms.mu; the people on stage are told of the end
 
+	lead    room.LeadState // owned by rooms.count; as it was told to the log
 	deadAir atomic.Bool
 	heard   atomic.Int64 // how many on stage were heard within the last second
 }
@@ -276,6 +278,7 @@ func (r *rooms) count() {
 			n := r.bus.Seats(id)
 			running.maker.SetListening(n)
 			r.stage.SetListening(id, n)
+			r.watchLead(id, running)
 		}
 	}
 }

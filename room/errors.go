@@ -13,4 +13,5 @@ var (
 	ErrLinkUsed    = errors.New("the link was used already")
 	ErrRemoved     = errors.New("this person was removed from the room")
 	ErrLinkExpired = errors.New("the link has expired")
+	ErrLeadTaken   = errors.New("the room has a host again")
 )

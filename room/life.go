@@ -45,6 +45,8 @@ type Cause string
 const (
 	ByClock Cause = "clock" // the time that was announced has come
 	ByVoice Cause = "voice" // somebody speaks
+
+	ByAbsence Cause = "absence" // nobody who could lead the room is left, nor anybody on stage (Lead)
 )
 
 // By is a person's role as a cause.
@@ -73,7 +75,7 @@ var course = map[State]map[Move]struct {
 		MoveEnd:  {Ended, append(byHost, ByClock)},
 	},
 	Live: {
-		MoveEnd: {Ended, append(byHost, ByClock)},
+		MoveEnd: {Ended, append(byHost, ByClock, ByAbsence)},
 	},
 	Ended: {
 		MoveReplay: {Replay, append(byHost, ByClock)},
@@ -140,7 +142,7 @@ func (f *Facts) AskEnd(by Cause, after time.Duration, now time.Time) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("%w: %s in %s", ErrStep, MoveEnd, f.Stage())
-	case by == ByClock || !slices.Contains(step.by, by):
+	case by == ByClock || by == ByAbsence || !slices.Contains(step.by, by):
 		return fmt.Errorf("%w: %s by %s", ErrCause, MoveEnd, by)
 	case f.Stage() == Draft:
 		return f.Take(MoveEnd, by, now) // nobody knows of it

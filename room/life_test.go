@@ -31,7 +31,7 @@ func TestStepGoesOneWay(t *testing.T) {
 
 var (
 	moves  = []Move{MoveAnnounce, MoveDoors, MoveLive, MoveEnd, MoveReplay, "", "dance"}
-	causes = []Cause{By(Host), By(CoHost), By(Speaker), "producer", ByClock, ByVoice, ""}
+	causes = []Cause{By(Host), By(CoHost), By(Speaker), "producer", ByClock, ByVoice, ByAbsence, ""}
 )
 
 // at is a room in a state, with a plan whose time has come or not.
@@ -53,7 +53,7 @@ func TestWhoMayTakeWhichStep(t *testing.T) {
 		Draft:     {MoveAnnounce: team, MoveEnd: host},
 		Announced: {MoveDoors: team + clock, MoveEnd: host},
 		Doors:     {MoveLive: team + clock, MoveEnd: host},
-		Live:      {MoveEnd: host},
+		Live:      {MoveEnd: host + " absence"},
 		Ended:     {MoveReplay: host + clock},
 		Replay:    {},
 	}

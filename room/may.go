@@ -15,6 +15,8 @@ const (
 	ActSpeak          Action = "speak"
 	ActMuteSelf       Action = "mute_self"
 	ActRename         Action = "rename"
+	ActConsent        Action = "consent"
+	ActCheck          Action = "check"
 	ActMuteOther      Action = "mute_other"
 	ActMuteAll        Action = "mute_all"
 	ActSendBack       Action = "send_back"
@@ -26,6 +28,8 @@ const (
 	ActInviteCoHost   Action = "invite_cohost"
 	ActInviteProducer Action = "invite_producer"
 	ActHandOver       Action = "hand_over"
+	ActTakeLead       Action = "take_lead"
+	ActSeeConsents    Action = "see_consents"
 	ActDelay          Action = "delay"
 	ActDump           Action = "dump"
 	ActCarts          Action = "carts"
@@ -60,6 +64,8 @@ var (
 	leaders   = []Role{Host, CoHost, Producer}
 	onStage   = []Role{Host, CoHost, Speaker}
 	backstage = []Role{Host, CoHost, Producer, Speaker}
+
+	successors = []Role{CoHost, Producer}
 )
 
 // Rules is the whole table of permissions: docs/PROTOCOL.md shows it, and no request decides by anything else but whom it concerns (MayTo).
@@ -70,6 +76,8 @@ var Rules = []Rule{
 	{ActSpeak, "go on stage", onStage, false, false},
 	{ActMuteSelf, "mute themselves", backstage, true, false},
 	{ActRename, "choose their name", backstage, true, false},
+	{ActConsent, "agree to be recorded, or not", onStage, true, false},
+	{ActCheck, "have their voice checked", onStage, true, false},
 	{ActMuteOther, "mute somebody else", leaders, true, false},
 	{ActMuteAll, "mute everybody", leaders, true, false},
 	{ActSendBack, "send somebody back to the audience", leaders, true, false},
@@ -81,6 +89,8 @@ var Rules = []Rule{
 	{ActInviteCoHost, "invite a co-host", onlyHost, true, false},
 	{ActInviteProducer, "invite a producer", onlyHost, true, false},
 	{ActHandOver, "hand over the room", onlyHost, true, false},
+	{ActTakeLead, "take a room whose host is gone", successors, false, false},
+	{ActSeeConsents, "see who agreed to be recorded", leaders, true, true},
 	{ActBackstage, "talk backstage", backstage, true, false},
 	{ActTalkback, "talk into somebody's ear", leaders, true, false},
 	{ActCue, "send a cue", leaders, true, false},

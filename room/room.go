@@ -2,7 +2,6 @@ package room
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -66,6 +65,8 @@ type Facts struct {
 	Roles   map[PersonID]Role `json:"roles,omitempty"`    // of those whose role is another than their token says
 	Blocked []string          `json:"blocked,omitempty"`  // origins from which no hand is taken
 	NoHands bool              `json:"no_hands,omitempty"` // listeners are asked not to raise hands
+
+	Consents map[PersonID]Consent `json:"consents,omitempty"` // the last answer of each who was asked whether they may be recorded
 }
 
 // Taping is whether a room is taped while it is live. A room that was made before there were tapes is not.
@@ -119,10 +120,7 @@ func (f *Facts) HandOver(from, to PersonID) error {
 	if err != nil {
 		return err
 	}
-	roles := map[PersonID]Role{}
-	maps.Copy(roles, f.Roles) // readers of facts may hold the old ones
-	roles[from], roles[to] = CoHost, Host
-	f.Roles = roles
+	f.exchangeHost(from, to)
 	return nil
 }
 

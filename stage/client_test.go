@@ -311,6 +311,7 @@ type pageState struct {
 	You struct {
 		ID, Name, Role string
 		SentBack       bool `json:"sent_back"`
+		Consent        string
 	}
 	Backstage []struct {
 		ID, Name, Role        string
@@ -325,8 +326,14 @@ type pageState struct {
 	Room struct {
 		ID, Title, State string
 		ListenURL        string `json:"listen_url"`
+		ConsentText      int    `json:"consent_text"`
+		Lead             struct {
+			State  string
+			LeftMS int64 `json:"left_ms"`
+		}
 	}
-	People []struct {
+	Consents, Checks map[string]string
+	People           []struct {
 		ID, Name, Role     string
 		Muted, Heard, Away bool
 		Ear                bool

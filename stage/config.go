@@ -56,6 +56,11 @@ type Config struct {
 	// HandOver makes it last that to is the room's host, and from a co-host: Facts.RoleOf says so from then on. Where they are not co-host and
 	// host at that moment it is refused as room.Facts.HandOver does. Required.
 	HandOver func(id room.ID, from, to room.PersonID) error
+	// Consent makes it last whether a person may be recorded: from then on Facts.Consent says so. It refuses as room.Facts.Answer does. Required.
+	Consent func(room.ID, room.PersonID, room.Consent) error
+	// TakeLead makes it last that to, of this role until then, is the room's host, and host a co-host; an empty host is whoever made the room. It
+	// refuses as room.Facts.TakeLead does. Required.
+	TakeLead func(id room.ID, host, to room.PersonID, role room.Role) error
 	// TakeHands makes it last whether hands may be raised. Required.
 	TakeHands func(id room.ID, take bool) error
 	// NewPerson is a name for a person that nobody has. Required.
@@ -123,7 +128,7 @@ func (c *Config) complete() error {
 		return errors.New("stage: Config.Mix is missing")
 	case c.Remove == nil:
 		return errors.New("stage: Config.Remove is missing")
-	case c.Block == nil, c.HandOver == nil, c.TakeHands == nil, c.NewPerson == nil, c.Admit == nil:
+	case c.Block == nil, c.HandOver == nil, c.Consent == nil, c.TakeLead == nil, c.TakeHands == nil, c.NewPerson == nil, c.Admit == nil:
 		return errors.New("stage: Config lacks what leads a conversation")
 	case c.Media == nil:
 		return errors.New("stage: Config.Media is missing")

@@ -24,6 +24,7 @@ type event struct {
 type stream struct {
 	// immutable
 	person room.PersonID
+	opened time.Time
 	wake   chan struct{} // holds one token
 
 	handsTold int // guarded by the scene's mu: the version of the queue that was posted last
@@ -204,7 +205,7 @@ func (sc *scene) watch(g room.Grant) (*stream, error) {
 			Detail: "Too many pages watch this stage. Close some, then try again.",
 		}
 	}
-	st := &stream{person: g.Person, wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1, cuesTold: -1, chatTold: -1}
+	st := &stream{person: g.Person, opened: time.Now(), wake: make(chan struct{}, 1), air: sc.airTold, handsTold: -1, cuesTold: -1, chatTold: -1}
 	sc.streams = append(sc.streams, st)
 	sc.reachLocked(g.Person)
 	sc.wg.Add(1)
@@ -234,6 +235,9 @@ type (
 		Listening int           `json:"listening"`
 		Frame     tape.Number   `json:"frame"`
 
+		Consents map[room.PersonID]room.ConsentState `json:"consents,omitempty"` // to those who lead
+		Checks   map[room.PersonID]room.Verdict      `json:"checks,omitempty"`   // to those who lead
+
 		Ear  *speaker   `json:"ear,omitempty"`  // who speaks to you alone
 		Talk *talkState `json:"talk,omitempty"` // to whom you speak so
 	}
@@ -243,6 +247,8 @@ type (
 		Role room.Role     `json:"role"`
 
 		SentBack bool `json:"sent_back,omitempty"`
+
+		Consent room.ConsentState `json:"consent,omitempty"`
 	}
 	offStage struct {
 		ID       room.PersonID `json:"id"`
@@ -264,6 +270,9 @@ type (
 		ListenURL string     `json:"listen_url"`
 		Tape      string     `json:"tape,omitempty"`
 		Life      room.Life  `json:"life,omitzero"`
+
+		ConsentText int        `json:"consent_text,omitempty"`
+		Lead        *leadState `json:"lead,omitempty"`
 	}
 	personState struct {
 		room.Person
@@ -292,13 +301,22 @@ func (sc *scene) tellStreamsLocked() {
 		Listening: sc.listening,
 		Frame:     sc.cfg.Frame(sc.id),
 	}
+	state.Room.Lead = sc.leadLocked(now)
+	if facts.Tape == room.TapeOn {
+		state.Room.ConsentText = room.ConsentText
+	}
+	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {
 		m := sc.people[i]
 		state.People[i] = personState{Person: p, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar()}
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]
-		state.You = youState{ID: st.person, Name: p.name, Role: p.role, SentBack: p.sentBack}
+		state.You = youState{ID: st.person, Name: p.name, Role: p.role, SentBack: p.sentBack, Consent: facts.Consent(st.person, p.role)}
+		state.Consents, state.Checks = nil, nil
+		if room.May(p.role, room.ActSeeConsents, facts.State) == nil {
+			state.Consents, state.Checks = consents, checks
+		}
 		state.Slots, state.Ear, state.Talk = sc.hearingLocked(st.person), sc.whoSpeaksToLocked(st.person), sc.talkStateLocked(st.person)
 		data, err := json.Marshal(state)
 		if err != nil {
@@ -315,6 +333,7 @@ func (sc *scene) tellStreamsLocked() {
 func (sc *scene) setLevels(levels []Level) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	sc.watchLinesLocked(time.Now())
 	meters := make(map[room.PersonID]float64, len(levels))
 	for _, l := range levels {
 		m := sc.memberLocked(l.ID)

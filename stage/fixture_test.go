@@ -58,6 +58,8 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		Remove:    f.rooms.remove,
 		Block:     f.rooms.block,
 		HandOver:  f.rooms.handOver,
+		Consent:   f.rooms.consent,
+		TakeLead:  f.rooms.takeLead,
 		TakeHands: f.rooms.takeHands,
 		NewPerson: func() (room.PersonID, error) { return person(int(f.rooms.born.Add(1)) + 100), nil },
 		Admit: func(id room.ID, h room.Hand) Admitted {
@@ -174,6 +176,17 @@ func (r *fakeRooms) block(id room.ID, origin string) error {
 
 func (r *fakeRooms) handOver(id room.ID, from, to room.PersonID) error {
 	return r.tryChange(id, func(f *room.Facts) error { return f.HandOver(from, to) })
+}
+
+func (r *fakeRooms) consent(id room.ID, p room.PersonID, c room.Consent) error {
+	return r.tryChange(id, func(f *room.Facts) error {
+		_, err := f.Answer(p, c)
+		return err
+	})
+}
+
+func (r *fakeRooms) takeLead(id room.ID, host, to room.PersonID, role room.Role) error {
+	return r.tryChange(id, func(f *room.Facts) error { return f.TakeLead(host, to, role) })
 }
 
 func (r *fakeRooms) takeHands(id room.ID, take bool) error {

@@ -71,6 +71,12 @@ func (s *Stage) actions() map[string]methods {
 		people + "me/name":         {put: {s.rename, room.ActRename}},
 		people + "{person}":        {del: {s.remove, room.ActRemove}},
 
+		people + "me/consent":       {put: {s.answerConsent, room.ActConsent}},
+		people + "me/check":         {put: {s.judge, room.ActCheck}},
+		"/r/{room}/check":           {post: {s.try, room.ActCheck}},
+		"/r/{room}/check/{session}": {del: {s.endTrial, room.ActCheck}},
+		"/r/{room}/stage/lead":      {put: {s.takeLead, room.ActTakeLead}},
+
 		"/r/{room}/stage/muted":        {put: {s.muteAll, room.ActMuteAll}},
 		people + "{person}/place":      {put: {s.place, room.ActWatch}}, // sent back, or called up
 		people + "{person}/blocked":    {put: {s.block, room.ActBlock}},
@@ -123,7 +129,7 @@ func (s *Stage) options(w http.ResponseWriter, m methods, allowed string) {
 	h := w.Header()
 	h.Set("Allow", allowed)
 	h.Set("Access-Control-Allow-Methods", allowed)
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+ConsentField)
 	h.Set("Access-Control-Max-Age", "86400")
 	if _, ok := m[http.MethodPost]; ok {
 		h.Set("Accept-Post", typeSDP)
@@ -180,7 +186,7 @@ func (s *Stage) may(c caller, act room.Action) error {
 // refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.
 func (s *Stage) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem.Problem
-	err = problem.OfDenial(err)
+	err = consentProblem(problem.OfDenial(err))
 	if !errors.As(err, &p) {
 		s.cfg.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 		p = problem.New(problem.Internal, "Something failed on the server. Try again; its log has the reason.")

@@ -83,7 +83,7 @@ func TestOptionsAndPing(t *testing.T) {
 		{"/whip", "POST, OPTIONS", "Accept-Post", typeSDP},
 		{"/desk", "POST, OPTIONS", "Accept-Post", typeSDP},
 		{"/whip/x", "DELETE, PATCH, OPTIONS", "Accept-Patch", typeFragment},
-		{"/stage/events", "GET, OPTIONS", "Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match"},
+		{"/stage/events", "GET, OPTIONS", "Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, Recording-Consent"},
 	}
 	for _, tt := range tests {
 		resp, _ := f.do(http.MethodOptions, base+tt.path, "", nil, nil)

@@ -17,6 +17,7 @@ const (
 	whip      kind = "whip"      // publishes only
 	desk      kind = "desk"      // publishes and hears the others
 	backstage kind = "backstage" // is heard backstage and in single ears, never in the mix; hears the stage and the others backstage
+	check     kind = "check"     // publishes, and nobody hears it
 )
 
 const (

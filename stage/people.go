@@ -160,6 +160,7 @@ func (sc *scene) remove(target room.PersonID, by room.Grant) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.removed[target] = true
+	sc.endTrialLocked(target)
 	sc.expelLocked(target)
 	for _, st := range sc.streams {
 		if st.person == target {

@@ -18,15 +18,16 @@ const (
 // publish puts the caller on stage, or backstage: WHIP's and the desk's POST (RFC 9725, section 4.2).
 func (s *Stage) publish(k kind) answer {
 	return func(w http.ResponseWriter, r *http.Request, c caller) error {
-		body, err := readBody(w, r, typeSDP, maxOffer)
+		o, err := s.readOffer(w, r, k)
 		if err != nil {
 			return err
 		}
-		o, err := parseOffer(body, k)
-		if err != nil {
-			return clientProblem(err, problem.BadOffer)
+		if k == whip {
+			err = s.consentByField(r, c)
 		}
-		err = c.scene.mayCome(c.Person, k)
+		if err == nil {
+			err = c.scene.mayCome(c.Grant, k)
+		}
 		if err != nil {
 			return err
 		}
@@ -34,34 +35,35 @@ func (s *Stage) publish(k kind) answer {
 		if err != nil {
 			return clientProblem(err, problem.BadOffer)
 		}
-		h := w.Header()
-		h.Set("Content-Type", typeSDP)
-		h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k.path(), sess.id))
-		h.Set("ETag", sess.etag())
-		if k == whip {
-			h.Set("Accept-Patch", typeFragment)
-		}
-		w.WriteHeader(http.StatusCreated)
-		_, _ = w.Write([]byte(answer)) // who does not wait for the answer never connects, and leaves by time
+		writeAnswer(w, c, k, sess, answer)
 		return nil
 	}
 }
 
-// answer makes the session, as one of a bounded number at a time, and puts it where it belongs.
-func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, string, error) {
-	ctx := r.Context()
-	select {
-	case s.negotiating <- struct{}{}:
-		defer func() { <-s.negotiating }()
-	case <-time.After(negotiateTimeout):
-		return nil, "", problem.Problem{
-			Status: http.StatusServiceUnavailable, Code: problem.TooMany, RetryAfter: 3 * time.Second,
-			Detail: "Too many people go on stage at this moment. Try again in a few seconds.",
-		}
-	case <-ctx.Done():
-		return nil, "", ctx.Err()
+func (s *Stage) readOffer(w http.ResponseWriter, r *http.Request, k kind) (*offer, error) {
+	body, err := readBody(w, r, typeSDP, maxOffer)
+	if err != nil {
+		return nil, err
 	}
-	sess, answer, err := newSession(ctx, s.network, k, c.Person, o, &s.cfg, c.scene.connection)
+	o, err := parseOffer(body, k)
+	return o, clientProblem(err, problem.BadOffer)
+}
+
+func writeAnswer(w http.ResponseWriter, c caller, k kind, sess *session, answer string) {
+	h := w.Header()
+	h.Set("Content-Type", typeSDP)
+	h.Set("Location", fmt.Sprintf("/r/%s/%s/%s", c.Room, k.path(), sess.id))
+	h.Set("ETag", sess.etag())
+	if k == whip {
+		h.Set("Accept-Patch", typeFragment)
+	}
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write([]byte(answer)) // who does not wait for the answer never connects, and leaves by time
+}
+
+// answer makes the session and puts it where it belongs.
+func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, string, error) {
+	sess, answer, err := s.negotiate(r, c, k, o, c.scene.connection)
 	if err != nil {
 		return nil, "", err
 	}
@@ -75,6 +77,23 @@ func (s *Stage) answer(r *http.Request, c caller, k kind, o *offer) (*session, s
 		return nil, "", err
 	}
 	return sess, answer, nil
+}
+
+// negotiate makes a session, as one of a bounded number at a time. The caller closes it.
+func (s *Stage) negotiate(r *http.Request, c caller, k kind, o *offer, onState func(*session, connState)) (*session, string, error) {
+	ctx := r.Context()
+	select {
+	case s.negotiating <- struct{}{}:
+		defer func() { <-s.negotiating }()
+	case <-time.After(negotiateTimeout):
+		return nil, "", problem.Problem{
+			Status: http.StatusServiceUnavailable, Code: problem.TooMany, RetryAfter: 3 * time.Second,
+			Detail: "Too many people go on stage at this moment. Try again in a few seconds.",
+		}
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+	return newSession(ctx, s.network, k, c.Person, o, &s.cfg, onState)
 }
 
 // patch takes trickled candidates, or restarts ICE (RFC 9725, sections 4.3.1 and 4.3.2).

@@ -38,6 +38,10 @@ type scene struct {
 	closed    bool                       // guarded by mu
 	ended     bool                       // guarded by mu; closed because the room ended
 
+	trials  map[room.PersonID]*trial // guarded by mu; connections that nobody hears
+	linesAt time.Time                // guarded by mu; when the lines were looked at last
+	lead    room.Lead                // guarded by mu
+
 	hands        room.Hands // guarded by mu
 	handsVersion int        // guarded by mu; grows with each change that the desk sees
 
@@ -56,6 +60,9 @@ type profile struct {
 	muted    bool
 	sentBack bool   // to the audience: not on stage again until called up
 	origin   string // by which a hand of theirs counted; empty: came by a link
+
+	check  room.Verdict // on the voice; empty: not checked
+	lostAt time.Time    // when a place on stage was given up because its connection was lost
 }
 
 // member is a person on stage, or one who can talk backstage.
@@ -65,6 +72,7 @@ type member struct {
 	session *session // nil while there is no connection at all
 	last    string   // the latest session's id: its client may still say that it leaves, when the connection is closed already
 	heard   bool
+	line    room.Verdict // on the line, while on stage
 	hearing hearing
 
 	// Only backstage. A microphone that opens by itself would surprise: it begins closed.
@@ -80,7 +88,8 @@ func newScene(id room.ID, cfg *Config) *scene {
 		id: id, cfg: cfg, log: cfg.Log.With("room", id),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		profiles: make(map[room.PersonID]*profile), removed: make(map[room.PersonID]bool),
-		ears: make(map[room.PersonID]room.PersonID),
+		trials: make(map[room.PersonID]*trial),
+		ears:   make(map[room.PersonID]room.PersonID),
 	}
 }
 
@@ -113,7 +122,7 @@ func (sc *scene) run() {
 			sc.rebindLocked()
 		}
 		now := time.Now()
-		next := min(sc.expireLocked(now), sc.expireHandsLocked(now), sc.expireBackstageLocked(now))
+		next := min(sc.expireLocked(now), sc.expireHandsLocked(now), sc.expireBackstageLocked(now), sc.expireTrialsLocked(now))
 		people := sc.personsLocked()
 		sc.tellStreamsLocked()
 		sc.mu.Unlock()
@@ -134,6 +143,7 @@ func (sc *scene) expireLocked(now time.Time) time.Duration {
 		}
 		if !m.leaveAt.After(now) {
 			sc.log.Info("left the stage", "person", m.id, "why", "connection lost")
+			m.profile.lostAt = now
 			sc.dropLocked(m)
 			continue
 		}
@@ -146,16 +156,18 @@ func (sc *scene) expireLocked(now time.Time) time.Duration {
 }
 
 // mayCome refuses early, before an offer costs anything.
-func (sc *scene) mayCome(id room.PersonID, k kind) error {
+func (sc *scene) mayCome(g room.Grant, k kind) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if k == backstage {
-		return sc.mayEnterBackstageLocked(id)
+		return sc.mayEnterBackstageLocked(g.Person)
 	}
-	return sc.mayJoinLocked(id)
+	return sc.mayJoinLocked(g)
 }
 
-func (sc *scene) mayJoinLocked(id room.PersonID) error {
+func (sc *scene) mayJoinLocked(g room.Grant) error {
+	id := g.Person
+	facts, _ := sc.cfg.Rooms.Facts(sc.id)
 	switch {
 	case sc.ended:
 		return errRoomEnded
@@ -165,6 +177,8 @@ func (sc *scene) mayJoinLocked(id room.PersonID) error {
 		return errRemoved
 	case sc.profiles[id] != nil && sc.profiles[id].sentBack:
 		return errSentBack
+	case !facts.Consent(id, g.Role).MayBeHeard():
+		return errConsentNeeded
 	case sc.memberLocked(id) == nil && len(sc.people) >= room.MaxOnStage:
 		return problem.Problem{
 			Code: problem.StageFull, RetryAfter: 5 * time.Second,
@@ -180,8 +194,9 @@ func (sc *scene) join(g room.Grant, s *session) error {
 	sc.joining.Lock()
 	defer sc.joining.Unlock()
 	sc.mu.Lock()
-	err := sc.mayJoinLocked(g.Person)
+	err := sc.mayJoinLocked(g)
 	if err == nil {
+		sc.endTrialLocked(g.Person)
 		if m := sc.memberLocked(g.Person); m != nil {
 			sc.retireLocked(m)
 			m.waitLocked(connectGrace, sc.cfg.Away)
@@ -198,7 +213,7 @@ func (sc *scene) join(g room.Grant, s *session) error {
 
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	err = sc.mayJoinLocked(g.Person)
+	err = sc.mayJoinLocked(g)
 	if err != nil {
 		voice.Close()
 		return err
@@ -387,6 +402,9 @@ func (sc *scene) close(ctx context.Context, end *event, ended bool) error {
 		sc.retireLocked(m)
 	}
 	sc.people, sc.wings, sc.chat, sc.cues = nil, nil, room.Chat{}, room.Cues{}
+	for id := range sc.trials {
+		sc.endTrialLocked(id)
+	}
 	for _, st := range sc.streams {
 		st.finish(end)
 	}

@@ -45,6 +45,8 @@ type session struct {
 	aside   atomic.Pointer[aside]
 	dropped atomic.Uint64 // packets that did not fit into queue
 
+	reception reception // of the microphone; has a lock of its own
+
 	wg sync.WaitGroup
 
 	mu        sync.Mutex
@@ -274,6 +276,7 @@ func (s *session) readVoice(track *webrtc.TrackRemote) {
 			return
 		}
 		at := s.clock()
+		s.reception.observe(p.SequenceNumber, p.Timestamp, at)
 		switch {
 		case !padding.admit(p):
 		case s.kind == backstage:

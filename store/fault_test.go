@@ -62,6 +62,10 @@ func TestFailedWrites(t *testing.T) {
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).Roles["grace"] == room.Host }, ""},
 		{"origin block", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.Block(ctx, "abc", "0ffe", noon) },
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).IsBlocked("0ffe") }, ""},
+		{"consent add", func(s *Store, _ room.Record, _ room.SecretHash) error {
+			return s.AddConsent(ctx, "abc", "grace", room.Consent{Agreed: true, Text: 1, At: noon, N: 1})
+		},
+			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).Consents["grace"].Agreed }, ""},
 		{"delay set", func(s *Store, _ room.Record, _ room.SecretHash) error { return s.SetDelay(ctx, "abc", 10000) },
 			func(t *testing.T, s *Store, _ room.Record) bool { return factsOf(t, s).DelayMS == 10000 }, ""},
 		{"cart set", func(s *Store, _ room.Record, _ room.SecretHash) error {

@@ -69,6 +69,10 @@ func TestUpgrade(t *testing.T) {
 			if _, err = s.Picture(t.Context(), "harbour-k3f9x2", "abcdef"); (err == nil) != (version >= 9) {
 				t.Errorf("picture: %v", err)
 			}
+			agreed := room.Consent{Agreed: true, Text: 1, By: "p1", N: 2, At: noon.Add(10 * time.Second)}
+			if got, ok := harbour.Consents["grace123"]; ok != (version >= 7) || ok && got != agreed {
+				t.Errorf("consents are %+v", harbour.Consents)
+			}
 			invites, err := s.Invites(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(invites) != 2 || invites[0].Name != "Grace" || !invites[0].Removed.IsZero() || invites[1].Removed.IsZero() {
 				t.Errorf("invites = %+v, %v", invites, err)

@@ -63,6 +63,10 @@ func (s *Store) addPeople(ctx context.Context, records []room.Record) error {
 		if err != nil {
 			return err
 		}
+		f.Consents, err = s.lastConsents(ctx, f.ID)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

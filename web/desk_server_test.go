@@ -61,8 +61,16 @@ func (d *deskServer) start() {
 	d.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return d.key.Verify(token, time.Now()) },
 		Rooms:  d, Mix: d, Media: media, Remove: d.remove,
-		Block:     func(room.ID, string) error { return nil },
-		HandOver:  d.handOver,
+		Block:    func(room.ID, string) error { return nil },
+		HandOver: d.handOver,
+		Consent: func(id room.ID, p room.PersonID, c room.Consent) (err error) {
+			d.change(id, func(f *room.Facts) { _, err = f.Answer(p, c) })
+			return err
+		},
+		TakeLead: func(id room.ID, host, to room.PersonID, role room.Role) (err error) {
+			d.change(id, func(f *room.Facts) { err = f.TakeLead(host, to, role) })
+			return err
+		},
 		TakeHands: func(id room.ID, take bool) error { d.change(id, func(f *room.Facts) { f.NoHands = !take }); return nil },
 		NewPerson: func() (room.PersonID, error) { return "lena", nil },
 		Admit: func(id room.ID, h room.Hand) stage.Admitted {
@@ -113,6 +121,9 @@ func (d *deskServer) routes() http.Handler {
 	mux.Handle("/r/{room}/stage/", d.stage.Handler())
 	mux.Handle("/r/{room}/desk", d.stage.Handler())
 	mux.Handle("/r/{room}/desk/", d.stage.Handler())
+	mux.Handle("/r/{room}/check", d.stage.Handler())
+	mux.Handle("/r/{room}/check/", d.stage.Handler())
+	mux.HandleFunc("GET /api/rooms/{room}/consents", d.consents)
 	mux.HandleFunc("GET /r/{room}/live.mp4", d.live)
 	mux.HandleFunc("POST /api/claim", d.claim)
 	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) { d.answer(w, 200, map[string]bool{"host": isHost(r)}) })

@@ -19,10 +19,15 @@ import (
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
-// TestUnits runs listen/units.test.ts in a browser.
-func TestUnits(t *testing.T) {
+// TestUnits runs listen/units.test.ts in a browser, TestDeskUnits desk/units.test.ts.
+func TestUnits(t *testing.T) { testUnits(t, "listen/units.test.ts") }
+
+func TestDeskUnits(t *testing.T) { testUnits(t, "desk/units.test.ts") }
+
+func testUnits(t *testing.T, file string) {
+	t.Helper()
 	built := api.Build(api.BuildOptions{
-		EntryPoints: []string{"listen/units.test.ts"}, Bundle: true, Format: api.FormatIIFE, GlobalName: "units", Target: api.ES2022,
+		EntryPoints: []string{file}, Bundle: true, Format: api.FormatIIFE, GlobalName: "units", Target: api.ES2022,
 	})
 	if len(built.Errors) > 0 {
 		t.Fatal(built.Errors)

@@ -90,9 +90,16 @@ func (c *Client) AnnounceRoom(ctx context.Context, a Announcement) (r Room, err 
 	return r, err
 }
 
-// Invite makes a place on stage.
+// Invite makes a place on stage, and vouches that whoever takes it agrees to be recorded: those whom a program invites are programs, most often.
+// InviteAsked does not.
 func (c *Client) Invite(ctx context.Context, id room.ID, name string, role room.Role) (i Invite, err error) {
-	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]string{"name": name, "role": string(role)}, &i)
+	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]any{"name": name, "role": role, "consent": true}, &i)
+	return i, err
+}
+
+// InviteAsked makes a place on stage for somebody who is asked on the desk's page, where the room is recorded.
+func (c *Client) InviteAsked(ctx context.Context, id room.ID, name string, role room.Role) (i Invite, err error) {
+	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]any{"name": name, "role": role}, &i)
 	return i, err
 }
 

@@ -49,7 +49,7 @@ func server(t *testing.T) *httptest.Server {
 	})
 	mux.HandleFunc("POST /api/rooms", host(`{"title":"Harbour talk","lang":"en","low_delay":true}`, 201,
 		`{"id":"harbour","title":"Harbour talk","state":"doors","listen_url":"l","desk_url":"d","more":1}`))
-	mux.HandleFunc("POST /api/rooms/harbour/invites", host(`{"name":"Grace","role":"speaker"}`, 201,
+	mux.HandleFunc("POST /api/rooms/harbour/invites", host(`{"consent":true,"name":"Grace","role":"speaker"}`, 201,
 		`{"person":"p2","role":"speaker","name":"Grace","token":"e1.x","desk_url":"d#e1.x","whip_url":"w"}`))
 	mux.HandleFunc("POST /api/rooms/harbour/token", host(`{}`, 200, `{"token":"e1.y"}`))
 	mux.HandleFunc("POST /api/rooms/harbour/end", host(`{}`, 204, ``))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage/whip"
 )
 
@@ -16,6 +17,7 @@ type speakCommand struct {
 	File  string `arg:"" help:"WAV or Ogg Opus."`
 	Token string `help:"Stage token, where the link has none." placeholder:"TOKEN"`
 	Loop  bool   `help:"Begin again at the end."`
+	Agree bool   `help:"Agree that the conversation is recorded and may be heard again, where it is."`
 	trust `embed:""`
 }
 
@@ -29,6 +31,14 @@ Examples:
   epidaurus speak 'https://192.0.2.7:8081/desk/harbour-k3f9x2#e1.eyJ…' intro.wav --ca stage-cert.pem
 
 The last one speaks from another machine to a stage that made its own certificate: copy that file from the server's data folder.`
+}
+
+// consent is the version of the question that --agree answers.
+func (c speakCommand) consent() int {
+	if c.Agree {
+		return room.ConsentText
+	}
+	return 0
 }
 
 // Run puts the file on stage.
@@ -49,7 +59,7 @@ func (c speakCommand) Run(p *program) error {
 		client.Timeout = requestTimeout
 	}
 	voice, err := whip.New(target, sound, whip.Config{
-		HTTP: client, Log: p.log,
+		HTTP: client, Log: p.log, Agree: c.consent(),
 		OnState: func(s whip.State, err error) {
 			if err != nil {
 				p.log.Warn(string(s), "why", err)

@@ -41,6 +41,8 @@ const (
 	ClaimUnknown     Code = "claim_unknown"      // 403
 	NotFound         Code = "not_found"          // 404
 	SentBack         Code = "sent_back"          // 403: back in the audience until called up again
+	ConsentNeeded    Code = "consent_needed"     // 403: the room is taped, and this person has not agreed
+	LeadHeld         Code = "lead_held"          // 409: the room has a host
 	CoHostsFull      Code = "cohosts_full"       // 409: there are as many co-hosts as may be
 	HandsClosed      Code = "hands_closed"       // 409: the stage takes no hands now
 	HandsFull        Code = "hands_full"         // 503: very many hands are raised already

@@ -30,6 +30,8 @@ var table = map[Code]struct {
 	ClaimUnknown:     {http.StatusForbidden, "The link is not known"},
 	NotFound:         {http.StatusNotFound, "Not found"},
 	SentBack:         {http.StatusForbidden, "Back in the audience"},
+	ConsentNeeded:    {http.StatusForbidden, "Consent is needed"},
+	LeadHeld:         {http.StatusConflict, "The room has a host"},
 	CoHostsFull:      {http.StatusConflict, "No more co-hosts"},
 	HandsClosed:      {http.StatusConflict, "No hands now"},
 	HandsFull:        {http.StatusServiceUnavailable, "Very many hands"},

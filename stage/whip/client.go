@@ -19,6 +19,9 @@ import (
 type Config struct {
 	// HTTP makes the requests. Default: a client with a timeout of 3 s.
 	HTTP *http.Client
+	// Agree says that whoever speaks agrees to be recorded, where the room is: the version of the question, 1. Default: nothing is said, and a room
+	// that is recorded refuses who has not agreed elsewhere.
+	Agree int
 	// Log is told what happens. Default: nowhere.
 	Log *slog.Logger
 	// OnState is told each change of state, one call at a time. Optional.

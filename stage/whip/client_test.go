@@ -55,6 +55,8 @@ func (h *host) start() {
 		Rooms:  h, Mix: h, Media: media,
 		Remove: func(room.ID, room.PersonID) error { return nil },
 		Block:  func(room.ID, string) error { return nil }, HandOver: func(room.ID, room.PersonID, room.PersonID) error { return nil },
+		Consent:   func(room.ID, room.PersonID, room.Consent) error { return nil },
+		TakeLead:  func(room.ID, room.PersonID, room.PersonID, room.Role) error { return nil },
 		TakeHands: func(room.ID, bool) error { return nil }, NewPerson: func() (room.PersonID, error) { return "nobody", nil },
 		Admit: func(room.ID, room.Hand) stage.Admitted { return stage.Admitted{} },
 		People: func(_ room.ID, people []room.Person) {
@@ -303,4 +305,23 @@ func TestSourceFails(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	eventually(t, "the voice has left", func() bool { return h.onStage() == 0 })
+}
+
+// A program whose speaker agrees to be recorded says so, to the version of the question; others say nothing.
+func TestAgreeing(t *testing.T) {
+	var said []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		said = append(said, r.Header.Get(stage.ConsentField))
+		problem.Write(w, problem.New(problem.ConsentNeeded, "This conversation is recorded."))
+	}))
+	defer server.Close()
+	for _, text := range []int{0, room.ConsentText} {
+		err := whip.Publish(t.Context(), whip.Target{URL: server.URL}, whip.SourceFunc(silence), whip.Config{Agree: text})
+		if !errors.Is(err, whip.ErrRefused) || err.Error() != "This conversation is recorded." {
+			t.Errorf("refused with %v", err)
+		}
+	}
+	if len(said) != 2 || said[0] != "" || said[1] != "1" {
+		t.Errorf("said was %q", said)
+	}
 }

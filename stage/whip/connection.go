@@ -210,6 +210,9 @@ func (conn *connection) do(ctx context.Context, method, address string, body []b
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/sdp")
 	}
+	if agree := conn.client.cfg.Agree; agree > 0 && method == http.MethodPost {
+		req.Header.Set("Recording-Consent", strconv.Itoa(agree))
+	}
 	if token := conn.client.target.Token; token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -14,6 +14,7 @@ export type Reason =
   | "talkback"
   | "producer"
   | "sent-back"
+  | "listens-only"
   | "joining"
   | "reconnecting"
   | "muted"
@@ -43,6 +44,8 @@ export interface Truth {
   /** Runs the desk, and has no voice on stage. */
   producer?: boolean;
   sentBack?: boolean;
+  /** The room is recorded, and they do not agree to that. */
+  listensOnly?: boolean;
   /** Where the voice goes of somebody who is not on stage: to those backstage, or into single ears. */
   aside?: "backstage" | "talkback" | "lost" | null;
 }
@@ -61,6 +64,7 @@ export function air(t: Truth): Air {
   }
   if (t.producer) return { word: "mic-off", reason: "producer" };
   if (t.voice === "off" && t.sentBack) return nobody("sent-back");
+  if (t.voice === "off" && t.listensOnly) return nobody("listens-only");
   if (t.voice === "off") return t.left ? { word: "mic-off", reason: "left" } : nobody("not-on-stage");
   if (t.voice === "joining") return nobody("joining");
   if (t.voice === "lost" || !t.fresh) return nobody("reconnecting");

@@ -10,6 +10,7 @@ import { Meter } from "./parts";
 import { useStore } from "./store";
 import { t } from "./text";
 import { sentence } from "./trouble";
+import { v } from "./voicetext";
 
 const WORDS: Record<Word, string> = { "on-air": t.onAir, "green-room": words.greenRoom, backstage: b.wordBackstage, team: b.wordTeam, talkback: b.wordTalkback, nobody: t.nobody, "mic-off": t.micOff };
 
@@ -23,6 +24,7 @@ const REASONS: Record<Reason, string> = {
   talkback: b.whyTalkback,
   producer: t.producing,
   "sent-back": t.sentBack,
+  "listens-only": v.listensOnly,
   joining: t.joining,
   reconnecting: t.reconnecting,
   muted: t.muted,
@@ -65,13 +67,17 @@ function why(air: Air, obstacle: LineView["obstacle"], end: LineView["end"]): st
 }
 
 function Controls({ desk, muted }: { desk: Desk; muted: boolean }) {
-  useMuteKeys(desk);
+  // Pressed by a pointer it gives the focus back, so that the space bar is there to talk by.
+  const press = (e: MouseEvent & { currentTarget: HTMLButtonElement }) => {
+    if (e.detail > 0) e.currentTarget.blur();
+    desk.mute(!muted);
+  };
   return (
     <div class="controls">
-      <button type="button" class="mute" data-testid="mute" data-muted={muted} aria-keyshortcuts="M Space" onClick={() => desk.mute(!muted)}>
+      <button type="button" class="mute" data-testid="mute" data-muted={muted} aria-keyshortcuts="M" onClick={press}>
         <MicSign off={muted} />
         <span>{muted ? t.unmute : t.mute}</span>
-        <kbd>{t.muteKeys}</kbd>
+        <kbd>{muted ? v.mutedKeys : v.muteKey}</kbd>
       </button>
       <Meter label={t.yourLevel} level={desk.mic.read} testid="own-level" />
       <button type="button" class="leave" data-testid="leave" onClick={() => desk.leave()}>{t.leave}</button>
@@ -87,20 +93,4 @@ function MicSign({ off }: { off: boolean }) {
       {off && <path d="M3 3l18 18" />}
     </svg>
   );
-}
-
-/** M and the space bar mute and unmute, except where they mean something else. */
-function useMuteKeys(desk: Desk): void {
-  useEffect(() => {
-    const press = (e: KeyboardEvent) => {
-      if (e.repeat || e.ctrlKey || e.altKey || e.metaKey || !(e.target instanceof Element)) return;
-      const space = e.key === " ";
-      if (!space && e.key.toLowerCase() !== "m") return;
-      if (e.target.closest(space ? "input, select, textarea, button, a, summary" : "input:not([type=checkbox]), select, textarea")) return;
-      e.preventDefault();
-      desk.mute(!desk.line.view.value.muted);
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, [desk]);
 }

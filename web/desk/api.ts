@@ -83,8 +83,8 @@ export const ownToken = async (id: string) => (await json<{ token: string }>(`${
 
 // By stage token.
 
-export const invite = (id: string, token: string, name: string, role: Role) =>
-  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role } });
+export const invite = (id: string, token: string, name: string, role: Role, consent: boolean) =>
+  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role, ...(consent && { consent }) } });
 export const setDelay = (id: string, token: string, delay_ms: number) =>
   call(`${managed(id)}/delay`, { method: "PATCH", token, json: { delay_ms } });
 export const dump = (id: string, token: string, fill: Fill) =>
@@ -105,8 +105,8 @@ export const openEvents = (id: string, token: string, signal: AbortSignal) =>
   call(`${room(id)}/stage/events`, { token, signal });
 export const leave = (session: string, token: string) => call(session, { method: "DELETE", token, keepalive: true });
 
-/** Where a voice goes: to everybody, or to those backstage. */
-export type Where = "desk" | "stage/backstage";
+/** Where a voice goes: to everybody, to those backstage, or to nobody. */
+export type Where = "desk" | "stage/backstage" | "check";
 
 /** Offers a session; returns the answer and the session's address. */
 export async function offerDesk(id: string, token: string, sdp: string, timeout: number, where: Where = "desk"): Promise<{ sdp: string; session: string }> {

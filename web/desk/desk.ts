@@ -4,10 +4,12 @@ import { ownSeat } from "./announceapi";
 import { type Air, air } from "./air";
 import { Refusal, setName } from "./api";
 import { Backline } from "./backline";
+import { mayBeHeard } from "./consent";
 import { Line } from "./line";
 import { Microphone } from "./mic";
 import { Monitor } from "./monitor";
 import { Place } from "./place";
+import { prefs } from "./prefs";
 import { Speakers } from "./speakers";
 import { Store } from "./store";
 import { sentence } from "./trouble";
@@ -89,6 +91,7 @@ export class Desk {
     }
     this.view.set({ left: false });
     this.back.leave();
+    if (prefs().pushToTalk) this.mute(true);
     this.line.goOn();
     this.place?.hold();
   }
@@ -134,7 +137,7 @@ export class Desk {
   private readonly waits = (): boolean => {
     const { voice, stage, end } = this.line.view.value;
     const aside = this.back.view.value.state !== "off"; // by choice
-    return !end && voice === "off" && !aside && !this.view.value.left && this.line.me?.away === true && !stage?.you.sent_back;
+    return !end && voice === "off" && !aside && !this.view.value.left && this.line.me?.away === true && !stage?.you.sent_back && mayBeHeard(stage);
   };
 
   /** Takes a place that a browser left by dying. Whoever was muted is so still: the stage knows. */
@@ -198,6 +201,7 @@ export class Desk {
       planned: stage?.room.life?.plan !== undefined,
       producer: stage?.you.role === "producer",
       sentBack: stage?.you.sent_back === true,
+      listensOnly: stage?.you.consent === "declined",
       aside: this.aside(),
     });
     const { air: now } = this.view.value;

@@ -113,6 +113,11 @@ export class Line {
     return this.session?.state === "connected";
   }
 
+  /** What the browser knows of the way to the stage. */
+  async stats(): Promise<RTCStatsReport | null> {
+    return (await this.session?.stats()) ?? null;
+  }
+
   goOn(): void {
     this.turn++;
     this.gap = FIRST_GAP;
@@ -201,7 +206,7 @@ export class Line {
         const before = this.me;
         this.view.set({ stage: JSON.parse(e.data) });
         this.streaming = true;
-        if (this.view.value.stage?.you.sent_back && this.view.value.voice !== "off") this.leave();
+        if ((this.view.value.stage?.you.sent_back || this.view.value.stage?.you.consent === "declined") && this.view.value.voice !== "off") this.leave();
         this.reconcile(before);
         return;
       }
@@ -290,8 +295,10 @@ export class Line {
     next.close();
     if (this.session === next) this.session = null;
     if (this.isFinal(e)) return this.finish({ why: "refused", refusal: e });
+    if (e instanceof Refusal && e.code === "consent_needed") this.leave(); // the page asks
     const obstacle = e instanceof Refusal ? e : e instanceof NoPath ? "no-path" : null;
     // Nobody is promised a place that was never had; whoever had one keeps trying.
+    if (this.view.value.voice === "off") return this.view.set({ obstacle });
     const voice = this.connected ? "on" : e instanceof Refusal && this.view.value.voice === "joining" ? "off" : "lost";
     this.view.set({ voice, obstacle });
   }
@@ -359,7 +366,7 @@ export class Line {
 
   /** Reports a refusal that trying again cannot change. A server that starts again may not know its rooms for a moment. */
   private isFinal(e: unknown): e is Refusal {
-    if (!(e instanceof Refusal) || e.code === "sent_back") return false;
+    if (!(e instanceof Refusal) || e.code === "sent_back" || e.code === "consent_needed") return false;
     return [401, 403, 410].includes(e.status) || (e.status === 404 && this.view.value.stage === null);
   }
 }

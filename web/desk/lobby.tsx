@@ -1,6 +1,8 @@
 // Before going on: a name, a microphone that visibly works, and one button.
 
 import { useState } from "preact/hooks";
+import { CheckPanel } from "./checkpanel";
+import { ConsentAsk, mayBeHeard } from "./consent";
 import type { Desk } from "./desk";
 import { Meter, Panel } from "./parts";
 import { SoundSettings } from "./sound";
@@ -20,7 +22,7 @@ export function Lobby({ desk }: { desk: Desk }) {
   };
   return (
     <Panel title={t.before} class="lobby">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} data-testid="lobby" data-consent={stage ? (stage.you.consent ?? "free") : "unknown"}>
         <label class="field">
           <span>{t.yourName}</span>
           <input required maxLength={40} value={name} autocomplete="name" data-testid="name" onInput={(e) => setTyped(e.currentTarget.value)} />
@@ -32,11 +34,13 @@ export function Lobby({ desk }: { desk: Desk }) {
             {state === "on" ? <LiveLevel desk={desk} /> : <AskMic desk={desk} asking={state === "asking"} again={problem !== null} />}
           </div>
         )}
-        <button type="submit" class="main big" disabled={state !== "on" || !stage} data-testid="go-on">
+        <ConsentAsk desk={desk} />
+        <button type="submit" class="main big" disabled={state !== "on" || !stage || !mayBeHeard(stage)} data-testid="go-on">
           {left ? t.goOnAgain : t.goOn}
         </button>
         <p class="trouble" role="alert" data-testid="trouble">{trouble}</p>
       </form>
+      <CheckPanel desk={desk} />
       {state === "on" && <SoundSettings desk={desk} />}
       <p class="hint">{t.headphones}</p>
     </Panel>

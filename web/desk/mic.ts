@@ -1,5 +1,6 @@
 // The microphone: asked for, measured, switched, lost and found again.
 
+import { keepPrefs, prefs } from "./prefs";
 import { Store } from "./store";
 import { SILENCE_DB } from "./wire";
 
@@ -57,8 +58,8 @@ export class Microphone {
       state: "off",
       problem: window.isSecureContext && navigator.mediaDevices ? null : "insecure",
       devices: [],
-      device: "",
-      processing: { echoCancellation: !raw, noiseSuppression: !raw, autoGainControl: !raw },
+      device: prefs().device,
+      processing: raw ? { echoCancellation: false, noiseSuppression: false, autoGainControl: false } : prefs().processing,
       silenced: false,
       talking: false,
     });
@@ -68,6 +69,17 @@ export class Microphone {
   /** The track that the stage receives: a copy, so that muting it leaves the measured one untouched. */
   get track(): MediaStreamTrack | null {
     return this.sent;
+  }
+
+  /** The track that is measured: muting leaves it untouched. */
+  get measured(): MediaStreamTrack | null {
+    return this.raw;
+  }
+
+  /** Goes over to another device or processing, as the person chose, and remembers it. */
+  async choose(device: string, processing: Processing): Promise<void> {
+    keepPrefs({ device, processing });
+    await this.start(device, processing);
   }
 
   /** Reports whether sound can leave this microphone now. */

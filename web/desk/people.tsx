@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { removePerson, setMuted } from "./api";
 import { presence } from "./backstage";
+import { VoiceNote } from "./consent";
 import type { Desk } from "./desk";
 import { EVERYBODY } from "./earapi";
 import { block, callUp, handOver, muteAll, sendBack } from "./leadapi";
@@ -75,6 +76,7 @@ function PersonRow({ desk, person, me, by, aside, level }: Row) {
           {t.role[person.role]}
           {me && ` · ${t.you}`}
         </span>
+        <VoiceNote desk={desk} id={person.id} />
       </div>
       <div class="sounding">
         <Meter label={t.levelOf(person.name)} level={person.muted || person.away ? SILENCE_DB : level} />
@@ -169,6 +171,7 @@ function Backstage({ desk, people, by, aside }: { desk: Desk; people: OffStage[]
             <div class="who">
               <strong>{p.name}</strong>
               <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : presence(p, l.waitsThere)}`}</span>
+              <VoiceNote desk={desk} id={p.id} />
             </div>
             {aside && p.here && (
               <div class="acts">

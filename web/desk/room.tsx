@@ -11,9 +11,11 @@ import { Desk } from "./desk";
 import { LifePanel } from "./life";
 import { Lights } from "./lights";
 import { Hands } from "./hands";
+import { HostGone } from "./hostgone";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
 import { People } from "./people";
+import { Shortcuts } from "./shortcuts";
 import { Side } from "./side";
 import { useStore } from "./store";
 import { Ears } from "./talkback";
@@ -65,6 +67,7 @@ function DeskPage({ desk }: { desk: Desk }) {
             {stage.room.tape && stage.room.tape !== "failed" && <span class="note" data-testid="taped">{stage.room.tape === "on" ? t.taped : t.willTape}</span>}
             {!end && <ChatMark desk={desk} />}
             <span class="seats" data-testid="seats">{t.seats(stage.listening)}</span>
+            <Shortcuts desk={desk} />
           </>
         )}
       </header>
@@ -72,6 +75,7 @@ function DeskPage({ desk }: { desk: Desk }) {
       {!end && <CueShown desk={desk} />}
       {!end && <Ears desk={desk} />}
       {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
+      {!end && <HostGone desk={desk} />}
       {!end && <DeadAir desk={desk} />}
       {trouble && (voice !== "off" || mayDirect(stage?.you.role ?? "")) && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
       {end ? (

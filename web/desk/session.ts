@@ -1,12 +1,14 @@
 // One WebRTC session on stage: our microphone out, the other voices in. It is made once and never renegotiated; whoever
 // needs a better one makes the next.
 
-import { leave, offerDesk } from "./api";
+import { leave, offerDesk, type Where } from "./api";
 import { RECEIVING, RECEIVING_BACKSTAGE } from "./wire";
 
 const VOICE_BITRATE = 64_000; // bit/s: Opus at its best for one voice, and little beside any video call
 const OFFER_TIMEOUT = 4000;
 const CONNECT_TIMEOUT = 5000;
+
+const WHERE: Record<"stage" | "backstage" | "check", Where> = { stage: "desk", backstage: "stage/backstage", check: "check" };
 
 /** The server took the offer, but no path for the sound was found. */
 export class NoPath extends Error {}
@@ -26,11 +28,11 @@ export class Session {
     private readonly token: string,
     track: MediaStreamTrack | null,
     onChange: () => void,
-    private readonly place: "stage" | "backstage" = "stage",
+    private readonly place: "stage" | "backstage" | "check" = "stage",
   ) {
     this.pc.addTransceiver(track ?? "audio", { direction: "sendonly", sendEncodings: [{ maxBitrate: VOICE_BITRATE }] });
     // One more than there are slots: the last one is the ear, for who speaks to this person alone.
-    const sections = (place === "stage" ? RECEIVING : RECEIVING_BACKSTAGE) + 1;
+    const sections = place === "check" ? 0 : (place === "stage" ? RECEIVING : RECEIVING_BACKSTAGE) + 1;
     for (let i = 0; i < sections; i++) this.pc.addTransceiver("audio", { direction: "recvonly" });
     this.pc.addEventListener("connectionstatechange", onChange);
   }
@@ -48,7 +50,7 @@ export class Session {
   async offer(): Promise<void> {
     const description = await this.pc.createOffer();
     await this.pc.setLocalDescription(description);
-    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT, this.place === "stage" ? "desk" : "stage/backstage");
+    const { sdp, session } = await offerDesk(this.room, this.token, description.sdp ?? "", OFFER_TIMEOUT, WHERE[this.place]);
     this.address = session;
     await this.pc.setRemoteDescription({ type: "answer", sdp });
   }
@@ -85,6 +87,10 @@ export class Session {
     }
     if (received !== this.received) this.progressAt = performance.now();
     this.received = received;
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.pc.getStats();
   }
 
   close(): void {

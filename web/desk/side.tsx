@@ -4,6 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 import { AccessPanel } from "./announce";
 import { a } from "./announcetext";
 import { invite, removePerson } from "./api";
+import { CheckPanel } from "./checkpanel";
+import { ConsentBack, ConsentList } from "./consent";
 import type { Desk } from "./desk";
 import { invites } from "./leadapi";
 import { l } from "./leadtext";
@@ -12,6 +14,7 @@ import { CopyText, Panel, TwoStep } from "./parts";
 import { SoundSettings } from "./sound";
 import { useStore } from "./store";
 import { t } from "./text";
+import { v } from "./voicetext";
 import { type Invite, type Invited as InvitedPerson, mayModerate, type Role } from "./wire";
 
 export function Side({ desk }: { desk: Desk }) {
@@ -28,9 +31,11 @@ export function Side({ desk }: { desk: Desk }) {
       <MonitorPanel desk={desk} />
       {voice !== "off" && (
         <Panel title={t.sound}>
+          <CheckPanel desk={desk} />
           <SoundSettings desk={desk} />
         </Panel>
       )}
+      {voice !== "off" && <ConsentBack desk={desk} />}
       {stage.you.role === "host" && (
         <Panel title={t.endTitle}>
           <p class="hint">{t.endHint}</p>
@@ -61,13 +66,14 @@ function MonitorPanel({ desk }: { desk: Desk }) {
 
 function Invites({ desk, role }: { desk: Desk; role: Role }) {
   const roles: Role[] = role === "host" ? ["speaker", "cohost", "producer"] : ["speaker"];
+  const taped = useStore(desk.line.view).stage?.room.consent_text !== undefined;
   const [made, setMade] = useState<Invite[]>([]);
   const submit = async (e: SubmitEvent & { currentTarget: HTMLFormElement }) => {
     e.preventDefault();
     const form = e.currentTarget;
     const data = new FormData(form);
     await desk.attempt(async () => {
-      const one = await invite(desk.room, desk.token, String(data.get("name")), data.get("role") as Role);
+      const one = await invite(desk.room, desk.token, String(data.get("name")), data.get("role") as Role, data.get("consent") === "on");
       setMade((all) => [one, ...all]);
       form.reset();
     });
@@ -85,8 +91,15 @@ function Invites({ desk, role }: { desk: Desk; role: Role }) {
             {roles.map((r) => <option key={r} value={r}>{t.role[r]}</option>)}
           </select>
         </label>
+        {taped && (
+          <label class="switch">
+            <input type="checkbox" name="consent" data-testid="invite-consent" />
+            <span>{v.vouch}<small>{v.vouchHint}</small></span>
+          </label>
+        )}
         <button type="submit" data-testid="invite">{t.inviteMake}</button>
       </form>
+      <ConsentList desk={desk} />
       {role === "host" && <Invited desk={desk} made={made.length} />}
       <div aria-live="polite">{made.map((one) => <Made key={one.person} one={one} />)}</div>
     </Panel>

@@ -28,7 +28,6 @@ const en = {
   // Acting on stage.
   mute: "Mute",
   unmute: "Unmute",
-  muteKeys: "Space or M",
   leave: "Leave the stage",
   goOn: "Go on stage",
   goOnAgain: "Go on stage again",
@@ -218,7 +217,6 @@ const fr: Text = {
 
   mute: "Fermer le micro",
   unmute: "Ouvrir le micro",
-  muteKeys: "Espace ou M",
   leave: "Quitter la scène",
   goOn: "Monter sur scène",
   goOnAgain: "Remonter sur scène",
@@ -391,6 +389,8 @@ const fr: Text = {
     nothing_to_dump: "Rien à couper : il n’y a pas de différé, ou tout est déjà retiré ou parti.",
     not_made_here: "Ce serveur ne fait pas le son de cette salle en ce moment. Ouvrez le pupitre de celui qui le fait.",
     person_unknown: "Cette personne n’est plus là.",
+    consent_needed: "Cette conversation est enregistrée et pourra être réécoutée : acceptez-le d’abord, plus haut sur cette page.",
+    lead_held: "La salle a un hôte, ou reste encore un moment la sienne.",
     sent_back: "Vous êtes de retour dans la salle. On peut vous rappeler.",
     cohosts_full: "Cette salle a déjà deux co-hôtes. Retirez d’abord l’invitation de l’un d’eux.",
     hand_unknown: "Cette main est baissée.",

@@ -77,15 +77,27 @@ export interface Hands {
   at: number;
 }
 
+/** How somebody stands to being recorded, where that is asked. */
+export type ConsentState = "asked" | "agreed" | "declined";
+
+/** How a room stands without its host. */
+export interface Lead {
+  state: "kept" | "grace" | "open" | "left";
+  left_ms?: number;
+}
+
 /** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
 export interface Stage {
-  you: { id: string; name: string; role: Role; sent_back?: boolean };
-  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; life?: { rev?: number; plan?: { start?: string }; access?: { visibility?: string } } };
+  you: { id: string; name: string; role: Role; sent_back?: boolean; consent?: ConsentState };
+  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; life?: { rev?: number; plan?: { start?: string }; access?: { visibility?: string } }; consent_text?: number; lead?: Lead };
   people: Person[];
   backstage: OffStage[];
   slots: (string | null)[];
   listening: number;
   frame: number;
+  /** To those who lead: how the others stand to being recorded, and how they sound. */
+  consents?: Record<string, ConsentState>;
+  checks?: Record<string, string>;
   /** Who speaks into this person's ear; all: and into those of everybody on stage. */
   ear?: { id: string; name: string; role: Role; all?: boolean };
   /** Whom this person's talkback reaches. */
