@@ -34,6 +34,9 @@ type visit struct {
 	// byCookie: it is the room's host in her own browser, and hostPerson is who she is on stage. Otherwise it is a stage token.
 	byCookie   bool
 	hostPerson room.PersonID
+
+	person room.PersonID // of the token
+	name   string        // of the token
 }
 
 // visit finds out who asks about the room in the address. A stage token counts before a cookie.
@@ -70,7 +73,7 @@ func (a *api) visitByToken(r *http.Request, id room.ID, token string) (visit, er
 	if facts.IsRemoved(grant.Person) {
 		return visit{}, problem.New(problem.Removed, "You were removed from this room. Ask the host for a new link.")
 	}
-	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role)}, nil
+	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role), person: grant.Person, name: grant.Name}, nil
 }
 
 func (a *api) visitByCookie(r *http.Request, id room.ID) (visit, error) {

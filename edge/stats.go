@@ -99,6 +99,7 @@ func (t *tally) addTo(s *Stats) {
 var refusals = [...]problem.Code{
 	problem.BadRequest, problem.MethodNotAllowed, problem.NotFound, problem.RoomUnknown, problem.ChannelUnknown, problem.RoomNotOpen,
 	problem.RoomEnded, problem.Full, problem.Busy, problem.TooMany, problem.Draining, problem.ShuttingDown, problem.Internal, problem.NotOffered,
+	problem.RoomMoved,
 }
 
 // Stats reads the counters. It may be called at any time, from any goroutine.

@@ -120,7 +120,7 @@ func TestLightsOfEdges(t *testing.T) {
 		{"OneFull", []bus.Presence{edge(100, 100, 0, true, false), edge(100, 1, 0, false, false)}, 0, "green free", "amber some_full"},
 		{"AllFull", []bus.Presence{edge(100, 100, 4, true, false)}, 0, "red none", "red full"},
 	} {
-		seats := lightOfSeats(room.Facts{Expect: row.expect}, row.edges, 20)
+		seats := lightOfSeats(int64(row.expect), row.edges, 20)
 		line := lightOfLine(row.edges)
 		if got := seats.State + " " + seats.Why; got != row.seats {
 			t.Errorf("%s: %s, want %s", row.name, got, row.seats)

@@ -188,7 +188,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		if n.tapes != nil {
 			n.tapes.Follow(f)
 		}
-		if n.publisher != nil {
+		if n.publisher != nil && !f.IsRun() { // of that nothing leaves the house
 			n.publisher.Follow(f)
 		}
 		if n.rooms != nil {

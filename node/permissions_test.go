@@ -47,6 +47,8 @@ var deeds = []deed{
 	{room.ActMove, "POST", "/api/rooms/%r/step", `{"to":"nowhere"}`, []int{400}},
 	{room.ActDoors, "PUT", "/api/rooms/%r/doors", `{"closed_at":-1}`, []int{400}},
 	{room.ActRaiseHand, "POST", "/r/%r/hand", `{"name":"Lena","line":"tides"}`, []int{200}},
+	{room.ActRelocate, "PUT", "/api/rooms/%r/move", `{"to":"//nowhere"}`, []int{400}},
+	{room.ActRunThrough, "GET", "/api/rooms/%r/runs", "", []int{200}},
 	{room.ActDeleteTape, "DELETE", "/api/rooms/%r/tape", "", []int{204}},
 	{room.ActEnd, "POST", "/api/rooms/%r/end", "", []int{204}}, // the last one: by the host, who is asked last
 }

@@ -66,6 +66,9 @@ type Facts struct {
 	Roles   map[PersonID]Role `json:"roles,omitempty"`    // of those whose role is another than their token says
 	Blocked []string          `json:"blocked,omitempty"`  // origins from which no hand is taken
 	NoHands bool              `json:"no_hands,omitempty"` // listeners are asked not to raise hands
+
+	RunOf     ID     `json:"run_of,omitempty"`    // it is a run-through of that room, for its team alone
+	Listeners []byte `json:"listeners,omitempty"` // the key by which the links are signed that let somebody listen; empty: anybody may
 }
 
 // Taping is whether a room is taped while it is live. A room that was made before there were tapes is not.

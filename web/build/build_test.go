@@ -13,6 +13,8 @@ func TestListenIsFresh(t *testing.T) {
 	for file, make := range map[string]func() ([]byte, error){
 		"listen.html": func() ([]byte, error) { return bundle("../listen") },
 		"before.js":   func() ([]byte, error) { return script("../before") },
+		"more.js":     func() ([]byte, error) { return script("../more") },
+		"moved.js":    func() ([]byte, error) { return script("../moved") },
 	} {
 		made, err := make()
 		if err != nil {

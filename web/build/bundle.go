@@ -45,9 +45,13 @@ func bundle(dir string) ([]byte, error) {
 	return append(html, '\n'), nil
 }
 
-// script makes one file of a folder that has a script and no page. Styles that it imports are texts in it.
+// script makes one file of a folder that has a script, or a module, and no page. Styles that it imports are texts in it.
 func script(dir string) ([]byte, error) {
-	text, err := esbuild(filepath.Join(dir, "script.ts"))
+	entry := filepath.Join(dir, "script.ts")
+	if _, err := os.Stat(entry); errors.Is(err, os.ErrNotExist) {
+		entry = filepath.Join(dir, "module.ts")
+	}
+	text, err := esbuild(entry)
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +60,19 @@ func script(dir string) ([]byte, error) {
 
 // listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
 // leaves room for more in the page's first flight.
-const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render)$"
+const listenNames = "^(seated|begun|changed|behind|wedges|settled|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|kept|hear|still|loudness|level|leave|kind|until|radius|store|render)$"
 
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {
-	mangle := ""
+	mangle, format := "", api.FormatIIFE
+	if filepath.Base(entry) == "module.ts" {
+		format = api.FormatESModule
+	}
 	if filepath.Base(filepath.Dir(entry)) == "listen" {
 		mangle = listenNames
 	}
 	loaders := map[string]api.Loader{}
-	if filepath.Base(entry) == "script.ts" {
+	if base := filepath.Base(entry); base == "script.ts" || base == "module.ts" {
 		loaders[".css"] = api.LoaderText
 	}
 	result := api.Build(api.BuildOptions{
@@ -73,7 +80,7 @@ func esbuild(entry string) ([]byte, error) {
 		MangleProps:       mangle,
 		EntryPoints:       []string{entry},
 		Bundle:            true,
-		Format:            api.FormatIIFE,
+		Format:            format,
 		Target:            api.ES2022,
 		Charset:           api.CharsetUTF8,
 		LegalComments:     api.LegalCommentsNone,
