@@ -176,16 +176,16 @@ func (r *rooms) inDelay(id room.ID) int {
 
 // take moves a room by the clock.
 func (r *rooms) take(ctx context.Context, id room.ID, m room.Move) error {
-	f, err := r.ChangeLife(ctx, id, func(f *room.Facts) error {
+	if m == room.MoveAway {
+		r.lead(ctx, id) // first: who follows is asked who he is there
+	}
+	_, err := r.ChangeLife(ctx, id, func(f *room.Facts) error {
 		err := f.Take(m, room.ByClock, r.now().UTC())
 		if err == nil && m == room.MoveAway {
 			err = r.sign(f)
 		}
 		return err
 	})
-	if err == nil && m == room.MoveAway {
-		r.lead(f)
-	}
 	return err
 }
 

@@ -36,18 +36,25 @@ func (r *rooms) sign(f *room.Facts) error {
 	return err
 }
 
-// lead takes the team of a room along, once its listeners are told to leave.
-func (r *rooms) lead(f room.Facts) {
-	to, ok := f.MovedTo()
-	if !ok || to.Origin != "" {
+// leadTimeout bounds how long the listeners wait for the list of the invited of the new room.
+const leadTimeout = time.Second
+
+// lead takes the team of a room along that is about to be moved. Tokens are signatures, so that a database which fails keeps nobody back.
+func (r *rooms) lead(ctx context.Context, id room.ID) {
+	f, _ := r.bus.Facts(id)
+	if f.Life.Relocate == nil {
 		return
 	}
-	r.beside(func(ctx context.Context) {
-		err := r.store.CopyTeam(ctx, f.ID, to.Room, false)
-		if err != nil {
-			r.log.Error("the team follows, and the list of the invited of the new room does not have all of them", "room", f.ID, "to", to.Room, "error", err)
-		}
-	})
+	to, err := room.ParsePlace(f.Life.Relocate.To)
+	if err != nil || to.Origin != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leadTimeout)
+	defer cancel()
+	err = r.store.CopyTeam(ctx, id, to.Room, false)
+	if err != nil {
+		r.log.Error("the team follows, and the list of the invited of the new room does not have all of them", "room", id, "to", to.Room, "error", err)
+	}
 }
 
 // settle does what follows from a change of a room's life for other rooms: an evening and its run-through know of each other's end.
@@ -97,7 +104,7 @@ func (n *Node) origins(r *http.Request) []string {
 func (n *Node) listenPath(id room.ID) string {
 	f, ok := n.bus.Facts(id)
 	if ok && f.IsRun() && n.rooms != nil {
-		return "/r/" + string(id) + room.TokenMark + room.SignSeat(n.rooms.key.PrivateKey, id, n.rooms.now().Add(room.RunLife))
+		return "/r/" + string(id) + room.TokenMark + room.SignSeat(n.rooms.key.PrivateKey, id, room.RunExpires(n.rooms.now()))
 	}
 	return "/r/" + string(id)
 }

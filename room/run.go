@@ -12,6 +12,9 @@ import (
 // RunLife is how long the private link of a run-through is good.
 const RunLife = 7 * 24 * time.Hour
 
+// RunExpires is until when a link that is made now is good: the same for a day, so that it does not change under those who look at it.
+func RunExpires(now time.Time) time.Time { return now.Truncate(24 * time.Hour).Add(RunLife) }
+
 // IsRun reports whether this is the room of a run-through.
 func (f *Facts) IsRun() bool { return f.RunOf != "" }
 

@@ -25,18 +25,20 @@ export class Desk {
   readonly monitor: Monitor;
   readonly view = new Store<DeskView>({ air: { word: "nobody", reason: "not-on-stage" }, left: false, name: "", trouble: "" });
   private wasBack = false; // in the audience, as far as is known
+  private left = false; // for another room's
   private nameOwed = false; // a new session does not know the chosen name yet
 
   constructor(
     readonly room: string,
     readonly token: string,
-    voices: HTMLElement,
-    raw: boolean,
+    private readonly voices: HTMLElement,
+    private readonly raw: boolean,
+    mic = new Microphone(raw),
   ) {
     const speakers = new Speakers(voices);
-    this.mic = new Microphone(raw);
+    this.mic = mic;
     this.line = new Line(room, token);
-    this.monitor = new Monitor(room);
+    this.monitor = new Monitor(() => new URL(this.line.view.value.stage?.room.listen_url ?? `/r/${room}`, location.href).pathname);
     this.mic.onTrack = (track) => this.line.send(track);
     this.line.onVoices = (tracks) => {
       speakers.play(tracks);
@@ -49,6 +51,22 @@ export class Desk {
   start(): void {
     this.line.start();
     addEventListener("pagehide", () => this.line.leave());
+  }
+
+  /** Goes on in another room, as it is here: on stage or not, muted or not, with the same microphone. This desk is done with then. */
+  goTo(room: string, token: string): Desk {
+    const { voice, muted } = this.line.view.value;
+    const name = this.line.me?.name ?? this.view.value.name;
+    this.left = true;
+    this.monitor.stop();
+    this.line.close();
+    const next = new Desk(room, token, this.voices, this.raw, this.mic);
+    next.line.send(this.mic.track);
+    next.view.set({ name });
+    next.start();
+    if (muted) next.mute(true);
+    if (voice !== "off") next.line.goOn();
+    return next;
   }
 
   async goOn(name: string): Promise<void> {
@@ -88,6 +106,7 @@ export class Desk {
   }
 
   private follow(): void {
+    if (this.left) return; // the microphone is another desk's
     const { end, muted, voice, stage } = this.line.view.value;
     this.mic.pass(!muted);
     if (end && this.mic.view.value.state !== "off") this.mic.stop();
@@ -107,6 +126,7 @@ export class Desk {
   }
 
   private derive(): void {
+    if (this.left) return;
     const { end, voice, fresh, muted, mutedByOther, stage } = this.line.view.value;
     const next = air({
       end: end?.why ?? null,

@@ -14,7 +14,8 @@ export class Monitor {
   readonly view = new Store<MonitorView>({ state: "off" });
   private player: Player | null = null;
 
-  constructor(private readonly room: string) {}
+  /** `base` is where the room is heard. */
+  constructor(private readonly base: () => string) {}
 
   /** Takes a seat and plays; call it from a gesture. */
   start(): void {
@@ -34,7 +35,7 @@ export class Monitor {
     const audio = document.createElement("audio");
     audio.dataset.testid = "monitor-sound";
     document.getElementById("voices")?.append(audio);
-    const path = `/r/${encodeURIComponent(this.room)}/live.mp4?pace=1`;
+    const path = `${this.base()}/live.mp4?pace=1`;
     // The desk stays at its own server, whatever list it hears of.
     const places = new Places(location.origin, () => Promise.resolve(false));
     return new Player(audio, new Sound(audio, kind), places, path, new WaitStore("monitor"), () => {}, () => this.derive());

@@ -10,6 +10,8 @@ import { Lights } from "./lights";
 import { Hands } from "./hands";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
+import { MovePanel, RunPanel, useFollow } from "./move";
+import type { Follow } from "./moveapi";
 import { People } from "./people";
 import { Side } from "./side";
 import { useStore } from "./store";
@@ -40,10 +42,16 @@ export function RoomPage({ room, voices, raw }: { room: string; voices: HTMLElem
   }, [room, voices, raw]);
   if (trouble) return <Notice title={t.refused} text={trouble} />;
   if (!desk) return <p class="loading">{t.loading}</p>;
-  return <DeskPage desk={desk} />;
+  const go = (f: Follow) => {
+    keepToken(f.room, f.token);
+    history.replaceState(null, "", `/desk/${encodeURIComponent(f.room)}${location.search}`);
+    setDesk(desk.goTo(f.room, f.token));
+  };
+  return <DeskPage key={desk.room} desk={desk} go={go} />;
 }
 
-function DeskPage({ desk }: { desk: Desk }) {
+function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
+  useFollow(desk, go);
   const { stage, voice, end } = useStore(desk.line.view);
   const { trouble } = useStore(desk.view);
   // A token that was refused is of no use after a reload either; the host then gets another.
@@ -72,7 +80,9 @@ function DeskPage({ desk }: { desk: Desk }) {
       ) : (
         <div class="columns">
           <div class="main-column">
+            <RunPanel desk={desk} go={go} />
             <LifePanel desk={desk} />
+            {stage && mayDirect(stage.you.role) && <MovePanel desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
