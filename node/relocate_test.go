@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/drill/crowd"
 	"github.com/epidaurus-live/epidaurus/drill/listener"
+	"github.com/epidaurus-live/epidaurus/drill/plan"
+	"github.com/epidaurus-live/epidaurus/drill/result"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -235,4 +238,52 @@ func TestStatus(t *testing.T) {
 	_ = resp.Body.Close()
 	leave()
 	<-done
+}
+
+// A drill's listeners go along, all of them, and so do those of its listeners who come when the room was moved already.
+func TestACrowdIsMoved(t *testing.T) {
+	h := openHouse(t, usual(t))
+	from, to := h.room(), h.room()
+	p := plan.Default()
+	p.Target, p.Sample = from.ListenURL, 1
+	p.Phases = []plan.Phase{{Shape: plan.Ramp, Listeners: 20, Over: plan.Duration(time.Second)}, {Shape: plan.Hold, Over: plan.Duration(time.Hour)}}
+	c, err := crowd.New(t.Context(), crowd.Config{Plan: p, Name: "a", Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	found := make(chan result.Result, 1)
+	go func() { // ends with ctx
+		r, _ := c.Run(ctx)
+		found <- r
+	}()
+	until(t, "all are seated", func() bool { return h.bus.Seats(from.ID) == 20 })
+	h.change(from.ID, func(f *room.Facts) error {
+		return f.Relocate(room.Place{Room: to.ID}, room.By(room.Host), 0, 0, h.rooms.now())
+	})
+	until(t, "all are in the new room, and none in the old one", func() bool { return h.bus.Seats(to.ID) == 20 && h.bus.Seats(from.ID) == 0 })
+	if r := hearMoved(t, from.ListenURL); r.Moves != 0 || !strings.HasSuffix(r.URL, string(to.ID)+"/live.mp4") {
+		t.Errorf("a newcomer hears %+v", r)
+	}
+	stop()
+	r := <-found
+	if all := r.Total(); r.Crossed.Count() != 20 || all.Seated != 20 || all.Gaps != 0 || all.Wrong != 0 || all.Cuts != 0 || all.AllRefused != 0 {
+		t.Errorf("%d were moved, %+v; %v", r.Crossed.Count(), all, r.Notes)
+	}
+}
+
+func hearMoved(t *testing.T, url string) listener.Report {
+	t.Helper()
+	ctx, leave := context.WithTimeout(t.Context(), patience)
+	defer leave()
+	r, err := listener.Listen(ctx, listener.Config{URL: url}, func(e listener.Event) {
+		if e.Report.Frames >= 25 {
+			leave()
+		}
+	})
+	if err != nil || !r.Faultless() {
+		t.Fatalf("heard %+v, %v", r, err)
+	}
+	return r
 }
