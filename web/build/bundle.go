@@ -58,9 +58,9 @@ func script(dir string) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
+// listenNames are members that only the listener's page itself knows, neither a browser nor a server nor what the page loads later (moved/): they may have any name, and a short one
 // leaves room for more in the page's first flight.
-const listenNames = "^(seated|begun|changed|behind|wedges|settled|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|kept|hear|still|loudness|level|leave|kind|until|radius|store|render)$"
+const listenNames = "^(seated|begun|changed|behind|wedges|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|kept|hear|still|loudness|level|leave|kind|until|radius|store|render)$"
 
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {

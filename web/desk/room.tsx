@@ -82,7 +82,7 @@ function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
           <div class="main-column">
             <RunPanel desk={desk} go={go} />
             <LifePanel desk={desk} />
-            {stage && mayDirect(stage.you.role) && <MovePanel desk={desk} />}
+            {stage && <MovePanel desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}

@@ -54,7 +54,7 @@ class Crossing implements Listener {
 
   /** Who gave his seat up meanwhile goes nowhere. */
   get #stays(): boolean {
-    return this.ear.line !== this.#old || (!this.ear.seated && this.ear.phase !== "ended");
+    return this.ear.line !== this.#old || ["ready", "unknown", "removed"].includes(this.ear.phase);
   }
 
   #pass(piece: () => void): void {
