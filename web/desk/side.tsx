@@ -6,6 +6,7 @@ import type { Desk } from "./desk";
 import { invites } from "./leadapi";
 import { l } from "./leadtext";
 import { endSoon } from "./life";
+import { isRun } from "./move";
 import { CopyText, Panel, TwoStep } from "./parts";
 import { SoundSettings } from "./sound";
 import { useStore } from "./store";
@@ -18,10 +19,12 @@ export function Side({ desk }: { desk: Desk }) {
   return (
     <div class="side">
       {mayModerate(stage.you.role) && <Invites desk={desk} role={stage.you.role} />}
-      <Panel title={t.listenersLink}>
-        <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
-        <p class="hint">{t.listenersHint}</p>
-      </Panel>
+      {!isRun(stage.room.listen_url) && (
+        <Panel title={t.listenersLink}>
+          <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
+          <p class="hint">{t.listenersHint}</p>
+        </Panel>
+      )}
       <MonitorPanel desk={desk} />
       {voice !== "off" && (
         <Panel title={t.sound}>
