@@ -197,7 +197,11 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}))
 	if n.rooms != nil {
-		err := n.answerHands()
+		err := n.rooms.endStrayRuns(ctx)
+		if err != nil {
+			return err
+		}
+		err = n.answerHands()
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -78,6 +79,28 @@ func (r *rooms) settle(before, now room.Facts) {
 			}
 		})
 	}
+}
+
+// endStrayRuns ends run-throughs whose evening knows nothing of them any more: what would have ended them failed, or this process did before.
+func (r *rooms) endStrayRuns(ctx context.Context) error {
+	records, err := r.store.Rooms(ctx)
+	if err != nil {
+		return fmt.Errorf("read the rooms: %w", err)
+	}
+	for _, record := range records {
+		f := record.Facts
+		if !f.IsRun() || f.State == room.Ended {
+			continue
+		}
+		if evening, ok := r.bus.Facts(f.RunOf); ok && evening.Life.Run == f.ID {
+			continue
+		}
+		err = r.End(ctx, f.ID)
+		if err != nil && !errors.Is(err, room.ErrNotFound) {
+			return fmt.Errorf("end a run-through that is over: %w", err)
+		}
+	}
+	return nil
 }
 
 // joinRate is how many a second may join all edges of this cluster together, as far as this node's configuration says.

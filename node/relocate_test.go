@@ -287,3 +287,29 @@ func hearMoved(t *testing.T, url string) listener.Report {
 	}
 	return r
 }
+
+// Should the process die when the doors open, before that has ended the run-through, the next one ends it.
+func TestAStrayRunThroughIsEnded(t *testing.T) {
+	cfg := usual(t)
+	h := openHouse(t, cfg)
+	evening := h.announce(time.Now().Add(24*time.Hour), true)
+	status, body := h.ask(t, "POST", h.StageURL()+"/api/rooms/"+string(evening.ID)+"/runs", h.hostToken(evening.ID))
+	var run struct{ ID room.ID }
+	if err := json.Unmarshal([]byte(body), &run); err != nil || status != http.StatusCreated {
+		t.Fatalf("a run-through: %d %s", status, body)
+	}
+	f, _ := h.bus.Facts(evening.ID)
+	f.Life.Run, f.Life.Revision = "", f.Life.Revision+1
+	if err := h.store.SetLife(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.bus.PutFacts(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, h.Node)
+	n := open(t, cfg)
+	until(t, "the run-through is over", func() bool { return n.state(run.ID) == room.Ended })
+	if s := n.state(evening.ID); s != room.Announced {
+		t.Errorf("the evening is %s", s)
+	}
+}

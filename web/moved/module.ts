@@ -19,15 +19,16 @@ const words = {
   fr: { on: "La conversation continue ailleurs, et vous y êtes :" },
 };
 
-/** Where this page was taken, or is being taken: an order may be told again. */
-const taken = ((globalThis as { epidaurusMoved?: Set<string> }).epidaurusMoved ??= new Set());
+/** Where the ear is, and where it is being taken: an order may be told again. It outlives this module, which comes anew with each order. */
+type Way = { at: URL; going: Set<string> };
+const way = ((globalThis as { epidaurusWay?: Way }).epidaurusWay ??= { at: new URL(location.href), going: new Set() });
 
 /** Follows an order, if it is one. */
 export async function move(e: MovedEvent, ear: Player): Promise<void> {
-  const here = location.pathname.split("/")[2]!.split("~")[0]!;
-  const to = await verified(e, here, ear.line.places, location.origin);
-  if (!to || taken.has(to.href)) return;
-  taken.add(to.href);
+  const room = way.at.pathname.split("/")[2]!.split("~")[0]!;
+  const to = await verified(e, room, ear.line.places, location.origin, way.at.origin);
+  if (!to || way.going.has(to.href)) return;
+  way.going.add(to.href);
   new Crossing(to, ear).begin();
 }
 
@@ -47,7 +48,7 @@ class Crossing implements Listener {
     this.#kept = [];
     this.#sound = 0;
     // A room of the same cluster is at each of its edges; elsewhere its own list says where else it is.
-    const places = this.to.origin === location.origin ? this.#old.places : new Places(this.to.origin);
+    const places = this.to.origin === way.at.origin ? this.#old.places : new Places(this.to.origin);
     this.#line = new Line(places, this.#old.path.replace(/^[^?]*/, `${this.to.pathname}/live.mp4`), this);
     this.#line.open();
   }
@@ -55,6 +56,11 @@ class Crossing implements Listener {
   /** Who gave his seat up meanwhile goes nowhere. */
   get #stays(): boolean {
     return this.ear.line !== this.#old || ["ready", "unknown", "removed"].includes(this.ear.phase);
+  }
+
+  #giveUp(): void {
+    this.#line!.close();
+    way.going.delete(this.to.href);
   }
 
   #pass(piece: () => void): void {
@@ -77,7 +83,7 @@ class Crossing implements Listener {
   }
 
   #cross(): void {
-    if (this.#stays) return this.#line!.close();
+    if (this.#stays) return this.#giveUp();
     const { ear } = this;
     const audio = document.getElementById("audio") as HTMLAudioElement;
     const plays = !audio.paused || audio.ended || ear.phase === "ended";
@@ -89,6 +95,7 @@ class Crossing implements Listener {
     this.#kept = [];
     ear.flows();
     if (plays) ear.play();
+    way.at = this.to;
     arrive(this.to);
   }
 
@@ -107,7 +114,7 @@ class Crossing implements Listener {
 
   waits(wait: Wait): void {
     if (this.#crossed) this.ear.waits(wait);
-    else if (this.#stays) this.#line!.close();
+    else if (this.#stays) this.#giveUp();
   }
 
   finished(): void {
@@ -116,7 +123,8 @@ class Crossing implements Listener {
 
   refused(why: Refusal): void {
     if (this.#crossed) this.ear.refused(why);
-    else if (!this.#stays) setTimeout(() => this.begin(), AGAIN * (1 + Math.random()));
+    else if (this.#stays) this.#giveUp();
+    else setTimeout(() => this.begin(), AGAIN * (1 + Math.random()));
   }
 }
 

@@ -16,8 +16,10 @@ export function decode(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
 }
 
-/** Where the order leads from a page of `own` that shows `room`; undefined where it is not to be followed. */
-export async function verified(e: MovedEvent, room: string, places: Places, own: string): Promise<URL | undefined> {
+/**
+ * Where the order leads an ear that hears `room` at the origin `here`, on a page of `own`; undefined where it is not to be followed.
+ */
+export async function verified(e: MovedEvent, room: string, places: Places, own: string, here: string): Promise<URL | undefined> {
   try {
     const teacher = places.at;
     const key = (places.key ??= e.key);
@@ -25,7 +27,7 @@ export async function verified(e: MovedEvent, room: string, places: Places, own:
     if (!((await signedBy(key, e.sig, e.signed)) ?? teacher === own)) return undefined;
     const order = JSON.parse(new TextDecoder().decode(decode(e.signed))) as Order;
     if (order.v !== 1 || order.room !== room || !PLACE.test(order.to)) return undefined;
-    const to = new URL(order.to, own);
+    const to = new URL(order.to, here);
     return to.protocol === "https:" || to.origin === own || own.startsWith("http:") ? to : undefined;
   } catch {
     return undefined; // nonsense
