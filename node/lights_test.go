@@ -130,3 +130,22 @@ func TestLightsOfEdges(t *testing.T) {
 		}
 	}
 }
+
+// What every room is said to expect counts where a room says nothing, and what the room says counts before it.
+func TestLightOfSeatsCountsOnExpect(t *testing.T) {
+	cfg := usual(t)
+	cfg.Expect, cfg.MaxSeats = 5000, 100
+	h := openHouse(t, cfg)
+	r := h.room()
+	until(t, "the edge is there", func() bool { return len(h.bus.Edges()) == 1 })
+	if l := h.lightsOf(r.ID)["seats"]; l.State != api.Amber || l.Why != "few" || l.Of != 5000 {
+		t.Errorf("with --expect 5000 and 100 seats: %+v", l)
+	}
+	err := h.bus.ChangeFacts(t.Context(), r.ID, func(f *room.Facts) error { f.Expect = 50; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := h.lightsOf(r.ID)["seats"]; l.State != api.Green {
+		t.Errorf("of a room that expects 50: %+v", l)
+	}
+}
