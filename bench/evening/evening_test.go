@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What a drill found is read as it is written, and each bar that is missed is named.
@@ -17,6 +18,7 @@ func TestFindings(t *testing.T) {
 		{"silence", "6", "1200", "", "somebody heard nothing for 1200 ms"},
 		{"a gap", "6", "40", `,"gaps":5`, "5 frames were missing"},
 		{"a cut", "6", "40", `,"cuts":1`, "1 were cut off"},
+		{"a stall", "6", "40", `,"stalls":2`, "players stalled 2 times"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var f findings
@@ -25,7 +27,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := &result{Listeners: 6}
-			r.add(f)
+			r.add(f, time.Unix(101, 0))
 			r.judge()
 			if got := strings.Join(r.Missed, ", "); got != tt.missed || r.Refused != 3 || r.Seated != 6 {
 				t.Errorf("missed: %s, want: %s; %+v", got, tt.missed, r)

@@ -67,6 +67,7 @@ type result struct {
 	Left      int           `json:"left"`     // in the old room after that
 	Gaps      int64         `json:"gaps"`
 	Stalls    int64         `json:"stalls"`
+	Stalled   int64         `json:"stalls_since_the_move"` // of these; before it the machine was too slow for the listeners, or the listeners' process was
 	Wrong     int64         `json:"wrong"`
 	Cuts      int64         `json:"cuts"`
 	Refused   int64         `json:"refused"`
@@ -96,6 +97,7 @@ func (r *result) judge() {
 	bar(r.Left == 0, "%d are still in the old room", r.Left)
 	bar(r.Silence.Max <= 1000, "somebody heard nothing for %.0f ms", r.Silence.Max)
 	bar(r.Gaps == 0, "%d frames were missing", r.Gaps)
+	bar(r.Stalled == 0, "players stalled %d times", r.Stalled)
 	bar(r.Wrong == 0, "%d times something was wrong", r.Wrong)
 	bar(r.Cuts == 0, "%d were cut off", r.Cuts)
 	bar(len(r.Invalid) == 0, "the generator was the bottleneck")
@@ -104,6 +106,7 @@ func (r *result) judge() {
 // findings is a drill's result, as far as it is read here (docs/DRILL.md).
 type findings struct {
 	Seconds []struct {
+		At      int64            `json:"at"` // Unix
 		Seated  int64            `json:"seated"`
 		Refused map[string]int64 `json:"refused"`
 		Gaps    int64            `json:"gaps"`
@@ -116,10 +119,14 @@ type findings struct {
 	Notes   []string `json:"notes"`
 }
 
-func (r *result) add(f findings) {
+// add takes in what the drill found; the order was given at a moment.
+func (r *result) add(f findings, moved time.Time) {
 	r.Silence, r.Moved, r.Invalid, r.Notes = f.Crossed, f.Crossed.Count, f.Invalid, f.Notes
 	for _, s := range f.Seconds {
 		r.Seated, r.Gaps, r.Stalls, r.Wrong, r.Cuts = r.Seated+s.Seated, r.Gaps+s.Gaps, r.Stalls+s.Stalls, r.Wrong+s.Wrong, r.Cuts+s.Cuts
+		if s.At >= moved.Unix() {
+			r.Stalled += s.Stalls
+		}
 		for _, n := range s.Refused {
 			r.Refused += n
 		}
@@ -193,7 +200,7 @@ func run(p plan) (_ *result, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.add(f)
+	r.add(f, began)
 	r.judge()
 	return r, nil
 }
