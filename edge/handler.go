@@ -148,7 +148,7 @@ func (e *Edge) find(ask *request) error {
 		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
 	}
 	switch {
-	case !ok || ask.facts.State == room.Draft || !ask.facts.LetsIn(ask.token, e.config.Now()):
+	case !ok || ask.facts.State == room.Draft || ask.facts.IsPrivate() && !ask.facts.LetsIn(ask.token, e.config.Now()):
 		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
 	case ask.facts.State == room.Announced:
 		return e.doorsClosed(ask.facts.Life.Plan.DoorsAt())

@@ -21,9 +21,12 @@ var seatEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPa
 // TokenMark stands between the ID of a room and the seat token in an address, such as /r/harbour-k3f9x2~0f1e…/live.mp4.
 const TokenMark = "~"
 
+// IsPrivate reports whether nobody without a token may listen to the room, or know of it.
+func (f *Facts) IsPrivate() bool { return f.RunOf != "" || len(f.Listeners) > 0 }
+
 // LetsIn reports whether somebody with this token, or with none, may listen to the room, and know of it.
 func (f *Facts) LetsIn(token string, now time.Time) bool {
-	return f.RunOf == "" && len(f.Listeners) == 0 || VerifySeat(token, f.ID, f.Listeners, now) == nil
+	return !f.IsPrivate() || VerifySeat(token, f.ID, f.Listeners, now) == nil
 }
 
 // SignSeat makes a seat token, of characters that may stand in an address.
