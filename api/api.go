@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,8 @@ type Records interface {
 	AddInvite(ctx context.Context, i room.Invite) error                                // room.ErrExists, room.ErrEnded, room.ErrManyInvites, room.ErrManyCoHosts
 	Invites(ctx context.Context, id room.ID) ([]room.Invite, error)
 	Consents(ctx context.Context, id room.ID) ([]room.ConsentRecord, error) // the oldest first
+	RunsOf(ctx context.Context, id room.ID) ([]room.Record, error)          // the run-throughs of a room, newest first
+	CopyTeam(ctx context.Context, from, to room.ID, carts bool) error       // the invited who were not removed; room.ErrNotFound
 }
 
 // Rooms runs the rooms that are open.
@@ -78,7 +81,8 @@ type Config struct {
 	Life     Life
 	Lights   Lights
 	Pictures Pictures
-	Key      *room.Key // signs stage tokens
+	Key      *room.Key          // signs stage tokens
+	SeatKey  ed25519.PrivateKey // signs the links of those who listen to a run-through
 	Clock    func() time.Time
 	Rand     io.Reader // of cookies and IDs: crypto/rand
 	Log      *slog.Logger
@@ -88,7 +92,9 @@ type Config struct {
 	// ListenURL and StageURL say how the one who asks, or whom they send a link to, reaches the two ports: scheme and host,
 	// without a slash at the end.
 	ListenURL func(*http.Request) string
-	StageURL  func(*http.Request) string
+	// Own are the origins at which the rooms of this cluster are heard: all of its edges'.
+	Own      func(*http.Request) []string
+	StageURL func(*http.Request) string
 }
 
 type api struct {
@@ -139,6 +145,10 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms/{room}/seats.csv":    {http.MethodPost: a.inviteListeners},
 		"/api/rooms/{room}/seats/mine":   {http.MethodPost: a.ownSeat},
 		"/api/rooms/{room}/seats/{seat}": {http.MethodDelete: a.withdrawSeat},
+
+		"/api/rooms/{room}/move":       {http.MethodPut: a.relocate, http.MethodDelete: a.remain},
+		"/api/rooms/{room}/runs":       {http.MethodGet: a.listRuns, http.MethodPost: a.startRun},
+		"/api/rooms/{room}/runs/{run}": {http.MethodDelete: a.deleteRun},
 
 		"/api/rooms/{room}/delay":             {http.MethodPatch: a.setDelay},
 		"/api/rooms/{room}/dump":              {http.MethodPost: a.dump},

@@ -32,6 +32,7 @@ type visit struct {
 	role  room.Role // of the caller, in this room
 
 	person room.PersonID // who the caller is on stage
+	name   string        // of the token; empty by cookie
 
 	byCookie bool // it is the room's host in her own browser; otherwise it is a stage token
 }
@@ -70,7 +71,7 @@ func (a *api) visitByToken(r *http.Request, id room.ID, token string) (visit, er
 	if facts.IsRemoved(grant.Person) {
 		return visit{}, problem.New(problem.Removed, "You were removed from this room. Ask the host for a new link.")
 	}
-	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role), person: grant.Person}, nil
+	return visit{facts: facts, role: facts.RoleOf(grant.Person, grant.Role), person: grant.Person, name: grant.Name}, nil
 }
 
 func (a *api) visitByCookie(r *http.Request, id room.ID) (visit, error) {

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,9 @@ type house struct {
 	cookie *http.Cookie // of host
 }
 
+// seatKey signs links of run-throughs.
+var seatKey = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	s, err := store.Open(context.Background(), t.TempDir())
@@ -53,6 +57,7 @@ func newHouse(t testing.TB) *house {
 	h.rooms = &memoryRooms{faults: h.faults, open: map[room.ID]room.Facts{}}
 	h.cfg = Config{
 		Sessions: faultySessions{s, h.faults}, Records: faultyRecords{s, h.faults}, Rooms: h.rooms, Life: h.rooms, Lights: h.rooms,
+		Own: func(*http.Request) []string { return []string{"http://localhost:8080"} }, SeatKey: seatKey,
 		Key: s.Key(), Clock: func() time.Time { return h.now }, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(h.log, nil)),
 		ListenURL: func(*http.Request) string { return "http://localhost:8080" },
 		StageURL:  func(*http.Request) string { return "http://localhost:8081" },
@@ -234,7 +239,7 @@ func (m *memoryRooms) ChangeLife(_ context.Context, id room.ID, change func(*roo
 		m.first(&f)
 		m.first, m.open[id] = nil, f
 	}
-	err = change(&f)
+	err = m.faults.around("life", func() error { return change(&f) })
 	if err == nil {
 		m.open[id] = f
 	}

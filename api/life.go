@@ -42,6 +42,9 @@ type lifeAnswer struct {
 	Closed      int       `json:"closed_at,omitempty"`
 	Notice      string    `json:"notice,omitempty"`
 	HoldReplay  bool      `json:"hold_replay,omitempty"`
+	Relocate    *moving   `json:"relocate,omitempty"` // the listeners go elsewhere then
+	Moved       string    `json:"moved_to,omitempty"` // they were told to
+	Follow      *follow   `json:"follow,omitempty"`   // where the one who asks goes on
 	Revision    int       `json:"revision"`
 	NowMS       int64     `json:"now_ms"` // the server's clock, Unix
 }
@@ -56,6 +59,12 @@ func (a *api) lifeOf(f room.Facts) lifeAnswer {
 	if d, ok := f.StartDelay(); ok {
 		ms := d.Milliseconds()
 		answer.FirstWordMS = &ms
+	}
+	if l.Relocate != nil {
+		answer.Relocate = &moving{l.Relocate.To, l.Relocate.At}
+	}
+	if to, ok := f.MovedTo(); ok {
+		answer.Moved = to.String()
 	}
 	return answer
 }
@@ -121,7 +130,9 @@ func (a *api) getLife(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, a.lifeOf(v.facts))
+	answer := a.lifeOf(v.facts)
+	answer.Follow = a.follow(r, v)
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // changeLife changes a room's life, and answers how it is then.
@@ -296,6 +307,8 @@ func lifeProblem(v visit, err error) error {
 		return problem.New(problem.PlanChanged, "Somebody else changed the plan meanwhile. Look at it, and do it again if it is still wanted.")
 	case errors.Is(err, room.ErrStep):
 		return problem.New(problem.StepImpossible, "The room is not where this step begins. Load the page again to see where it is.")
+	case errors.Is(err, room.ErrPlace), errors.Is(err, room.ErrPlaceSame):
+		return badRequest("%s", problem.Sentence(err))
 	case errors.Is(err, room.ErrNotFound):
 		return errRoomEnded // it is not known to any node any more
 	}

@@ -44,9 +44,18 @@ func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
 		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt, Start: f.Life.Plan.Start, Held: f.State == room.Ended && !f.ShowsReplay(),
 		Visibility: f.Life.Access.Visibility.Word(), Notice: a.notice(f),
-		ListenURL: a.cfg.ListenURL(r) + "/r/" + string(f.ID),
+		ListenURL: a.listenURL(r, &f),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
+}
+
+// listenURL is where a room is heard: of a run-through, by a link that only its team gets.
+func (a *api) listenURL(r *http.Request, f *room.Facts) string {
+	url := a.cfg.ListenURL(r) + "/r/" + string(f.ID)
+	if f.IsRun() {
+		url += room.TokenMark + room.SignPass(a.cfg.SeatKey, f.ID, room.RunExpires(a.cfg.Clock()))
+	}
+	return url
 }
 
 // deskURL is made of an ID, which stands in addresses as it is.
@@ -126,7 +135,10 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := detached(r)
 	defer cancel()
-	facts.ID, err = a.open(ctx, host, facts)
+	person, err := room.RandomChars(a.cfg.Rand, personChars)
+	if err == nil {
+		facts.ID, err = a.open(ctx, room.Record{Facts: facts, Host: host, HostPerson: room.PersonID(person)}, roomChars)
+	}
 	if err != nil {
 		return err
 	}
@@ -135,14 +147,11 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 }
 
 // open keeps a room and opens its doors, under a name that it finds; or it does neither.
-func (a *api) open(ctx context.Context, host room.HostID, facts room.Facts) (room.ID, error) {
-	person, err := room.RandomChars(a.cfg.Rand, personChars)
-	if err != nil {
-		return "", err
-	}
+func (a *api) open(ctx context.Context, record room.Record, chars int) (_ room.ID, err error) {
+	facts := &record.Facts
 	for range nameTries {
 		var random string
-		random, err = room.RandomChars(a.cfg.Rand, roomChars)
+		random, err = room.RandomChars(a.cfg.Rand, chars)
 		if err != nil {
 			return "", err
 		}
@@ -150,12 +159,12 @@ func (a *api) open(ctx context.Context, host room.HostID, facts room.Facts) (roo
 		if facts.Life.Access.Gated() {
 			facts.Invites(a.seatKey(facts.ID))
 		}
-		err = a.cfg.Records.AddRoom(ctx, room.Record{Facts: facts, Host: host, HostPerson: room.PersonID(person)})
+		err = a.cfg.Records.AddRoom(ctx, record)
 		if errors.Is(err, room.ErrExists) {
 			continue
 		}
 		if err == nil {
-			err = a.cfg.Rooms.Create(ctx, facts)
+			err = a.cfg.Rooms.Create(ctx, *facts)
 		}
 		if err == nil {
 			return facts.ID, nil

@@ -24,6 +24,8 @@ type Presence struct {
 	Draining bool            `json:"draining,omitempty"` // it gives no seats any more
 	Full     bool            `json:"full,omitempty"`     // it gives no seats for now: all are taken, or its memory is short
 	Version  string          `json:"version,omitempty"`  // of its software
+
+	Refused map[room.ID]uint64 `json:"refused,omitempty"` // how often somebody found no seat in a room, since the edge began
 }
 
 // presences keeps what the edges said last.
@@ -89,6 +91,17 @@ func (b *Bus) Seats(id room.ID) (n int) {
 	defer p.mu.Unlock()
 	for _, e := range p.aliveLocked(time.Now()) {
 		n += e.Rooms[id]
+	}
+	return n
+}
+
+// Refused is how often somebody found no seat in a room, on all edges that are there, since each began.
+func (b *Bus) Refused(id room.ID) (n uint64) {
+	p := b.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.aliveLocked(time.Now()) {
+		n += e.Presence.Refused[id]
 	}
 	return n
 }

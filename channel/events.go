@@ -167,6 +167,9 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 			speaking = nil
 		}
 		say(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: facts.ID, Title: facts.Title, Language: facts.Language, State: facts.State, Tape: facts.Tape == room.TapeOn, Start: startOf(facts)})
+		if moved := facts.Life.Moved; moved != nil && moved.Signed != "" {
+			say(room.KindMoved, moved)
+		}
 		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, s.out.people...)})
 		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, speaking...)})
 	}

@@ -21,6 +21,9 @@ const (
 	containers // how many there are
 )
 
+// file is the name of an answer in a container, below its room's address.
+func (c container) file() string { return [...]string{"live.mp4", "live.ogg", "live.aac"}[c] }
+
 // contentType is the media type that a container is served as.
 func (c container) contentType() string {
 	switch c {

@@ -30,6 +30,7 @@ type Edge struct {
 	taken    atomic.Int64 // seats, and requests on their way to one
 	offered  atomic.Uint64
 	refused  [len(refusals)]atomic.Uint64
+	turned   sync.Map      // room.ID to *atomic.Uint64: who found no seat there
 	turn     atomic.Uint64 // the section of the next newcomer
 	tally    tally         // of hubs
 	meter    meter

@@ -264,7 +264,11 @@ func (e *Edge) greet(fd int32, head []byte, from netip.Addr) bool {
 	}
 	h, ticket, err := e.take(ask)
 	if err != nil {
-		return e.turnDown(fd, e.tellInside(err, room))
+		if !e.turnDown(fd, e.tellInside(err, room)) {
+			return false
+		}
+		e.turnedDown(err, ask)
+		return true
 	}
 	defer e.joining.Done()
 	reel := h.reels[ask.variant]

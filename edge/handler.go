@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -24,7 +26,8 @@ func (e *Edge) Handler() http.Handler { return e.handler }
 
 func (e *Edge) routes() http.Handler {
 	mux := http.NewServeMux()
-	for file, c := range map[string]container{"live.mp4": mp4, "live.ogg": oggOpus, "live.aac": adtsAAC} {
+	for c := range containers {
+		file := c.file()
 		listen := func(w http.ResponseWriter, r *http.Request) { e.serveLive(w, r, c) }
 		mux.HandleFunc("/r/{room}/"+file, listen)
 		mux.HandleFunc("/r/{room}/{channel}/"+file, listen)
@@ -52,6 +55,7 @@ type request struct {
 	seat      string         // the seat token that it came with
 	grant     room.SeatGrant // what that says, where the room asks for one
 	origin    origin         // whom it counts for
+	token     string         // lets somebody into a room that is not for everybody
 }
 
 func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
@@ -76,6 +80,7 @@ func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
 		err = e.join(w, r, ask)
 	}
 	if err != nil {
+		e.turnedDown(err, ask)
 		e.refuse(w, e.tellInside(err, ask.key.room))
 	}
 }
@@ -99,7 +104,8 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 		return ask, err
 	}
 	ask.bare = !r.ProtoAtLeast(1, 1)
-	ask.key = hubKey{room.ID(r.PathValue("room")), tape.Floor}
+	id, token, _ := strings.Cut(r.PathValue("room"), room.TokenMark)
+	ask.key, ask.token = hubKey{room.ID(id), tape.Floor}, token
 	if channel := r.PathValue("channel"); channel != "" {
 		ask.key.channel = tape.Channel(channel)
 	}
@@ -149,7 +155,7 @@ func (e *Edge) find(ask *request) error {
 	if ok {
 		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
 	}
-	if !ok || ask.facts.State == room.Draft {
+	if !ok || ask.facts.State == room.Draft || ask.facts.IsPrivate() && !ask.facts.LetsIn(ask.token, e.config.Now()) {
 		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
 	}
 	err := e.invited(ask)
@@ -159,12 +165,41 @@ func (e *Edge) find(ask *request) error {
 	switch {
 	case ask.facts.State == room.Announced:
 		return e.doorsClosed(ask.facts.Life.Plan.DoorsAt())
+	case ask.leaves():
+		return ask.away()
 	case ask.facts.State == room.Ended:
 		return problem.New(problem.RoomEnded, "This conversation is over.")
 	case ask.key.channel != tape.Floor:
 		return problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
 	}
 	return nil
+}
+
+// leaves reports whether who asks is sent to where the room goes on. While the old one is open, who had a seat in it comes back to it, and so does
+// a player that reads events (pace): they are told there, and leave when they hear the new one.
+func (ask *request) leaves() bool {
+	return ask.facts.Life.Moved != nil && (ask.facts.State == room.Ended || ask.from < 0 && !ask.pace)
+}
+
+// away says where the room goes on: the same sound of it, from what is live there.
+func (ask *request) away() problem.Problem {
+	to, ok := ask.facts.MovedTo()
+	if !ok {
+		return problem.New(problem.RoomEnded, "This conversation is over.")
+	}
+	p := problem.New(problem.RoomMoved, "This conversation goes on at "+to.String()+".")
+	p.Location = to.String() + "/" + ask.container.file()
+	query := url.Values{}
+	if first, _ := ask.container.variants(); ask.variant != first {
+		query.Set("variant", string(variants[ask.variant]))
+	}
+	if ask.pace {
+		query.Set("pace", "1")
+	}
+	if len(query) > 0 {
+		p.Location += "?" + query.Encode()
+	}
+	return p
 }
 
 // longestAway is what a listener who came before the doors is told to wait at most: their time may be changed meanwhile.
@@ -367,6 +402,42 @@ func (e *Edge) tellInside(err error, id room.ID) error {
 	p.Inside = e.config.Inside(id)
 	return p
 }
+
+// turnedDown counts for a room who got no seat in it for want of one. Rooms that are not known are not counted: anybody can name some.
+func (e *Edge) turnedDown(err error, ask request) {
+	p, ok := errors.AsType[problem.Problem](err)
+	if !ok || ask.facts.ID == "" {
+		return
+	}
+	switch p.Code {
+	case problem.Full, problem.Busy, problem.TooMany, problem.Draining:
+	default:
+		return
+	}
+	n, ok := e.turned.Load(ask.facts.ID)
+	if !ok {
+		n, _ = e.turned.LoadOrStore(ask.facts.ID, new(atomic.Uint64))
+	}
+	n.(*atomic.Uint64).Add(1) //nolint:forcetypeassert // nothing else is stored
+}
+
+// TurnedDown is how often somebody got no seat in each room for want of one, since the edge began; of rooms that are open.
+func (e *Edge) TurnedDown() map[room.ID]uint64 {
+	all := map[room.ID]uint64{}
+	e.turned.Range(func(id, n any) bool {
+		f, ok := e.config.Rooms.Facts(id.(room.ID)) //nolint:forcetypeassert // as above
+		if !ok || !f.State.Open() {
+			e.turned.Delete(id)
+			return true
+		}
+		all[f.ID] = n.(*atomic.Uint64).Load() //nolint:forcetypeassert // as above
+		return true
+	})
+	return all
+}
+
+// Depth is how far behind the stage an ear is that comes to a room now, as this edge stands.
+func (e *Edge) Depth(f room.Facts) time.Duration { return e.grantDepth(f) }
 
 // refuse answers with a problem and counts it.
 func (e *Edge) refuse(w http.ResponseWriter, err error) {

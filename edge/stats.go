@@ -101,6 +101,7 @@ var refusals = [...]problem.Code{
 	problem.RoomEnded, problem.Full, problem.Busy, problem.TooMany, problem.Draining, problem.ShuttingDown, problem.Internal, problem.NotOffered,
 	problem.InvitationNeeded, problem.InvitationVoid, problem.InvitationFull,
 	problem.TokenMalformed, problem.TokenForged, problem.TokenExpired, problem.TokenWrongRoom,
+	problem.RoomMoved,
 }
 
 // Stats reads the counters. It may be called at any time, from any goroutine.

@@ -58,7 +58,9 @@ func (r *rooms) watchAir(cfg *channel.Config, id room.ID, running *runningRoom) 
 	cfg.OnDeadAir = func(on bool) {
 		running.deadAir.Store(on)
 		f, _ := r.bus.Facts(id)
-		r.alarms.raise(alarm{Kind: alarmDeadAir, On: on, Room: id, Title: f.Title, At: time.Now().UTC()})
+		if !f.IsRun() { // its team is there, and hears that by itself
+			r.alarms.raise(alarm{Kind: alarmDeadAir, On: on, Room: id, Title: f.Title, At: time.Now().UTC()})
+		}
 		if on {
 			r.log.Warn("dead air: the room is live, and nothing is heard", "room", id)
 		}

@@ -139,12 +139,12 @@ func (l *lifeClock) listed() map[room.ID]time.Time {
 // ChangeLife changes where a room is in its life or what is planned of it, on all nodes; of changes at once none undoes another. It is done
 // even when it cannot be stored. The error is change's, or room.ErrNotFound.
 func (r *rooms) ChangeLife(ctx context.Context, id room.ID, change func(*room.Facts) error) (room.Facts, error) {
-	var changed room.Facts
+	var changed, before room.Facts
 	over := false
 	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
-		before := f.State
+		before = *f
 		err := change(f)
-		over = err == nil && f.State == room.Ended && before != room.Ended
+		over = err == nil && f.State == room.Ended && before.State != room.Ended
 		if over {
 			f.DelayMS = max(f.DelayMS, r.inDelay(id)) // for so long edges wait for the last word
 		}
@@ -157,6 +157,7 @@ func (r *rooms) ChangeLife(ctx context.Context, id room.ID, change func(*room.Fa
 	if over {
 		r.stage.EndRoom(id)
 	}
+	r.settle(before, changed)
 	err = r.store.SetLife(ctx, changed)
 	if err != nil {
 		r.log.Error("the room's life went on, but the database does not have it; the next start tries again", "room", id, "error", err)
@@ -175,7 +176,16 @@ func (r *rooms) inDelay(id room.ID) int {
 
 // take moves a room by the clock.
 func (r *rooms) take(ctx context.Context, id room.ID, m room.Move) error {
-	_, err := r.ChangeLife(ctx, id, func(f *room.Facts) error { return f.Take(m, room.ByClock, r.now().UTC()) })
+	if m == room.MoveAway {
+		r.lead(ctx, id) // first: who follows is asked who he is there
+	}
+	_, err := r.ChangeLife(ctx, id, func(f *room.Facts) error {
+		err := f.Take(m, room.ByClock, r.now().UTC())
+		if err == nil && m == room.MoveAway {
+			err = r.sign(f)
+		}
+		return err
+	})
 	return err
 }
 

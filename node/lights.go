@@ -56,7 +56,7 @@ type probed struct {
 func (l *lights) Lights(ctx context.Context, f room.Facts) []api.Light {
 	n := l.node
 	return []api.Light{
-		n.lightOfSpeakers(f), l.lightOfHold(ctx, f), n.lightOfTape(f), lightOfSeats(f, n.bus.Edges(), n.bus.Seats(f.ID)),
+		n.lightOfSpeakers(f), l.lightOfHold(ctx, f), n.lightOfTape(f), lightOfSeats(expects(f, n.cfg.Expect), n.bus.Edges(), n.bus.Seats(f.ID)),
 		lightOfLine(n.bus.Edges()), lightOfClock(), n.lightOfDrill(time.Now()),
 	}
 }
@@ -107,7 +107,7 @@ func (l *lights) lightOfHold(ctx context.Context, f room.Facts) api.Light {
 		return last.light
 	}
 	began := time.Now()
-	address := l.outside() + "/r/" + string(f.ID) + "/live.mp4?from=" + farFrame
+	address := l.outside() + l.node.listenPath(f.ID) + "/live.mp4?from=" + farFrame
 	if token := l.node.ownSeat(f, "lights", time.Minute); token != "" {
 		address += "&seat=" + token
 	}
@@ -189,8 +189,8 @@ func (n *Node) lightOfTape(f room.Facts) api.Light {
 	return light(name, api.Green, "planned", free)
 }
 
-// lightOfSeats asks whether there is a seat for everybody who is expected.
-func lightOfSeats(f room.Facts, edges []bus.Presence, seated int) api.Light {
+// lightOfSeats asks whether the edges hold everybody who is expected.
+func lightOfSeats(expected int64, edges []bus.Presence, seated int) api.Light {
 	const name = "seats"
 	var all, free int64
 	for _, e := range edges {
@@ -210,8 +210,8 @@ func lightOfSeats(f room.Facts, edges []bus.Presence, seated int) api.Light {
 		return light(name, api.Red, "no_edge")
 	case free == 0:
 		return light(name, api.Red, "none", 0, all)
-	case int64(f.Expect-seated) > free:
-		return light(name, api.Amber, "few", free, int64(f.Expect))
+	case expected-int64(seated) > free:
+		return light(name, api.Amber, "few", free, expected)
 	}
 	return light(name, api.Green, "free", free, all)
 }

@@ -120,7 +120,7 @@ func TestLightsOfEdges(t *testing.T) {
 		{"OneFull", []bus.Presence{edge(100, 100, 0, true, false), edge(100, 1, 0, false, false)}, 0, "green free", "amber some_full"},
 		{"AllFull", []bus.Presence{edge(100, 100, 4, true, false)}, 0, "red none", "red full"},
 	} {
-		seats := lightOfSeats(room.Facts{Expect: row.expect}, row.edges, 20)
+		seats := lightOfSeats(int64(row.expect), row.edges, 20)
 		line := lightOfLine(row.edges)
 		if got := seats.State + " " + seats.Why; got != row.seats {
 			t.Errorf("%s: %s, want %s", row.name, got, row.seats)
@@ -128,5 +128,24 @@ func TestLightsOfEdges(t *testing.T) {
 		if got := line.State + " " + line.Why; got != row.line {
 			t.Errorf("%s: %s, want %s", row.name, got, row.line)
 		}
+	}
+}
+
+// What every room is said to expect counts where a room says nothing, and what the room says counts before it.
+func TestLightOfSeatsCountsOnExpect(t *testing.T) {
+	cfg := usual(t)
+	cfg.Expect, cfg.MaxSeats = 5000, 100
+	h := openHouse(t, cfg)
+	r := h.room()
+	until(t, "the edge is there", func() bool { return len(h.bus.Edges()) == 1 })
+	if l := h.lightsOf(r.ID)["seats"]; l.State != api.Amber || l.Why != "few" || l.Of != 5000 {
+		t.Errorf("with --expect 5000 and 100 seats: %+v", l)
+	}
+	err := h.bus.ChangeFacts(t.Context(), r.ID, func(f *room.Facts) error { f.Expect = 50; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := h.lightsOf(r.ID)["seats"]; l.State != api.Green {
+		t.Errorf("of a room that expects 50: %+v", l)
 	}
 }

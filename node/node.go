@@ -191,7 +191,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 		if n.tapes != nil {
 			n.tapes.Follow(f)
 		}
-		if n.publisher != nil {
+		if n.publisher != nil && !f.IsRun() { // of that nothing leaves the house
 			n.publisher.Follow(f)
 		}
 		if n.rooms != nil {
@@ -200,7 +200,11 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}))
 	if n.rooms != nil {
-		err := n.answerHands()
+		err := n.rooms.endStrayRuns(ctx)
+		if err != nil {
+			return err
+		}
+		err = n.answerHands()
 		if err == nil {
 			err = n.givePictures()
 		}

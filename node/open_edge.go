@@ -76,7 +76,7 @@ func (a *audience) follow(id room.ID, facts func(room.ID) (room.Facts, bool), ot
 	defer a.mu.Unlock()
 	f, ok := facts(id)
 	now := int64(0)
-	if ok && f.State.Open() { // of what is announced nobody has come yet
+	if ok && f.State.Open() && !f.IsRun() { // a team is no audience, and of what is announced nobody has come yet
 		now = expects(f, otherwise)
 	}
 	a.all.Add(now - a.rooms[id])

@@ -43,14 +43,14 @@ func (n *Node) openStage(p *ports) (err error) {
 	n.rooms = &rooms{
 		carts: carts, alarms: n.alarms, apologyAfter: n.cfg.ApologyAfter, stageURL: n.stageURL,
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
-		open: map[room.ID]*runningRoom{}, now: n.cfg.now(), leadRules: room.LeadRules{Grace: n.cfg.HostGrace, End: n.cfg.LeftEnd},
+		open: map[room.ID]*runningRoom{}, now: n.cfg.now(), leadRules: room.LeadRules{Grace: n.cfg.HostGrace, End: n.cfg.LeftEnd}, key: key, joinRate: n.joinRate,
 	}
 	n.life = newLifeClock(n.bus.Facts, n.rooms.take, func(id room.ID) bool { return n.rooms.making(id) != nil }, n.rooms.now, n.log)
 	n.stage, err = stage.New(stage.Config{
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
 		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
 		Block: n.rooms.block, HandOver: n.rooms.handOver, Consent: n.rooms.answerConsent, TakeLead: n.rooms.takeLead, TakeHands: n.rooms.takeHands, NewPerson: newPerson, Admit: n.rooms.admit,
-		ListenURL: n.RoomURL, Tape: n.tapeState,
+		ListenURL: func(id room.ID) string { return n.listenersURL + n.listenPath(id) }, Tape: n.tapeState,
 		Media: p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
 	})
 	n.rooms.stage = n.stage

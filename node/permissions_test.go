@@ -59,6 +59,8 @@ var deeds = []deed{
 	{room.ActCue, "POST", "/r/%r/stage/cues", `{"cue":"dance"}`, []int{400}}, // there is no such one
 	{room.ActTakeCue, "PUT", "/r/%r/stage/cues/none", "true", []int{404}},    // has none
 	{room.ActChat, "POST", "/r/%r/stage/chat", `"Five minutes"`, []int{201}},
+	{room.ActRelocate, "PUT", "/api/rooms/%r/move", `{"to":"//nowhere"}`, []int{400}},
+	{room.ActRunThrough, "GET", "/api/rooms/%r/runs", "", []int{200}},
 	{room.ActDeleteTape, "DELETE", "/api/rooms/%r/tape", "", []int{204}},
 	{room.ActEnd, "POST", "/api/rooms/%r/end", "", []int{204}}, // the last one: by the host, who is asked last
 }

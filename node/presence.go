@@ -45,6 +45,7 @@ func (n *Node) present() {
 	err := n.bus.PublishPresence(bus.Presence{
 		Origin: n.cfg.PublicURL, Rooms: n.edge.Seats(), Capacity: stats.MaxSeats, Step: step(stats.Cadence), Draining: n.draining(),
 		Full: n.fullness.observe(stats, time.Now()), Version: version(),
+		Refused: n.edge.TurnedDown(),
 	})
 	if err != nil {
 		n.log.Warn("this edge could not say how it is", "error", err)

@@ -43,6 +43,9 @@ type rooms struct {
 
 	now func() time.Time // the time of day
 
+	key      room.ClusterKey // signs what listeners are told of other places, and the links of a run-through
+	joinRate func() int      // of all edges together
+
 	// owned by the node: set before the first room opens
 	stage *stage.Stage
 	tapes *disk.Recorder // nil: nothing is taped here

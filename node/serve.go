@@ -153,7 +153,8 @@ func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
 	mux.Handle("/r/{room}/tape/", n.invited(seatOf, n.replayHandler()))
-	mux.Handle("/r/{room}/hls/", n.invited(seatOf, bySeatPath(n.cast)))
+	hls := n.invited(seatOf, bySeatPath(n.cast))
+	mux.Handle("/r/{room}/hls/", hls)
 	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
 	listen, replay := web.ListenPage(n.bus.Facts, n.ogImage), web.ReplayPage(n.bus.Facts)
 	foyer := web.Foyer(web.FoyerConfig{Rooms: n.foyer.list, Picture: picturePath})
@@ -164,28 +165,45 @@ func (n *Node) listenersHandler() http.Handler {
 	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: func(r *http.Request, id room.ID) string {
 		return n.listenersAt(r) + "/r/" + string(id)
 	}})
-	for _, file := range []string{"event.json", "event.ics", "before.js"} {
+	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js"} {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
+	mux.HandleFunc("GET /r/{room}/status.json", n.status)
+	mux.Handle("GET /r/{room}/hls/master.m3u8", n.away("/hls/master.m3u8", hls))
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
-	mux.Handle("GET /r/{room}/listen.m3u", n.invited(seatOf, radio))
-	mux.Handle("GET /r/{room}/listen.pls", n.invited(seatOf, radio))
+	mux.Handle("GET /r/{room}/listen.m3u", n.away("/listen.m3u", n.invited(seatOf, radio)))
+	mux.Handle("GET /r/{room}/listen.pls", n.away("/listen.pls", n.invited(seatOf, radio)))
 	// A raised hand has a secret of its own in the header.
 	hands := n.invited(func(r *http.Request) string { return r.URL.Query().Get("seat") }, n.handsHandler(n.isShown))
 	mux.Handle("/r/{room}/hand", hands)
 	mux.Handle("/r/{room}/hand/", hands)
-	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET /r/{room}", n.away("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n.hasReplay(room.ID(r.PathValue("room"))) {
 			replay.ServeHTTP(w, r)
 			return
 		}
 		listen.ServeHTTP(w, r)
-	})
+	})))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem.Write(w, problem.New(problem.NotFound, "There is nothing at this address. A room's link looks like "+n.listenersURL+"/r/its-name."))
 	})
-	return mux
+	return n.guarded(mux)
+}
+
+// writeCached answers with JSON that a cache may keep for so long.
+func writeCached(w http.ResponseWriter, r *http.Request, v any, life time.Duration) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // structs of strings and numbers always marshal
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(life.Seconds())))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the reader is gone, and nobody is left to be told
+	}
 }
 
 // isShown reports whether a room has a page.
@@ -197,9 +215,10 @@ func (n *Node) isShown(id room.ID) bool {
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
-		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), Clock: n.cfg.now(), Rand: rand.Reader,
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), SeatKey: n.rooms.key.PrivateKey, Clock: n.cfg.now(), Rand: rand.Reader,
 		Log:       n.log.With("part", "api"),
 		ListenURL: n.listenersAt,
+		Own:       n.origins,
 		StageURL:  func(r *http.Request) string { return sameHost(n.cfg.StageURL, n.stageURL, scheme(r), r.Host) },
 	})
 	mux := http.NewServeMux()

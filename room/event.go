@@ -9,6 +9,7 @@ const (
 	KindListening = "listening"
 	KindSeat      = "seat"
 	KindEdges     = "edges"
+	KindMoved     = "moved"
 )
 
 // RoomEvent says what the room is called and where in its life it is.

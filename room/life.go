@@ -22,6 +22,10 @@ type Life struct {
 	Access  Access  `json:"access,omitzero"`  // who may hear it
 	Picture Picture `json:"picture,omitzero"` // its host's own, to show with links to it
 
+	Relocate *Relocation `json:"relocate,omitempty"` // the listeners go to another room then; never changed, but replaced
+	Moved    *MovedEvent `json:"moved,omitempty"`    // they were told to, and who comes now is sent there; never changed
+	Run      ID          `json:"run,omitempty"`      // a run-through goes on in that room
+
 	// Revision grows with each change of what stands here: of two who tell of one room, the one with the greater revision knows more.
 	Revision int `json:"rev,omitempty"`
 }
@@ -36,6 +40,7 @@ const (
 	MoveLive     Move = "live"
 	MoveEnd      Move = "end"
 	MoveReplay   Move = "replay"
+	MoveAway     Move = "away" // the listeners go to another room, and this one stays as it is
 )
 
 // Cause is who makes a room move: a role, or something that is nobody.
@@ -72,10 +77,12 @@ var course = map[State]map[Move]struct {
 	},
 	Doors: {
 		MoveLive: {Live, append(byTeam, ByClock, ByVoice)},
+		MoveAway: {Doors, []Cause{ByClock}},
 		MoveEnd:  {Ended, append(byHost, ByClock)},
 	},
 	Live: {
-		MoveEnd: {Ended, append(byHost, ByClock, ByAbsence)},
+		MoveAway: {Live, []Cause{ByClock}},
+		MoveEnd:  {Ended, append(byHost, ByClock, ByAbsence)},
 	},
 	Ended: {
 		MoveReplay: {Replay, append(byHost, ByClock)},
@@ -125,12 +132,18 @@ func (f *Facts) Take(m Move, by Cause, now time.Time) error {
 	switch m {
 	case MoveReplay:
 		f.Life.Posted = now
+	case MoveAway:
+		// Without a signature yet, which whoever has the key puts there: it is told only with one.
+		f.Life.Moved, f.Life.Relocate = &MovedEvent{Kind: KindMoved, To: f.Life.Relocate.To}, nil
 	case MoveEnd:
-		f.State, f.EndedAt, f.Life.EndsAt = Ended, now, time.Time{}
+		f.State, f.EndedAt, f.Life.EndsAt, f.Life.Relocate = Ended, now, time.Time{}, nil
 	case MoveLive:
 		f.State, f.Life.LiveAt = Live, now
 	default:
 		f.State = step.to
+	}
+	if f.State.Open() || f.State == Ended {
+		f.Life.Run = "" // a run-through is before the doors
 	}
 	f.Life.Revision++
 	return nil
@@ -239,9 +252,16 @@ func (f *Facts) next() (m Move, at time.Time) {
 	case f.State == Doors && f.Planned() && plan.ByClock:
 		m, at = MoveLive, plan.Start
 	}
-	end := f.Life.EndsAt
-	if !end.IsZero() && (m == "" || !end.After(at)) {
-		m, at = MoveEnd, end
+	sooner := func(other Move, due time.Time) {
+		if !due.IsZero() && (m == "" || !due.After(at)) {
+			m, at = other, due
+		}
+	}
+	if r := f.Life.Relocate; r != nil && (f.State == Doors || f.State == Live) {
+		sooner(MoveAway, r.At)
+	}
+	if f.State != Ended {
+		sooner(MoveEnd, f.Life.EndsAt)
 	}
 	return m, at
 }

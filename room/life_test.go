@@ -30,7 +30,7 @@ func TestStepGoesOneWay(t *testing.T) {
 }
 
 var (
-	moves  = []Move{MoveAnnounce, MoveDoors, MoveLive, MoveEnd, MoveReplay, "", "dance"}
+	moves  = []Move{MoveAnnounce, MoveDoors, MoveLive, MoveEnd, MoveReplay, MoveAway, "", "dance"}
 	causes = []Cause{By(Host), By(CoHost), By(Speaker), "producer", ByClock, ByVoice, ByAbsence, ""}
 )
 

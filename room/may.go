@@ -39,6 +39,8 @@ const (
 	ActDoors          Action = "doors"
 	ActEnd            Action = "end"
 	ActDeleteTape     Action = "delete_tape"
+	ActRelocate       Action = "relocate"
+	ActRunThrough     Action = "run_through"
 	ActRaiseHand      Action = "raise_hand"
 	ActAccess         Action = "access"
 	ActSeats          Action = "seats"
@@ -108,6 +110,8 @@ var Rules = []Rule{
 	{ActDoors, "close the doors", leaders, true, true},
 	{ActEnd, "end the room", onlyHost, true, true},
 	{ActDeleteTape, "delete the tape", onlyHost, true, true},
+	{ActRelocate, "move the listeners to another room", onlyHost, false, false},
+	{ActRunThrough, "hold a run-through and delete its recording", onlyHost, true, true},
 	{ActRaiseHand, "raise a hand", []Role{Listener}, false, false},
 }
 

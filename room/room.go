@@ -67,6 +67,9 @@ type Facts struct {
 	NoHands bool              `json:"no_hands,omitempty"` // listeners are asked not to raise hands
 
 	Consents map[PersonID]Consent `json:"consents,omitempty"` // the last answer of each who was asked whether they may be recorded
+
+	RunOf     ID     `json:"run_of,omitempty"`    // it is a run-through of that room, for its team alone
+	Listeners []byte `json:"listeners,omitempty"` // the key by which the links are signed that let somebody listen; empty: anybody may
 }
 
 // Taping is whether a room is taped while it is live. A room that was made before there were tapes is not.

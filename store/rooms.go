@@ -19,8 +19,9 @@ func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, string(life), toMillis(f.Created), maybeMillis(f.EndedAt))
+		_, err = tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, string(life), toMillis(f.Created), maybeMillis(f.EndedAt),
+			f.RunOf, append([]byte{}, f.Listeners...))
 		return conflict(err)
 	})
 }
@@ -87,10 +88,36 @@ func (s *Store) Rooms(ctx context.Context) ([]room.Record, error) {
 	return records, s.wrap("rooms", err)
 }
 
-// RoomsOf returns the rooms of one host, the newest first.
+// RoomsOf returns the rooms of one host, the newest first, without run-throughs.
 func (s *Store) RoomsOf(ctx context.Context, host room.HostID) ([]room.Record, error) {
-	records, err := s.queryRooms(ctx, "WHERE host_id = ? ORDER BY created_at DESC, id", host)
+	records, err := s.queryRooms(ctx, "WHERE host_id = ? AND run_of = '' ORDER BY created_at DESC, id", host)
 	return records, s.wrap("rooms of host", err)
+}
+
+// RunsOf returns the run-throughs of one room, the newest first.
+func (s *Store) RunsOf(ctx context.Context, id room.ID) ([]room.Record, error) {
+	records, err := s.queryRooms(ctx, "WHERE run_of = ? ORDER BY created_at DESC, id", id)
+	return records, s.wrap("runs of room", err)
+}
+
+// CopyTeam takes over to a room whom another one has invited and not removed, and with carts its own sounds. Who is there already stays as he is,
+// and a co-host who is one too many is a speaker. The error is room.ErrNotFound when there is no such room.
+func (s *Store) CopyTeam(ctx context.Context, from, to room.ID, carts bool) error {
+	return s.write(ctx, "team copy", func(tx *sql.Tx) error {
+		_, err := stateOf(ctx, tx, to)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO invites (room_id, person_id, role, name, created_at)
+			SELECT ?1, person_id, CASE WHEN role = ?3 AND (SELECT count(*) FROM invites WHERE room_id = ?1 AND role = ?3) > 0 THEN ?4 ELSE role END, name, created_at
+			FROM invites i WHERE room_id = ?2
+			AND NOT EXISTS (SELECT 1 FROM removals r WHERE r.room_id = i.room_id AND r.person_id = i.person_id)
+			ON CONFLICT DO NOTHING`, to, from, room.CoHost, room.Speaker)
+		if err == nil && carts {
+			_, err = tx.ExecContext(ctx, "INSERT INTO carts (room_id, name, sound) SELECT ?, name, sound FROM carts WHERE room_id = ? ON CONFLICT DO NOTHING", to, from)
+		}
+		return err
+	})
 }
 
 // queryRooms reads rooms, and what is kept of their people.
@@ -104,7 +131,7 @@ func (s *Store) queryRooms(ctx context.Context, which string, args ...any) ([]ro
 
 // queryRecords reads rooms with one statement, so that what it says was true at one moment.
 func (s *Store) queryRecords(ctx context.Context, which string, args ...any) ([]room.Record, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at,
+	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners,
 		(SELECT string_agg(person_id, ',' ORDER BY removed_at, person_id) FROM removals WHERE room_id = rooms.id)
 		FROM rooms `+which, args...)
 	if err != nil {
@@ -131,13 +158,16 @@ func scanRoom(rows *sql.Rows) (room.Record, error) {
 		life    []byte
 	)
 	f := &r.Facts
-	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &life, &created, &ended, &removed)
+	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &life, &created, &ended, &f.RunOf, &f.Listeners, &removed)
 	if err != nil {
 		return room.Record{}, err
 	}
 	err = json.Unmarshal(life, &f.Life)
 	if err != nil {
 		return room.Record{}, fmt.Errorf("the life of room %s is unreadable: %w", f.ID, err)
+	}
+	if len(f.Listeners) == 0 {
+		f.Listeners = nil
 	}
 	f.Created, f.EndedAt = fromMillis(created), maybeTime(ended)
 	if removed.Valid {

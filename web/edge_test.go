@@ -94,6 +94,13 @@ func serveFakeEdge(t *testing.T, start time.Time, facts room.Facts) *fakeEdge {
 	mux.Handle("/r/{room}", ListenPage(func(id room.ID) (room.Facts, bool) { return facts, id == testRoom }, testImage))
 	mux.HandleFunc("GET /r/{room}/live.mp4", e.live)
 	mux.HandleFunc("GET /r/{room}/live.ogg", e.live) // a browser looks at what comes, not at the name
+	later := Event(EventConfig{Facts: testFacts, Now: time.Now, URL: func(*http.Request, room.ID) string { return "" }})
+	mux.Handle("GET /r/{room}/moved.js", later)
+	mux.Handle("GET /r/{room}/more.js", later)
+	mux.HandleFunc("GET /r/{room}/status.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"state":"live","seated":12345,"refused":67,"delay_ms":14000,"since_ms":%d,"late_ms":1300,"now_ms":%[1]d}`, time.Now().UnixMilli())
+	})
 	e.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		e.cutLines()

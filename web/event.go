@@ -43,7 +43,8 @@ type eventAnswer struct {
 	NowMS   int64  `json:"now_ms"`
 }
 
-// Event serves what was announced of a room, at GET /r/{room}/event.json and event.ics, and the script that waits for it, before.js.
+// Event serves what was announced of a room, at GET /r/{room}/event.json and event.ics, and the scripts that its page loads later: before.js waits
+// for the beginning, moved.js goes on in another room, more.js tells how it goes.
 func Event(cfg EventConfig) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/event.json", func(w http.ResponseWriter, r *http.Request) {
@@ -78,10 +79,12 @@ func Event(cfg EventConfig) http.Handler {
 		w.Header().Set("Content-Disposition", `inline; filename="`+string(f.ID)+`.ics"`)
 		serveSmall(w, r, "text/calendar; charset=utf-8", "public, max-age=60", room.Calendar(&f, address, hostOf(address)))
 	})
-	script := distFile("before.js")
-	mux.HandleFunc("GET /r/{room}/before.js", func(w http.ResponseWriter, r *http.Request) {
-		serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)
-	})
+	for _, name := range []string{"before.js", "moved.js", "more.js"} {
+		script := distFile(name)
+		mux.HandleFunc("GET /r/{room}/"+name, func(w http.ResponseWriter, r *http.Request) {
+			serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)
+		})
+	}
 	return mux
 }
 

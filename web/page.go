@@ -33,7 +33,7 @@ func newPage(name, policy string) *page {
 	return makePage(plain, policy, "")
 }
 
-// makePage is the page of these bytes. Scripts says whose scripts may run in it beside its own.
+// makePage is the page of these bytes. Scripts says whose scripts may run in it beside its own: what a room's page needs later is its own origin's.
 func makePage(plain []byte, policy, scripts string) *page {
 	sum := sha256.Sum256(plain)
 	return &page{
@@ -80,11 +80,7 @@ func (p *roomPage) of(f room.Facts) *page {
 	if ok && made.head == head {
 		return made.page
 	}
-	scripts := ""
-	if waits(f) || f.Life.Access.Gated() {
-		scripts = " 'self'"
-	}
-	made = madePage{head, makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), p.policy, scripts)}
+	made = madePage{head, makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), p.policy, " 'self'")}
 	if len(p.made) >= mostMade {
 		clear(p.made)
 	}

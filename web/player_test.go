@@ -71,6 +71,10 @@ func TestListenerElsewhere(t *testing.T) {
 		"BelievesItsOwnEdgeWithoutCrypto": testBelievesItsOwnEdgeWithoutCrypto,
 		"GoesRoundFullEdges":              testGoesRoundFullEdges,
 		"GrowsItsDepth":                   testGrowsItsDepth,
+		"FollowsToAnotherRoom":            testFollowsToAnotherRoom,
+		"FollowsToAnotherCluster":         testFollowsToAnotherCluster,
+		"IgnoresAForgedOrder":             testIgnoresAForgedOrder,
+		"TellsHowItGoes":                  testTellsHowItGoes,
 		"FollowsCadenceAndVariant":        testFollowsCadenceAndVariant,
 		"LivesOnTheLongestCadence":        testLivesOnTheLongestCadence,
 	})

@@ -26,7 +26,7 @@ type listenCommand struct {
 // Help is shown by listen --help.
 func (listenCommand) Help() string {
 	return `Takes a seat as a stranger would and checks what arrives: a timeline without a hole, packets that can be decoded, events that are well formed. Resumes
-after a cut. Exits 0 when nothing was missing, 1 otherwise.
+after a cut, and goes along when the room is moved. Exits 0 when nothing was missing, 1 otherwise.
 
 "held" is the sound that an ideal player holds which began with the first fragment: how far it is behind the newest frame.
 
@@ -83,6 +83,9 @@ func (c listenCommand) print(p *program, r *listener.Report) error {
 	_, err := fmt.Fprintf(p.stdout, "%d frames (%.1f s), %d gaps (%d frames), %d silent, %d undecodable, %d faults, %.1f kbit/s, joined in %d ms, %d stalls\n",
 		r.Frames, tape.Number(r.Frames).Duration().Seconds(), r.GapCount, r.GapFrames, r.Silent, r.Undecodable, r.FaultCount,
 		r.Bitrate/1000, r.JoinMS, r.Stalls)
+	if r.Moves > 0 {
+		_, err = fmt.Fprintf(p.stdout, "taken to another room %d times, %d ms without sound at most: now at %s\n", r.Moves, r.MoveGapMS, r.URL)
+	}
 	for _, fault := range r.Faults {
 		_, err = fmt.Fprintln(p.stdout, " ", fault)
 	}

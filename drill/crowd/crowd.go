@@ -239,6 +239,7 @@ func (l *loop) report(r *result.Result, a *result.Agent, notes map[string]int64)
 	r.FirstByte.Add(t.firstByte)
 	r.FirstSound.Add(t.firstSound)
 	r.Away.Add(t.away)
+	r.Crossed.Add(t.crossed)
 	if d := result.Duration(t.depth); d > 0 && (r.Depth == 0 || d < r.Depth) {
 		r.Depth = d
 	}

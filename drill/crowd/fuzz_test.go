@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"io"
 	"net/http/httputil"
 	"strings"
@@ -119,6 +120,20 @@ func FuzzEvent(f *testing.F) {
 		kind, data, ok := readEvent(p)
 		if ok && kind == "edges" {
 			_, _ = newEdgeKeeper().read(data)
+		}
+	})
+}
+
+// Nothing that nobody signed leads anybody to another room.
+func FuzzOrder(f *testing.F) {
+	f.Add([]byte(`{"t":"moved","to":"/r/b","signed":"eyJ2IjoxfQ","sig":"AAAA","key":"AAAA"}`))
+	f.Add([]byte(`{"t":"moved","signed":"","sig":"","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`))
+	f.Add([]byte("{"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		k := newEdgeKeeper()
+		k.key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize)).Public().(ed25519.PublicKey) //nolint:forcetypeassert // it is one
+		if o, err := k.readOrder(data, "harbour"); err == nil {
+			t.Errorf("%q is followed to %+v", data, o)
 		}
 	})
 }

@@ -29,6 +29,7 @@ type head struct {
 	retryAfter time.Duration // 0 where it was not said
 	kind       string        // media type, without parameters, in lower case
 	server     string
+	location   string
 }
 
 // maxRetry bounds what a server may ask for; a drill has an end.
@@ -104,6 +105,9 @@ func (h *head) field(name, value []byte) {
 		if err == nil && n > 0 && n < 10_000 {
 			h.bitrate = n * 1000
 		}
+	case is("Location"):
+		const longest = 1024
+		h.location = string(value[:min(len(value), longest)])
 	case is("Server"):
 		h.server = string(value[:min(len(value), 100)])
 	}

@@ -163,6 +163,9 @@ func (l *loop) answer(x *listener, h *head, rest []byte) error {
 	if h.chunked {
 		x.left = -1
 	}
+	if h.status == 307 && h.location != "" && l.redirected(x, h.location) {
+		return nil
+	}
 	if h.status != 200 {
 		kept := *h
 		x.head, x.state, x.began = &kept, refusing, l.now
@@ -216,7 +219,7 @@ func (l *loop) choose(x *listener, h *head) error {
 	case ogg:
 		x.pages = &pages{}
 	case mp4 && p.Kind == plan.Epidaurus:
-		x.boxes = &boxes{known: &l.sums}
+		x.boxes = &boxes{known: l.sumsOf(x)}
 		if x.check == plan.Packets {
 			x.boxes.closely = &packets{}
 		}
@@ -315,6 +318,10 @@ func (l *loop) heard(x *listener) {
 	}
 	x.seated = true
 	l.tally.seat(l.now)
+	if x.old != nil {
+		l.crossed(x)
+		return
+	}
 	switch {
 	case !x.ever:
 		x.ever = true
@@ -350,7 +357,7 @@ func (l *loop) fragment(f fragment) {
 		if f.from < x.next-int64(rewind/tape.FrameDuration) {
 			l.wrong("timelines went back")
 			x.next = f.from
-			l.sums.forget()
+			l.sumsOf(x).forget()
 		}
 	} else if f.from < x.expect {
 		l.wrong("frames came again, or late")
@@ -430,6 +437,9 @@ func (l *loop) event(contents []byte) {
 	kind, data, ok := readEvent(contents)
 	if ok && kind == "seat" {
 		l.variant(l.at, data)
+	}
+	if ok && kind == "moved" {
+		l.goElsewhere(l.at, data)
 	}
 	if !ok || kind != "edges" {
 		return

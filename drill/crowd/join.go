@@ -121,7 +121,7 @@ func (l *loop) fail(x *listener, why string) {
 // again lets those come back who may, and forgets the others.
 func (l *loop) again(x *listener, after time.Duration) {
 	p := &l.crowd.config.Plan
-	if x.ever && p.Resume || !x.ever && p.Retry {
+	if x.old != nil || x.ever && p.Resume || !x.ever && p.Retry {
 		l.comeBack(x, after)
 		return
 	}

@@ -68,7 +68,12 @@ type listener struct {
 	edges    *edgeList
 	failed   []*place // since there was sound
 	waits    bool     // each of the list has failed since then
-	hls      *hlsState
+
+	// when the room is moved
+	leaving bool      // another one with the same number opens the sound of the new room
+	old     *listener // whose place this one takes when it hears something; nil: nobody's
+	hops    uint8     // how often it was redirected
+	hls     *hlsState
 }
 
 // request appends what the listener sends.

@@ -52,6 +52,7 @@ type loop struct {
 	lookups   sync.WaitGroup
 	keeper    *edgeKeeper
 	sums      sums
+	others    map[string]*sums  // of the rooms where listeners were moved
 	places    map[string]*place // by origin; nil: not known yet, or not to be used
 	configs   map[string]*tls.Config
 	swept     time.Duration
@@ -254,6 +255,13 @@ func (l *loop) arrive(m plan.Moment) {
 	if p.Kind == plan.HLS {
 		x.hls = newHLS(l.home)
 	}
+	l.seatOf(x)
+	l.order = append(l.order, seat{x.slot, x.number})
+	l.connect(x)
+}
+
+// seatOf gives a listener a slot.
+func (l *loop) seatOf(x *listener) {
 	if n := len(l.free); n > 0 {
 		x.slot, l.free = l.free[n-1], l.free[:n-1]
 		l.listeners[x.slot] = x
@@ -261,8 +269,6 @@ func (l *loop) arrive(m plan.Moment) {
 		x.slot = int32(len(l.listeners))
 		l.listeners = append(l.listeners, x)
 	}
-	l.order = append(l.order, seat{x.slot, x.number})
-	l.connect(x)
 }
 
 // leave ends a listener, as the plan wanted.
@@ -322,7 +328,7 @@ func (l *loop) comeBack(x *listener, after time.Duration) {
 	if after > 0 {
 		wait = max(wait, after+time.Duration(l.random.Float64()*float64(after)/5))
 	}
-	if x.ever && !x.resuming {
+	if x.ever && !x.resuming && x.old == nil {
 		x.resuming, x.lost = true, l.now
 	}
 	l.sleep(x, wait)

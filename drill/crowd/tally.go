@@ -25,7 +25,7 @@ type tally struct {
 	millis int64         // of seats, in µs until it is read
 
 	firstByte, firstSound result.Histogram
-	away                  result.Histogram
+	away, crossed         result.Histogram
 	depth                 time.Duration // the least; 0: none yet
 	late, lag             result.Histogram
 	handshakes            result.Handshakes

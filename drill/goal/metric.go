@@ -100,6 +100,7 @@ func metrics() []metric {
 		{"failed", count, counted(func(t result.Total) int64 { return t.AllFailed }), due},
 		{"seated", count, counted(func(t result.Total) int64 { return t.Seated }), due},
 		{"seats", count, counted(func(t result.Total) int64 { return t.Seats }), due},
+		{"moved", count, moved, due},
 		{"joins_per_second", count, mostSeated, nil},
 		{"cpu_per_seat", duration, cpuPerSeat, nil},
 		{"server_rss", bytes, serverRSS, nil},
@@ -114,6 +115,7 @@ func metrics() []metric {
 	for prefix, of := range map[string]func(result.Result) result.Histogram{
 		"first_sound": func(r result.Result) result.Histogram { return r.FirstSound },
 		"first_byte":  func(r result.Result) result.Histogram { return r.FirstByte },
+		"move_gap":    func(r result.Result) result.Histogram { return r.Crossed },
 		"handshake":   func(r result.Result) result.Histogram { return r.Handshakes.Took },
 		"late":        func(r result.Result) result.Histogram { return arrivals(r) },
 	} {
@@ -152,6 +154,14 @@ func edges(of func(result.EdgeTotal) float64) func(result.Result, result.Total) 
 		}
 		return of(t), ""
 	}
+}
+
+// moved is how many were taken to another room.
+func moved(r result.Result, _ result.Total) (float64, string) {
+	if len(r.Seconds) == 0 {
+		return 0, "nothing was counted"
+	}
+	return float64(r.Crossed.Count()), ""
 }
 
 func quantile(of func(result.Result) result.Histogram, q float64) func(result.Result, result.Total) (float64, string) {

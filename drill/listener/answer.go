@@ -24,10 +24,16 @@ var errSilent = errors.New("the connection is open, but no sound comes")
 func (l *listening) answer(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer l.cuts(cancel)()
 	watchdog := time.AfterFunc(l.config.Silence, func() { cancel(errSilent) })
 	defer watchdog.Stop()
 
 	resp, err := l.open(ctx)
+	if c := l.adopted; c != nil {
+		l.adopted = nil
+		defer c.end()
+		defer context.AfterFunc(ctx, c.stop)()
+	}
 	if err == nil {
 		defer resp.Body.Close()
 		err = l.read(resp, func() { watchdog.Reset(l.config.Silence) })
@@ -40,12 +46,26 @@ func (l *listening) answer(ctx context.Context) error {
 
 // open sends the request, and returns an answer that claims to be sound.
 func (l *listening) open(ctx context.Context) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.target.request(l.timeline.next), nil)
+	if l.adopted != nil {
+		return l.adopted.resp, nil
+	}
+	resp, err := request(ctx, l.config.Client, l.target, l.timeline.next)
+	if err != nil {
+		l.report.Refusals++
+		return nil, err
+	}
+	l.redirected(resp.Request.URL)
+	return resp, nil
+}
+
+// request asks for an answer that begins at frame from; a negative one is live.
+func request(ctx context.Context, client *http.Client, to target, from tape.Number) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.request(from), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotSound, err)
 	}
 	req.Header.Set("User-Agent", "epidaurus-listen")
-	resp, err := l.config.Client.Do(req)
+	resp, err := client.Do(req)
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // the address is known
 	}
@@ -53,17 +73,14 @@ func (l *listening) open(ctx context.Context) (*http.Response, error) {
 		if resp.StatusCode != http.StatusOK {
 			err = readRefusal(resp)
 		} else {
-			err = l.checkType(resp)
+			err = to.checkType(resp)
 		}
 		if err != nil {
 			_ = resp.Body.Close() // it was read as far as it is of interest
+			resp = nil
 		}
 	}
-	if err != nil {
-		l.report.Refusals++
-		return nil, err
-	}
-	return resp, nil
+	return resp, err
 }
 
 // contentTypes are what an answer of each container may call itself.
@@ -72,10 +89,10 @@ var contentTypes = map[Container][]string{
 	Ogg: {"audio/ogg", "application/ogg"},
 }
 
-func (l *listening) checkType(resp *http.Response) error {
+func (t target) checkType(resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
-	case slices.Contains(contentTypes[l.target.container], kind):
+	case slices.Contains(contentTypes[t.container], kind):
 		return nil
 	case kind == "text/html":
 		return fmt.Errorf("%w: the address answers with a web page; %w", errNotSound, errAddress)

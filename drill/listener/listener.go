@@ -17,11 +17,13 @@ package listener
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/clock"
@@ -119,6 +121,14 @@ type listening struct {
 	began    time.Duration // when Listen was called
 	heard    time.Duration // when new sound arrived last; at first, when Listen was called
 	arrived  time.Duration // when a fragment arrived last
+
+	key      ed25519.PublicKey                   // the first that was seen; nil: none yet
+	crossing *crossing                           // to another room; nil: nobody said so
+	adopted  *crossing                           // whose answer is to be read next
+	begin    func(to target, wait time.Duration) // begins a crossing
+
+	cutting sync.Mutex
+	cut     context.CancelCauseFunc // guarded by cutting; ends the present answer
 }
 
 func newListening(c Config, to target, notify func(Event)) (*listening, error) {
@@ -132,8 +142,30 @@ func newListening(c Config, to target, notify func(Event)) (*listening, error) {
 
 // run takes answers one after the other until there is nothing more to hear.
 func (l *listening) run(ctx context.Context) error {
+	l.begin = func(to target, wait time.Duration) {
+		c := l.cross(ctx, to, wait)
+		l.crossing = c
+		context.AfterFunc(c.open, func() { l.cutFor(c) })
+	}
+	defer func() {
+		for _, c := range []*crossing{l.crossing, l.adopted} {
+			if c != nil {
+				c.end()
+			}
+		}
+	}()
 	for {
 		err := l.answer(ctx)
+		if c := l.crossing; c != nil && ctx.Err() == nil && (errors.Is(err, errMoved) || errors.Is(err, errEnded) || isFinal(err)) {
+			// The old room is over, or cannot be heard any more: all that is left is the new one.
+			select {
+			case <-c.open.Done():
+				l.crossing = nil
+				l.arrive(c)
+				continue
+			case <-ctx.Done():
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			l.report.End = EndStopped

@@ -28,6 +28,7 @@ func checkEvent(e tape.Event, end tape.Number) error {
 		room.KindSpeaking:  &room.SpeakingEvent{},
 		room.KindListening: &room.ListeningEvent{},
 		room.KindSeat:      &room.SeatEvent{},
+		room.KindMoved:     &room.MovedEvent{},
 	}[e.Kind]
 	if !known {
 		return nil
@@ -51,6 +52,7 @@ func (l *listening) news(f fragment) {
 			continue
 		}
 		e.Data = slices.Clone(e.Data)
+		l.heed(e)
 		l.notify(Event{Kind: News, Report: l.snapshot(), Room: e})
 	}
 }

@@ -53,6 +53,10 @@ type Report struct {
 	Bitrate5s float64 `json:"bitrate_5s"`
 	Events    int64   `json:"events"`
 
+	// Rooms that this one was taken to while it listened.
+	Moves     int64 `json:"moves,omitempty"`
+	MoveGapMS int64 `json:"move_gap_ms,omitempty"` // the longest time without sound at an ideal player's ear for that
+
 	// Time.
 	ListenedMS   int64 `json:"listened_ms"`
 	JoinMS       int64 `json:"join_ms"` // from the first request to the first sound; -1 before it

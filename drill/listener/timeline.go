@@ -27,6 +27,7 @@ type timeline struct {
 	started bool        // a frame was heard
 	fresh   bool        // no frame of this answer came yet
 	expect  tape.Number // the frame behind the last one of this answer
+	another bool        // no frame of this room came yet, and there was another one before
 }
 
 func newTimeline(r *Report, from tape.Number, record Recorder) (*timeline, error) {
@@ -44,12 +45,20 @@ func newTimeline(r *Report, from tape.Number, record Recorder) (*timeline, error
 	return t, nil
 }
 
+// elsewhere says that what follows is another room: its frames have nothing to do with those before.
+func (t *timeline) elsewhere() {
+	t.next, t.expect, t.another = -1, 0, t.started
+}
+
 // begin is called at every answer.
 func (t *timeline) begin() { t.fresh = true }
 
 // take judges a fragment's packets, and returns how many of them are new to this listener. Errors are those of the recording.
 func (t *timeline) take(from tape.Number, packets [][]byte) (fresh int, err error) {
 	to := from + tape.Number(len(packets))
+	if t.another {
+		t.another, t.next = false, from
+	}
 	switch {
 	case t.fresh && t.started && to < t.next-rewind:
 		t.report.fault("the timeline went back from frame %d to %d", t.next, from)

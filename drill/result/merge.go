@@ -36,6 +36,7 @@ func Merge(a, b Result) (Result, error) {
 		r.FirstByte.Add(part.FirstByte)
 		r.FirstSound.Add(part.FirstSound)
 		r.Away.Add(part.Away)
+		r.Crossed.Add(part.Crossed)
 		if part.Depth > 0 && (r.Depth == 0 || part.Depth < r.Depth) {
 			r.Depth = part.Depth
 		}

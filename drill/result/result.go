@@ -46,6 +46,7 @@ type Result struct {
 	FirstByte  Histogram  `json:"first_byte"`      // from due to the first byte of the answer's body
 	FirstSound Histogram  `json:"first_sound"`     // from due to the first whole frame
 	Away       Histogram  `json:"away"`            // from losing the connection to the next sound, of those who resumed
+	Crossed    Histogram  `json:"crossed"`         // without sound between two rooms, of those who were moved; 0: the new one was there before the old one was left
 	Depth      Duration   `json:"depth,omitempty"` // the least sound that a first answer began with; zero: nobody looked
 	Handshakes Handshakes `json:"handshakes"`
 	Listeners  Listeners  `json:"listeners"`

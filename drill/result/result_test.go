@@ -45,6 +45,7 @@ func part(t *rapid.T, name string) Result {
 	}
 	r.FirstSound, _ = durations(t, "first sound")
 	r.Away, _ = durations(t, "away")
+	r.Crossed, _ = durations(t, "crossed")
 	r.Depth = Duration(small.Draw(t, "depth"))
 	r.Handshakes = Handshakes{Full: small.Draw(t, "full"), Resumed: small.Draw(t, "resumed")}
 	for at := range rapid.Int64Range(0, 4).Draw(t, "seconds") {
@@ -128,6 +129,7 @@ func TestMergeAddsUp(t *testing.T) {
 			{"bytes", x.Bytes, y.Bytes, sum.Bytes},
 			{"first sounds", a.FirstSound.Count(), b.FirstSound.Count(), all.FirstSound.Count()},
 			{"resumed", a.Away.Count(), b.Away.Count(), all.Away.Count()},
+			{"moved", a.Crossed.Count(), b.Crossed.Count(), all.Crossed.Count()},
 			{"parsed", a.Listeners.Parsed, b.Listeners.Parsed, all.Listeners.Parsed},
 			{"wire", a.Wire.Bytes, b.Wire.Bytes, all.Wire.Bytes},
 			{"slow", a.Slow.Due, b.Slow.Due, all.Slow.Due},

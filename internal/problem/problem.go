@@ -21,6 +21,7 @@ const (
 	RoomUnknown      Code = "room_unknown"       // 404
 	RoomNotOpen      Code = "room_not_open"      // 425: nothing to hear yet
 	RoomEnded        Code = "room_ended"         // 410
+	RoomMoved        Code = "room_moved"         // 307: it goes on elsewhere, where Location says
 	ChannelUnknown   Code = "channel_unknown"    // 404
 	NoTape           Code = "no_tape"            // 404: nothing of the room is on tape here
 	NotOffered       Code = "not_offered"        // 404: the server was built or set up without it
@@ -81,6 +82,7 @@ type Problem struct {
 	Title      string        // the kind of refusal in a few words; the table's words when empty
 	Detail     string        // a sentence that says what to do
 	RetryAfter time.Duration // when waiting helps: how long; 0 says nothing
+	Location   string        // where to ask instead; empty says nothing
 	Inside     int           // seats of the room on all edges, for who has none; 0 says nothing
 }
 
@@ -142,6 +144,9 @@ type field struct{ name, value string }
 // fields are the header fields that say what p is.
 func (p Problem) fields() []field {
 	fields := []field{{"Content-Type", ContentType}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}}
+	if p.Location != "" {
+		fields = append(fields, field{"Location", p.Location})
+	}
 	if p.RetryAfter > 0 {
 		// The header has whole seconds: rounded up, so that nobody comes back too early.
 		fields = append(fields, field{"Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10)})

@@ -10,6 +10,7 @@ var table = map[Code]struct {
 	RoomUnknown:      {http.StatusNotFound, "No such room"},
 	RoomNotOpen:      {http.StatusTooEarly, "The room is not open yet"},
 	RoomEnded:        {http.StatusGone, "The room has ended"},
+	RoomMoved:        {http.StatusTemporaryRedirect, "The room goes on elsewhere"},
 	ChannelUnknown:   {http.StatusNotFound, "No such channel"},
 	NoTape:           {http.StatusNotFound, "Not on tape"},
 	NotOffered:       {http.StatusNotFound, "Not offered here"},

@@ -15,6 +15,8 @@ func TestListenIsFresh(t *testing.T) {
 		"before.js":   func() ([]byte, error) { return script("../before") },
 		"gate.js":     func() ([]byte, error) { return script("../gate") },
 		"foyer.html":  func() ([]byte, error) { return bundle("../foyer") },
+		"more.js":     func() ([]byte, error) { return script("../more") },
+		"moved.js":    func() ([]byte, error) { return script("../moved") },
 	} {
 		made, err := make()
 		if err != nil {

@@ -45,27 +45,34 @@ func bundle(dir string) ([]byte, error) {
 	return append(html, '\n'), nil
 }
 
-// script makes one file of a folder that has a script and no page. Styles that it imports are texts in it.
+// script makes one file of a folder that has a script, or a module, and no page. Styles that it imports are texts in it.
 func script(dir string) ([]byte, error) {
-	text, err := esbuild(filepath.Join(dir, "script.ts"))
+	entry := filepath.Join(dir, "script.ts")
+	if _, err := os.Stat(entry); errors.Is(err, os.ErrNotExist) {
+		entry = filepath.Join(dir, "module.ts")
+	}
+	text, err := esbuild(entry)
 	if err != nil {
 		return nil, err
 	}
 	return append(text, '\n'), nil
 }
 
-// listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
+// listenNames are members that only the listener's page itself knows, neither a browser nor a server nor what the page loads later (moved/): they may have any name, and a short one
 // leaves room for more in the page's first flight.
-const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark)$"
+const listenNames = "^(seated|begun|changed|behind|wedges|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark)$"
 
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {
-	mangle := ""
+	mangle, format := "", api.FormatIIFE
+	if filepath.Base(entry) == "module.ts" {
+		format = api.FormatESModule
+	}
 	if filepath.Base(filepath.Dir(entry)) == "listen" {
 		mangle = listenNames
 	}
 	loaders := map[string]api.Loader{}
-	if filepath.Base(entry) == "script.ts" {
+	if base := filepath.Base(entry); base == "script.ts" || base == "module.ts" {
 		loaders[".css"] = api.LoaderText
 	}
 	result := api.Build(api.BuildOptions{
@@ -73,7 +80,7 @@ func esbuild(entry string) ([]byte, error) {
 		MangleProps:       mangle,
 		EntryPoints:       []string{entry},
 		Bundle:            true,
-		Format:            api.FormatIIFE,
+		Format:            format,
 		Target:            api.ES2022,
 		Charset:           api.CharsetUTF8,
 		LegalComments:     api.LegalCommentsNone,

@@ -36,19 +36,24 @@ export class Desk {
   private place: Place | null = null; // once it is known who this is
   private returning = false;
   private wasBack = false; // in the audience, as far as is known
+  private left = false; // for another room's
   private nameOwed = false; // a new session does not know the chosen name yet
 
   constructor(
     readonly room: string,
     readonly token: string,
-    voices: HTMLElement,
-    raw: boolean,
+    private readonly voices: HTMLElement,
+    private readonly raw: boolean,
+    mic = new Microphone(raw),
   ) {
     const speakers = new Speakers(voices, RECEIVING, "slot");
     let aside: Speakers | null = null; // most people are never backstage
-    this.mic = new Microphone(raw);
+    this.mic = mic;
     this.line = new Line(room, token);
-    this.monitor = new Monitor(room, () => ownSeat(room, token));
+    this.monitor = new Monitor(
+      () => new URL(this.line.view.value.stage?.room.listen_url ?? `/r/${room}`, location.href).pathname,
+      () => ownSeat(room, token),
+    );
     this.back = new Backline(room, token);
     this.reading = new Store({ read: Number(sessionStorage.getItem(`epidaurus.read.${room}`) ?? 0) });
     this.mic.onTrack = (track) => {
@@ -79,6 +84,22 @@ export class Desk {
       this.line.leave();
       this.back.leave();
     });
+  }
+
+  /** Goes on in another room, as it is here: on stage or not, muted or not, with the same microphone. This desk is done with then. */
+  goTo(room: string, token: string): Desk {
+    const { voice, muted } = this.line.view.value;
+    const name = this.line.me?.name ?? this.view.value.name;
+    this.left = true;
+    this.monitor.stop();
+    this.line.close();
+    const next = new Desk(room, token, this.voices, this.raw, this.mic);
+    next.line.send(this.mic.track);
+    next.view.set({ name });
+    next.start();
+    if (muted) next.mute(true);
+    if (voice !== "off") next.line.goOn();
+    return next;
   }
 
   async goOn(name: string): Promise<void> {
@@ -152,6 +173,7 @@ export class Desk {
   }
 
   private follow(): void {
+    if (this.left) return; // the microphone is another desk's
     const { end, muted, voice, stage } = this.line.view.value;
     if (stage) this.place ??= new Place(`epidaurus.stage.${this.room}.${stage.you.id}`);
     if (this.place && !this.returning && this.waits()) void this.comeBack(this.place);
@@ -186,6 +208,7 @@ export class Desk {
   }
 
   private derive(): void {
+    if (this.left) return;
     const { end, voice, fresh, muted, mutedByOther, stage } = this.line.view.value;
     const next = air({
       end: end?.why ?? null,

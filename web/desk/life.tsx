@@ -18,7 +18,7 @@ const LATE = 600; // s
 export const endSoon = (desk: Desk) => desk.attempt(() => askEnd(desk.room, desk.token, UNDO));
 
 /** A room's life, read again whenever the stage says that it changed; and the server's time, whatever this machine's clock says. */
-function useLife(desk: Desk): { life: Life | null; now: number; take: (l: Life) => void } {
+export function useLife(desk: Desk): { life: Life | null; now: number; take: (l: Life) => void } {
   const { stage } = useStore(desk.line.view);
   const [life, setLife] = useState<Life | null>(null);
   const [now, setNow] = useState(Date.now());

@@ -1,6 +1,7 @@
 // Requests about a room's life: its plan, its steps, its end. See docs/PROTOCOL.md, "A room's life".
 
 import { call } from "./api";
+import type { Follow } from "./moveapi";
 
 /** Where a room is in its life, as the server answers. Times in RFC 3339. */
 export interface Life {
@@ -21,6 +22,12 @@ export interface Life {
   closed_at?: number;
   notice?: string;
   hold_replay?: boolean;
+  /** The listeners are moved then, and until then it can be taken back. */
+  relocate?: { to: string; at: string };
+  /** The listeners were moved there. */
+  moved_to?: string;
+  /** Where the one who asks goes on. */
+  follow?: Follow;
   revision: number;
   /** The server's clock, in Unix ms. */
   now_ms: number;

@@ -103,6 +103,11 @@ export class Line {
     void this.follow();
   }
 
+  /** Ends the line, as if the room had ended. */
+  close(): void {
+    this.finish({ why: "ended" });
+  }
+
   get me(): Person | undefined {
     const { stage } = this.view.value;
     return stage?.people.find((p) => p.id === stage.you.id);

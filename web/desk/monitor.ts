@@ -15,8 +15,11 @@ export class Monitor {
   private player: Player | null = null;
   private token = "";
 
-  /** `seat` is a seat token for one's own ears, empty where the room asks for none. */
-  constructor(private readonly room: string, private readonly seat: () => Promise<string>) {}
+  /** `base` is where the room is heard; `seat` is a seat token for one's own ears, empty where the room asks for none. */
+  constructor(
+    private readonly base: () => string,
+    private readonly seat: () => Promise<string>,
+  ) {}
 
   /** Takes a seat and plays; call it from a gesture. */
   async start(): Promise<void> {
@@ -38,7 +41,7 @@ export class Monitor {
     const audio = document.createElement("audio");
     audio.dataset.testid = "monitor-sound";
     document.getElementById("voices")?.append(audio);
-    const path = `/r/${encodeURIComponent(this.room)}/live.mp4?pace=1${this.token && `&seat=${this.token}`}`;
+    const path = `${this.base()}/live.mp4?pace=1${this.token && `&seat=${this.token}`}`;
     // The desk stays at its own server, whatever list it hears of.
     const places = new Places(location.origin, () => Promise.resolve(false));
     return new Player(audio, new Sound(audio, kind), places, path, new WaitStore("monitor"), () => {}, () => this.derive());

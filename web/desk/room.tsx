@@ -14,6 +14,8 @@ import { Hands } from "./hands";
 import { HostGone } from "./hostgone";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
+import { MovePanel, RunPanel, useFollow } from "./move";
+import type { Follow } from "./moveapi";
 import { People } from "./people";
 import { Shortcuts } from "./shortcuts";
 import { Side } from "./side";
@@ -46,10 +48,16 @@ export function RoomPage({ room, voices, raw }: { room: string; voices: HTMLElem
   }, [room, voices, raw]);
   if (trouble) return <Notice title={t.refused} text={trouble} />;
   if (!desk) return <p class="loading">{t.loading}</p>;
-  return <DeskPage desk={desk} />;
+  const go = (f: Follow) => {
+    keepToken(f.room, f.token);
+    history.replaceState(null, "", `/desk/${encodeURIComponent(f.room)}${location.search}`);
+    setDesk(desk.goTo(f.room, f.token));
+  };
+  return <DeskPage key={desk.room} desk={desk} go={go} />;
 }
 
-function DeskPage({ desk }: { desk: Desk }) {
+function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
+  useFollow(desk, go);
   const { stage, voice, end } = useStore(desk.line.view);
   const { trouble } = useStore(desk.view);
   // A token that was refused is of no use after a reload either; the host then gets another.
@@ -83,7 +91,9 @@ function DeskPage({ desk }: { desk: Desk }) {
       ) : (
         <div class="columns">
           <div class="main-column">
+            <RunPanel desk={desk} go={go} />
             <LifePanel desk={desk} />
+            {stage && <MovePanel desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             <BackstagePanel desk={desk} />

@@ -10,6 +10,7 @@ import type { Desk } from "./desk";
 import { invites } from "./leadapi";
 import { l } from "./leadtext";
 import { endSoon } from "./life";
+import { isRun } from "./move";
 import { CopyText, Panel, TwoStep } from "./parts";
 import { SoundSettings } from "./sound";
 import { useStore } from "./store";
@@ -23,11 +24,13 @@ export function Side({ desk }: { desk: Desk }) {
   return (
     <div class="side">
       {mayModerate(stage.you.role) && <Invites desk={desk} role={stage.you.role} />}
-      <Panel title={t.listenersLink}>
-        <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
-        <p class="hint">{stage.room.life?.access?.visibility === "invited" ? a.bareLink : t.listenersHint}</p>
-      </Panel>
-      <AccessPanel desk={desk} />
+      {!isRun(stage.room.listen_url) && (
+        <Panel title={t.listenersLink}>
+          <CopyText label={t.listenersLink} text={stage.room.listen_url} testid="listen-link" />
+          <p class="hint">{stage.room.life?.access?.visibility === "invited" ? a.bareLink : t.listenersHint}</p>
+        </Panel>
+      )}
+      {!isRun(stage.room.listen_url) && <AccessPanel desk={desk} />}
       <MonitorPanel desk={desk} />
       {voice !== "off" && (
         <Panel title={t.sound}>

@@ -12,14 +12,17 @@ export type RoomEvent =
   | { t: "speaking"; ids: string[] }
   | { t: "listening"; n: number }
   | { t: "seat"; depth_ms: number; cadence_ms: number; variant?: string; grow_ms?: number }
+  | MovedEvent
   | EdgesEvent;
 
-/** Kinds that a later server may add, or nonsense, give undefined. */
+/** The room goes on elsewhere. `signed` is what counts, see moved/; the rest is to read by eye, and for when to look. */
+export type MovedEvent = { t: "moved"; to: string; signed: string; sig: string; key: string; spread_ms: number };
+
+/** Nonsense gives undefined. Of kinds that a later server may add nobody takes note. */
 export function parseEvent(data: string): RoomEvent | undefined {
-  const known = ["room", "stage", "speaking", "listening", "seat", "edges"];
   try {
     const event = JSON.parse(data) as RoomEvent;
-    return known.includes(event.t) ? event : undefined;
+    return event.t ? event : undefined;
   } catch {
     return undefined;
   }

@@ -75,7 +75,7 @@ export class Line {
   #barked = 0; // when that was last, as performance.now()
 
   /** `path` and query of the sound are the same at all places. */
-  constructor(private readonly places: Places, private readonly path: string, private readonly on: Listener) {
+  constructor(readonly places: Places, readonly path: string, private readonly on: Listener) {
     addEventListener("online", () => this.#wake());
   }
 

@@ -1,6 +1,6 @@
 // The listener's page. One tap takes a seat; everything that is shown rides with the sound.
 
-import type { RoomEvent } from "./events";
+import type { MovedEvent, RoomEvent } from "./events";
 import { Loudness } from "./loudness";
 import { Plain } from "./plain";
 import { Places } from "./places";
@@ -38,7 +38,13 @@ function guessTitle(): string {
 
 function heard(e: RoomEvent): void {
   apply(room, e);
+  if (e.t === "moved") setTimeout(follow, e.spread_ms * Math.random(), e);
   if (e.t === "room" || e.t === "stage") describe();
+}
+
+/** What takes a listener to another room comes when one has to go there; what cannot be had now is asked for again. */
+function follow(e: MovedEvent): void {
+  import(`${base}/moved.js?${Math.random()}`).then((m) => m.move(e, ear), () => setTimeout(follow, 5000, e));
 }
 
 /** Words for the lock screen. */
@@ -107,14 +113,11 @@ function wire(): void {
   // What a raised hand needs has its own address, and comes only to who wants it. The page there says how the frame looks.
   element("hand").onclick = () => {
     const frame = document.createElement("iframe");
-    frame.src = `${base}/hand#${room.seats}`;
+    frame.src = `${location.pathname}/hand#${room.seats}`;
     element("hand").hidden = true;
     element("sound").append(frame);
   };
-  for (const kind of ["ogg", "mp4"]) {
-    const link = element<HTMLAnchorElement>(kind);
-    link.href = link.textContent = `${location.origin}${base}/live.${kind}`;
-  }
+  element("elsewhere").onclick = () => import(`${base}/more.js`);
   if ("mediaSession" in navigator) {
     navigator.mediaSession.setActionHandler("play", () => ear.play());
     navigator.mediaSession.setActionHandler("pause", () => ear.pause());

@@ -12,7 +12,7 @@ export class Places {
   /** The origin at which a seat is held, or asked for next. */
   at: string;
 
-  #key: string | undefined; // the first one seen
+  key: string | undefined; // the first one seen
   #list: string[] = [];
   #made = 0; // as the list says, s
   #until = 0; // when it is out of date, in ms of performance.now()
@@ -33,9 +33,9 @@ export class Places {
   }
 
   async #learn(e: EdgesEvent, teacher: string): Promise<void> {
-    this.#key ??= e.key;
+    this.key ??= e.key;
     // Where nothing can be verified, only the origin that the page itself came from is believed: it could as well have sent another page.
-    if (!((await this.verify(this.#key, e.sig, e.signed)) ?? teacher === this.own)) return;
+    if (!((await this.verify(this.key, e.sig, e.signed)) ?? teacher === this.own)) return;
     const list = JSON.parse(new TextDecoder().decode(decode(e.signed))) as List;
     if (list.v !== 1 || list.made < this.#made) return;
     this.#list = list.edges.flatMap((edge) => place(edge, this.own));

@@ -79,7 +79,8 @@ export class Player implements Ear, Listener {
   behind = false;
   gaps = 0;
 
-  readonly #line: Line;
+  /** The present one. What takes a listener to another room puts another line in its place. */
+  line: Line;
   readonly #pace = new Pace();
   readonly #timeline = new Timeline();
   readonly #sizes = new Uint16Array(SIZES);
@@ -103,7 +104,7 @@ export class Player implements Ear, Listener {
     /** Something that is shown may have changed. */
     private readonly changed: () => void,
   ) {
-    this.#line = new Line(places, path, this);
+    this.line = new Line(places, path, this);
     audio.addEventListener("pause", () => {
       this.#rested = true;
       this.#pausedAt = performance.now();
@@ -135,11 +136,11 @@ export class Player implements Ear, Listener {
   }
 
   get reconnects(): number {
-    return this.#line.reconnects;
+    return this.line.reconnects;
   }
 
   get hourly(): number {
-    return this.#line.hourly;
+    return this.line.hourly;
   }
 
   size(frame: number): number {
@@ -165,7 +166,7 @@ export class Player implements Ear, Listener {
     this.#pausedAt = performance.now();
     this.#asked = 0;
     if (this.begun) this.anew();
-    this.#line.open(wait);
+    this.line.open(wait);
   }
 
   pause(): void {
@@ -174,7 +175,7 @@ export class Player implements Ear, Listener {
   }
 
   leave(): void {
-    this.#line.close();
+    this.line.close();
     this.store.forget();
     this.phase = "ready";
     this.audio.pause();
@@ -249,7 +250,7 @@ export class Player implements Ear, Listener {
 
   #over(why: Refusal): void {
     this.phase = why;
-    this.#line.close();
+    this.line.close();
     this.store.forget();
     this.audio.pause();
     for (const e of this.#timeline.due(Infinity)) this.show(e);
@@ -266,11 +267,11 @@ export class Player implements Ear, Listener {
     if (!this.seated) return;
     this.gaps++;
     this.waits({ why: "lost", at: Date.now() + BROKEN_WAIT, attempt: 0 });
-    this.#line.close();
+    this.line.close();
     setTimeout(() => {
       if (!this.seated) return;
       this.anew();
-      this.#line.open();
+      this.line.open();
     }, BROKEN_WAIT);
   }
 
@@ -337,7 +338,7 @@ export class Player implements Ear, Listener {
     if (this.#dry || this.#finished) return;
     this.#dry = true;
     this.gaps++;
-    if (!this.#line.broken) this.#slacken(SLACK);
+    if (!this.line.broken) this.#slacken(SLACK);
     this.changed();
   }
 

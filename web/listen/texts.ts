@@ -47,8 +47,7 @@ const en = {
   free: "no account, no cookies",
   tape: "Recorded: from the beginning",
   data: (mb: number) => `about ${mb} MB an hour`,
-  elsewhere: "Listen elsewhere",
-  players: "Open one of these in VLC, mpv or a radio.",
+  elsewhere: "How it is going · other players",
   untitled: "A conversation",
   nowhere: "Nowhere",
 };
@@ -100,8 +99,7 @@ const fr: Texts = {
   free: "ni compte, ni cookies",
   tape: "Enregistré : depuis le début",
   data: (mb) => `environ ${mb} Mo par heure`,
-  elsewhere: "Écouter ailleurs",
-  players: "À ouvrir dans VLC, mpv ou une radio.",
+  elsewhere: "État de la salle · autres lecteurs",
   untitled: "Une conversation",
   nowhere: "Nulle part",
 };
