@@ -1,6 +1,13 @@
 package problem
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Codes lists all refusals, by name.
+func Codes() []Code { return slices.Sorted(maps.Keys(table)) }
 
 // table holds status and title of each code.
 var table = map[Code]struct {

@@ -20,12 +20,14 @@ export function Brand() {
   );
 }
 
-export function Panel(p: { title: string; note?: string; class?: string; children: ComponentChildren }) {
+/** A part of a page. The first one of a page that has no other heading is its heading. */
+export function Panel(p: { title: string; note?: string; class?: string; first?: boolean; children: ComponentChildren }) {
   const id = useId();
+  const Heading = p.first ? "h1" : "h2";
   return (
     <section class={`panel ${p.class ?? ""}`} aria-labelledby={id}>
       <header>
-        <h2 id={id}>{p.title}</h2>
+        <Heading id={id}>{p.title}</Heading>
         {p.note && <span class="note">{p.note}</span>}
       </header>
       {p.children}
@@ -74,7 +76,7 @@ export function TwoStep(p: { label: string; spoken?: string; ask: string; yes: s
   }, [asking]);
   if (!asking) {
     return (
-      <button ref={first} type="button" class="quiet" data-testid={p.testid} aria-label={p.spoken} onClick={() => setAsking(true)}>
+      <button ref={first} type="button" class="quiet" data-testid={p.testid} data-asks aria-label={p.spoken} onClick={() => setAsking(true)}>
         {p.label}
       </button>
     );
@@ -135,7 +137,7 @@ export function Notice(p: { title: string; text: string; children?: ComponentChi
   return (
     <div class="single">
       <Brand />
-      <Panel title={p.title}>
+      <Panel title={p.title} first>
         <p>{p.text}</p>
         {p.children}
       </Panel>

@@ -1,0 +1,135 @@
+package pagecheck
+
+import (
+	"fmt"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+)
+
+// Walk goes through the page by Tab, unfolds what is folded, answers what asks by Escape, and presses everything by Enter and Space, which on
+// the way does nothing. It reports what a keyboard does not reach or cannot press, a focus that is not to be seen, and a trap.
+func Walk(p *browsertest.Tab, name string) {
+	p.Helper()
+	load(p)
+	w := walk{Tab: p, name: name, seen: map[int]bool{}}
+	browsertest.Eval[bool](p, "(pagecheck.try(true), pagecheck.rewind(), true)")
+	w.round()
+	browsertest.Eval[bool](p, "(pagecheck.try(false), true)")
+	for _, e := range browsertest.Eval[[]string](p, "pagecheck.mouseOnly()") {
+		p.Errorf("%s: only a mouse can press %s", name, e)
+	}
+}
+
+// walk is one way through a page.
+type walk struct {
+	*browsertest.Tab
+	name string
+	seen map[int]bool // by id
+}
+
+// stop is where the focus is.
+type stop struct {
+	ID    int    // of the element; 0: none has it
+	Name  string // as people would call it
+	Kind  string // "fold", "asks", "button", "link", "box", or ""
+	Shown bool   // the focus is to be seen
+}
+
+// most is how many steps a page may have. Whoever needs more has built a maze.
+const most = 400
+
+// round goes once through the page.
+func (w *walk) round() {
+	w.Helper()
+	first := 0
+	for range most {
+		w.key(kb.Tab)
+		s := w.at()
+		if s.ID == 0 || s.ID == first {
+			w.missed()
+			return
+		}
+		if first == 0 {
+			first = s.ID
+		}
+		if w.seen[s.ID] {
+			w.Errorf("%s: the keyboard is trapped: after %s it is at %s again", w.name, w.names(), s.Name)
+			return
+		}
+		w.seen[s.ID] = true
+		if !s.Shown {
+			w.Errorf("%s: the focus is not to be seen on %s", w.name, s.Name)
+		}
+		w.press(s)
+	}
+	w.Errorf("%s: after %d steps the keyboard has not been everywhere", w.name, most)
+}
+
+// missed reports what the keyboard has not come to.
+func (w *walk) missed() {
+	w.Helper()
+	for _, a := range browsertest.Eval[[]stop](w.Tab, "pagecheck.actions()") {
+		if !w.seen[a.ID] {
+			w.Errorf("%s: Tab does not lead to %s", w.name, a.Name)
+		}
+	}
+	if len(w.seen) == 0 {
+		w.Errorf("%s: Tab leads nowhere", w.name)
+	}
+}
+
+// press does by keyboard what a mouse would do there.
+func (w *walk) press(s stop) {
+	w.Helper()
+	switch s.Kind {
+	case "fold":
+		w.key(kb.Enter)
+		w.Until(fmt.Sprintf(`pagecheck.stop().kind !== "fold" && pagecheck.stop().id === %d || document.activeElement.closest("dialog, [role=dialog], [role=alertdialog]")`, s.ID),
+			fmt.Sprintf("%q", "Enter does not unfold "+s.Name))
+		if w.at().ID != s.ID { // a dialog, which Escape leaves
+			w.key(kb.Escape)
+			w.Until(fmt.Sprintf("pagecheck.stop().id === %d", s.ID), fmt.Sprintf("%q", "Escape does not lead back to "+s.Name))
+		}
+	case "asks":
+		w.key(kb.Enter)
+		w.Until(`document.activeElement.closest("[role=group], dialog, [role=dialog], [role=alertdialog]")`, fmt.Sprintf("%q", s.Name+" is pressed, and the question has no focus"))
+		if !w.at().Shown {
+			w.Errorf("%s: the focus is not to be seen in the question of %s", w.name, s.Name)
+		}
+		w.key(kb.Escape)
+		w.Until(`document.activeElement.hasAttribute("data-asks")`, fmt.Sprintf("%q", "Escape does not lead back to "+s.Name))
+		w.seen[w.at().ID] = true // it may be another element of the same name
+	case "button":
+		w.counts(s, kb.Enter, "Enter")
+		w.counts(s, " ", "Space")
+	case "link":
+		w.counts(s, kb.Enter, "Enter")
+	case "box":
+		w.counts(s, " ", "Space")
+	}
+}
+
+// counts checks that a key presses what has the focus.
+func (w *walk) counts(s stop, key, called string) {
+	w.Helper()
+	browsertest.Eval[int](w.Tab, "pagecheck.unpressed()")
+	w.key(key)
+	if got := browsertest.Eval[int](w.Tab, "pagecheck.pressed()"); got != s.ID && w.at().ID == s.ID {
+		w.Errorf("%s: %s does not press %s", w.name, called, s.Name)
+	}
+}
+
+func (w *walk) at() stop {
+	w.Helper()
+	return browsertest.Eval[stop](w.Tab, "pagecheck.stop()")
+}
+
+func (w *walk) key(keys string) {
+	w.Helper()
+	w.Do(chromedp.KeyEvent(keys))
+}
+
+func (w *walk) names() string { return fmt.Sprintf("%d steps", len(w.seen)) }
