@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,36 +15,31 @@ import (
 
 // What those who lead a conversation decide, made to last: on the bus at once, in the database as soon as it takes it.
 
-// keep changes a room's facts and writes that down. It is done even when it cannot be written down. The error is change's, or the bus's.
-func (r *rooms) keep(id room.ID, what string, change func(*room.Facts) error, write func(context.Context) error) error {
+// keep changes a room's facts and has that written down. It is done even when it cannot be written down. The error is change's, or the bus's.
+func (r *rooms) keep(id room.ID, change func(*room.Facts) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	err := r.bus.ChangeFacts(ctx, id, change)
 	if err != nil {
 		return err
 	}
-	err = write(ctx)
-	if err != nil {
-		r.log.Error("this was done, but the database does not have it; the next start tries again", "what", what, "room", id, "error", err)
-	}
+	r.write(id)
 	return nil
 }
 
 // block takes no hand from an origin any more.
 func (r *rooms) block(id room.ID, origin string) error {
-	return r.keep(id, "block", func(f *room.Facts) error {
+	return r.keep(id, func(f *room.Facts) error {
 		if !f.IsBlocked(origin) {
 			f.Blocked = append(slices.Clone(f.Blocked), origin)
 		}
 		return nil
-	}, func(ctx context.Context) error { return r.store.Block(ctx, id, origin, time.Now()) })
+	})
 }
 
 // handOver makes one person the host, and the host of before a co-host, if that is what they are at this moment.
 func (r *rooms) handOver(id room.ID, from, to room.PersonID) error {
-	return r.keep(id, "hand over", func(f *room.Facts) error { return f.HandOver(from, to) }, func(ctx context.Context) error {
-		return r.store.SetRoles(ctx, id, map[room.PersonID]room.Role{from: room.CoHost, to: room.Host})
-	})
+	return r.keep(id, func(f *room.Facts) error { return f.HandOver(from, to) })
 }
 
 // withRoles is old with some roles changed. What readers of facts may hold is not touched.
@@ -59,10 +55,10 @@ func withRoles(old, changed map[room.PersonID]room.Role) map[room.PersonID]room.
 
 // takeHands says whether listeners may raise hands. A room that begins anew takes them, so the database need not know.
 func (r *rooms) takeHands(id room.ID, take bool) error {
-	return r.keep(id, "hands", func(f *room.Facts) error {
+	return r.keep(id, func(f *room.Facts) error {
 		f.NoHands = !take
 		return nil
-	}, func(context.Context) error { return nil })
+	})
 }
 
 // personChars is the length of a person's name in links, as api makes them.
@@ -77,11 +73,12 @@ func newPerson() (room.PersonID, error) {
 // not wait for it.
 func (r *rooms) admit(id room.ID, h room.Hand) stage.Admitted {
 	now := time.Now()
-	r.beside(func(ctx context.Context) {
+	r.ledger.owe(id, "invite of "+string(h.Person), func(ctx context.Context) error {
 		err := r.store.AddInvite(ctx, room.Invite{Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Created: now})
-		if err != nil {
-			r.log.Info("a listener came on stage, and is not in the list of the invited", "room", id, "person", h.Person, "error", err)
+		if errors.Is(err, room.ErrExists) {
+			err = nil // it was done, though its answer said otherwise
 		}
+		return err
 	})
 	return stage.Admitted{
 		Token: r.store.Key().Sign(room.Grant{

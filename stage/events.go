@@ -233,6 +233,7 @@ type (
 		LowDelay  bool       `json:"low_delay"`
 		ListenURL string     `json:"listen_url"`
 		Tape      string     `json:"tape,omitempty"`
+		Unwritten bool       `json:"unwritten,omitempty"`
 		Life      room.Life  `json:"life,omitzero"`
 	}
 	personState struct {
@@ -251,7 +252,7 @@ func (sc *scene) tellStreamsLocked() {
 	state := stateEvent{
 		Room: roomState{
 			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
-			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: facts.Life,
+			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Unwritten: sc.cfg.Unwritten(sc.id), Life: facts.Life,
 		},
 		People:    make([]personState, len(sc.people)),
 		Backstage: sc.backstageLocked(),

@@ -122,6 +122,13 @@
   async function untranslated(known) {
     const { lang } = document.documentElement;
     const languages = new Intl.DisplayNames([lang || "en"], { type: "language" });
+    const isLanguage = (option) => {
+      try {
+        return languages.of(option.value) === option.text;
+      } catch {
+        return false; // no tag of a language
+      }
+    };
     const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
     const said = [...known, ...devices.map((d) => d.label)].filter(Boolean).sort((a, b) => b.length - a.length);
     const bad = new Set();
@@ -140,7 +147,7 @@
       const e = n.parentElement;
       if (!n.data.trim() || e.closest("script, style, noscript, template, code, svg") || foreign(e)) continue;
       if (!seen(e.closest("select") ?? e)) continue;
-      if (e.localName === "option" && e.value === e.value.toLowerCase() && languages.of(e.value || "x") === n.data) continue;
+      if (e.localName === "option" && isLanguage(e)) continue; // the browser knows their names
       if (e.closest("a[href]")?.href === n.data.trim()) continue;
       look(n.data, nameOf(e));
     }

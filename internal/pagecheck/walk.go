@@ -38,16 +38,24 @@ type stop struct {
 	Shown bool   // the focus is to be seen
 }
 
+// parts is how many steps the keyboard takes within one field at most: a date and a time have six, and a calendar.
+const parts = 8
+
 // most is how many steps a page may have. Whoever needs more has built a maze.
 const most = 400
 
 // round goes once through the page.
 func (w *walk) round() {
 	w.Helper()
-	first := 0
+	first, before, within := 0, 0, 0
 	for range most {
 		w.key(kb.Tab)
 		s := w.at()
+		if s.ID != 0 && s.ID == before && within < parts {
+			within++ // a field of a date has parts of its own
+			continue
+		}
+		before, within = s.ID, 0
 		if s.ID == 0 || s.ID == first {
 			w.missed()
 			return

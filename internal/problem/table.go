@@ -56,5 +56,6 @@ var table = map[Code]struct {
 	Busy:             {http.StatusServiceUnavailable, "Too many at once"},
 	Draining:         {http.StatusServiceUnavailable, "The server hands over to others"},
 	ShuttingDown:     {http.StatusServiceUnavailable, "The server is stopping"},
+	NotKept:          {http.StatusServiceUnavailable, "It cannot be written down"},
 	Internal:         {http.StatusInternalServerError, "The server failed"},
 }

@@ -65,6 +65,7 @@ function DeskPage({ desk }: { desk: Desk }) {
       </header>
       <AirWord desk={desk} />
       {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
+      {stage?.room.unwritten && mayDirect(stage.you.role) && <p class="trouble banner" role="alert" data-testid="unwritten">{t.unwritten}</p>}
       {!end && <DeadAir desk={desk} />}
       {trouble && (voice !== "off" || mayDirect(stage?.you.role ?? "")) && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}
       {end ? (

@@ -165,6 +165,7 @@ const en = {
   taped: "Recording",
   willTape: "Will be recorded",
   tapeFailed: "The recording has stopped: the server cannot write it. The conversation goes on. Tell whoever runs the server to look at its disk.",
+  unwritten: "The server cannot write its database: what was decided here is done, and is written as soon as that works again. Until then, new invitations may be refused. Tell whoever runs the server to look at its disk, and not to restart it if that can wait.",
   replay: "Listen again",
   deleteTape: "Delete the recording",
   deleteTapeSure: "Delete the recording for good? It cannot be brought back.",
@@ -351,6 +352,7 @@ const fr: Text = {
   taped: "Enregistrement",
   willTape: "Sera enregistré",
   tapeFailed: "L’enregistrement s’est arrêté : le serveur ne peut plus l’écrire. La conversation continue. Dites à qui s’occupe du serveur de regarder son disque.",
+  unwritten: "Le serveur ne peut pas écrire sa base de données : ce qui a été décidé ici est fait, et sera écrit dès que cela marche de nouveau. D’ici là, de nouvelles invitations peuvent être refusées. Dites à qui s’occupe du serveur de regarder son disque, et de ne pas le redémarrer si cela peut attendre.",
   replay: "Réécouter",
   deleteTape: "Supprimer l’enregistrement",
   deleteTapeSure: "Supprimer l’enregistrement pour toujours ? Il ne pourra pas être rétabli.",
@@ -415,6 +417,7 @@ const fr: Text = {
     version_stale: "La connexion a changé entre-temps. Rechargez la page.",
     busy: "Trop de demandes arrivent en même temps. Réessayez dans un instant.",
     draining: "Ce serveur passe la main à d’autres. Rechargez la page.",
+    not_kept: "La base de données du serveur ne prend rien en ce moment : ce n’est donc pas fait. Ce qui est à l’antenne n’en dépend pas. Réessayez dans un instant.",
     internal: "Le serveur a échoué. Réessayez ; si cela revient, dites à qui s’en occupe de regarder son journal.",
   },
 };
