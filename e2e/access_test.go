@@ -24,6 +24,7 @@ type season struct {
 	*server
 	client *client.Client
 	rooms  map[room.State]*show
+	ended  string // the host's link to the desk of the room that has ended
 }
 
 // openSeason makes the rooms. Who is on the stage of the one that is live are its host, by a client without a page, and a speaker; a listener
@@ -46,6 +47,7 @@ func openSeason(t *testing.T) *season {
 			s.rooms[state].asks(t, "POST", "step", fmt.Sprintf(`{"to":%q}`, to))
 		}
 	}
+	s.ended = s.rooms[room.Ended].link(t, "", room.Host)
 	err := s.client.End(t.Context(), s.rooms[room.Ended].room.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -148,10 +150,8 @@ func (s *season) hand(raised bool) pagecheck.Opened {
 // desk is the page of somebody of this role.
 func (s *season) desk(t *testing.T, state room.State, role room.Role, shows string) pagecheck.Opened {
 	t.Helper()
-	link := ""
-	if state == room.Ended {
-		link = s.rooms[state].link(t, "", room.Host)
-	} else {
+	link := s.ended
+	if state != room.Ended {
 		link = s.rooms[state].link(t, "Grace", role)
 	}
 	return func(t *testing.T, base string, scripts ...string) *browsertest.Tab {
