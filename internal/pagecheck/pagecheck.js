@@ -60,11 +60,13 @@
     return drawn && inside;
   }
 
-  /** Where the focus is. id 0: nowhere in the page. */
+  /** Where the focus is, and what was pressed since this was asked last. id 0: nowhere in the page. */
   function stop() {
     const e = document.activeElement;
-    if (!e || e === document.body || e === document.documentElement) return { id: 0, name: "", kind: "", shown: true };
-    return { id: idOf(e), name: nameOf(e), kind: kindOf(e), shown: e.localName === "iframe" || shown(e) };
+    const was = pressed;
+    pressed = [];
+    if (!e || e === document.body || e === document.documentElement) return { id: 0, name: "", kind: "", shown: true, pressed: was };
+    return { id: idOf(e), name: nameOf(e), kind: kindOf(e), shown: e.localName === "iframe" || shown(e), pressed: was };
   }
 
   function kindOf(e) {
@@ -80,12 +82,12 @@
 
   // While a walk tries keys, a press is counted and does nothing, but at what only unfolds.
   let dry = false;
-  let pressed = 0;
+  let pressed = []; // by which keys nothing says: a click is a click
   addEventListener(
     "click",
     (e) => {
       if (!dry || e.target.closest("summary, [data-asks], [aria-expanded], [aria-haspopup], .ask")) return;
-      pressed = idOf(e.target.closest(ACTIONS) ?? e.target);
+      pressed.push(idOf(e.target.closest(ACTIONS) ?? e.target));
       e.preventDefault();
       e.stopImmediatePropagation();
     },
@@ -189,14 +191,12 @@
     audit,
     mouseOnly,
     openAll,
-    pressed: () => pressed,
     rewind,
     stop,
     try: (on) => {
       dry = on;
-      pressed = 0;
+      pressed = [];
     },
-    unpressed: () => (pressed = 0),
     untranslated,
   };
   return true;

@@ -55,7 +55,7 @@ export function CopyText(p: { label: string; text: string; testid: string }) {
   return (
     <div class="copy">
       <input ref={field} readOnly value={p.text} aria-label={p.label} data-testid={p.testid} onFocus={(e) => e.currentTarget.select()} />
-      <button type="button" data-testid={`${p.testid}-copy`} aria-label={`${t.copy}: ${p.label}`} onClick={copy}>
+      <button type="button" data-testid={`${p.testid}-copy`} aria-label={`${said === t.copied ? t.copied : t.copy}: ${p.label}`} onClick={copy}>
         {said === t.copied ? t.copied : t.copy}
       </button>
       <span class={said && said !== t.copied ? "hint" : "unseen"} role="status">{said}</span>

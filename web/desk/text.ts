@@ -264,7 +264,7 @@ const fr: Text = {
   isSilent: "pas entendu",
   isSpeaking: "parle",
   levelOf: (name) => `Niveau de ${name}`,
-  muteShort: "Couper",
+  muteShort: "Fermer",
   mutePerson: (name) => `Fermer le micro de ${name}`,
   remove: "Retirer",
   removePerson: (name) => `Retirer ${name} de la salle`,
