@@ -25,20 +25,20 @@ func TestAccess(t *testing.T) {
 	t.Parallel()
 	b := chromium.New(t)
 	for name, prepare := range map[string]func(*testing.T, context.Context) (server string, open pagecheck.Opened){
-		"ListenerReady":    listenerReady,
-		"ListenerLive":     listenerLive,
-		"ListenerBehind":   listenerPaused,
-		"ListenerFull":     listenerRefused(problem.Full, "full"),
-		"ListenerEnded":    listenerRefused(problem.RoomEnded, "ended"),
-		"ListenerUnknown":  listenerUnknown,
-		"Replay":           replayState(false, ""),
-		"ReplayWithout":    replayState(true, "none"),
-		"HomeOfNobody":     homeOf("", "not-host"),
-		"HomeWithALink":    homeOf("#claim="+hostSecret, "claim"),
-		"HomeOfTheHost":    homeOfTheHost,
-		"DeskRefused":      deskWith("#e1.forged.token"),
-		"DeskOnAir":        deskOnAir,
-		"DeskOfAGuest":     deskOfAGuest,
+		"ListenerReady":   listenerReady,
+		"ListenerLive":    listenerLive,
+		"ListenerBehind":  listenerPaused,
+		"ListenerFull":    listenerRefused(problem.Full, "full"),
+		"ListenerEnded":   listenerRefused(problem.RoomEnded, "ended"),
+		"ListenerUnknown": listenerUnknown,
+		"Replay":          replayState(false, ""),
+		"ReplayWithout":   replayState(true, "none"),
+		"HomeOfNobody":    homeOf("", "not-host"),
+		"HomeWithALink":   homeOf("#claim="+hostSecret, "claim"),
+		"HomeOfTheHost":   homeOfTheHost,
+		"DeskRefused":     deskWith("#e1.forged.token"),
+		"DeskOnAir":       deskOnAir,
+		"DeskOfAGuest":    deskOfAGuest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,6 +35,9 @@ export function People({ desk }: { desk: Desk }) {
   );
 }
 
+/** What somebody is called. Who has said no name yet has nothing but a sign that nobody can read. */
+const called = (p: { id: string; name: string }) => (p.name === p.id ? l.nameless : p.name);
+
 function MuteAll({ desk }: { desk: Desk }) {
   const [said, setSaid] = useState("");
   const press = async () => {
@@ -54,14 +57,14 @@ function PersonRow({ desk, person, me, by, level }: { desk: Desk; person: Person
   return (
     <li class="person" data-testid={`person-${person.id}`} data-speaking={speaking} data-heard={person.heard} data-muted={person.muted} data-away={person.away}>
       <div class="who">
-        <strong>{person.name}</strong>
+        <strong>{called(person)}</strong>
         <span class="note">
           {t.role[person.role]}
           {me && ` · ${t.you}`}
         </span>
       </div>
       <div class="sounding">
-        <Meter label={t.levelOf(person.name)} level={person.muted || person.away ? SILENCE_DB : level} />
+        <Meter label={t.levelOf(called(person))} level={person.muted || person.away ? SILENCE_DB : level} />
         <span class="note">{condition(person, speaking)}</span>
       </div>
       {by && !me && <Acts desk={desk} person={person} by={by} />}
@@ -72,7 +75,8 @@ function PersonRow({ desk, person, me, by, level }: { desk: Desk; person: Person
 function Acts({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
   const [more, setMore] = useState(false);
   const expels = mayExpel(by, person.role);
-  const { id, name } = person;
+  const { id } = person;
+  const name = called(person);
   return (
     <div class="acts" data-more={more}>
       <button
@@ -106,7 +110,8 @@ function Acts({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
 }
 
 function More({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
-  const { id, name } = person;
+  const { id } = person;
+  const name = called(person);
   return (
     <>
       <button
@@ -150,7 +155,7 @@ function Backstage({ desk, people, by }: { desk: Desk; people: OffStage[]; by: R
         {people.map((p) => (
           <li key={p.id} class="offstage" data-testid={`backstage-${p.id}`}>
             <div class="who">
-              <strong>{p.name}</strong>
+              <strong>{called(p)}</strong>
               <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : l.waitsThere}`}</span>
             </div>
             {by && p.sent_back && (
@@ -158,7 +163,7 @@ function Backstage({ desk, people, by }: { desk: Desk; people: OffStage[]; by: R
                 <button
                   type="button"
                   data-testid={`call-up-${p.id}`}
-                  aria-label={l.callUpPerson(p.name)}
+                  aria-label={l.callUpPerson(called(p))}
                   onClick={() => void desk.attempt(() => callUp(desk.room, desk.token, p.id))}
                 >
                   {l.callUp}
