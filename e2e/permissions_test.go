@@ -61,15 +61,15 @@ func noControl(act room.Action, role room.Role, in room.State) string {
 		return "is there for who is on stage, as who looks here is not"
 	case before && slices.Contains([]room.Action{room.ActMuteOther, room.ActMuteAll, room.ActSendBack, room.ActCallUp, room.ActBlock, room.ActHandOver}, act):
 		return "nobody can be on stage yet"
-	case before && act == room.ActRemove && role != room.Host:
-		return "nobody can be on stage yet, and the host alone withdraws invitations"
+	case before && act == room.ActRemove:
+		return "nobody can be on stage yet, and only where somebody was invited is there an invitation to withdraw"
 	case before && slices.Contains([]room.Action{room.ActDelay, room.ActDump, room.ActCarts, room.ActDoors}, act):
 		return "there is no sound, and there are no doors yet"
 	case act == room.ActLights && (in == room.Draft || in == room.Live):
 		return "the lights are for the time between the announcement and the beginning"
 	case in == room.Live && (act == room.ActPlan || act == room.ActMove):
 		return "it has begun, and nothing comes but its end"
-	case act == room.ActRename && role == room.Producer:
+	case role == room.Producer && act == room.ActRename:
 		return "a producer is called as invited"
 	}
 	return ""
