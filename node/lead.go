@@ -15,31 +15,33 @@ import (
 
 // What those who lead a conversation decide, made to last: on the bus at once, in the database as soon as it takes it.
 
-// keep changes a room's facts and has that written down. It is done even when it cannot be written down. The error is change's, or the bus's.
-func (r *rooms) keep(id room.ID, change func(*room.Facts) error) error {
+// keep changes a room's facts and has that written down. It is done even when it cannot be written down now. The error is change's, or the bus's.
+func (r *rooms) keep(id room.ID, what string, change func(*room.Facts) error, write func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	err := r.bus.ChangeFacts(ctx, id, change)
 	if err != nil {
 		return err
 	}
-	r.write(id)
+	r.ledger.await(r.ledger.add(id, what, write))
 	return nil
 }
 
 // block takes no hand from an origin any more.
 func (r *rooms) block(id room.ID, origin string) error {
-	return r.keep(id, func(f *room.Facts) error {
+	return r.keep(id, "block", func(f *room.Facts) error {
 		if !f.IsBlocked(origin) {
 			f.Blocked = append(slices.Clone(f.Blocked), origin)
 		}
 		return nil
-	})
+	}, func(ctx context.Context) error { return r.store.Block(ctx, id, origin, time.Now()) })
 }
 
 // handOver makes one person the host, and the host of before a co-host, if that is what they are at this moment.
 func (r *rooms) handOver(id room.ID, from, to room.PersonID) error {
-	return r.keep(id, func(f *room.Facts) error { return f.HandOver(from, to) })
+	return r.keep(id, "hand over", func(f *room.Facts) error { return f.HandOver(from, to) }, func(ctx context.Context) error {
+		return r.store.SetRoles(ctx, id, map[room.PersonID]room.Role{from: room.CoHost, to: room.Host})
+	})
 }
 
 // withRoles is old with some roles changed. What readers of facts may hold is not touched.
@@ -55,10 +57,10 @@ func withRoles(old, changed map[room.PersonID]room.Role) map[room.PersonID]room.
 
 // takeHands says whether listeners may raise hands. A room that begins anew takes them, so the database need not know.
 func (r *rooms) takeHands(id room.ID, take bool) error {
-	return r.keep(id, func(f *room.Facts) error {
+	return r.keep(id, "hands", func(f *room.Facts) error {
 		f.NoHands = !take
 		return nil
-	})
+	}, func(context.Context) error { return nil })
 }
 
 // personChars is the length of a person's name in links, as api makes them.
@@ -73,7 +75,7 @@ func newPerson() (room.PersonID, error) {
 // not wait for it.
 func (r *rooms) admit(id room.ID, h room.Hand) stage.Admitted {
 	now := time.Now()
-	r.ledger.owe(id, "invite of "+string(h.Person), func(ctx context.Context) error {
+	r.ledger.add(id, "invite", func(ctx context.Context) error {
 		err := r.store.AddInvite(ctx, room.Invite{Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Created: now})
 		if errors.Is(err, room.ErrExists) {
 			err = nil // it was done, though its answer said otherwise

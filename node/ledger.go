@@ -26,7 +26,7 @@ type ledger struct {
 	said   map[room.ID]bool // guarded by mu; the rooms of which something was not written when it was tried
 }
 
-// entry is one thing that the database does not have. A later one of the same name takes its place.
+// entry is one thing that the database does not have.
 type entry struct {
 	// immutable
 	room  room.ID
@@ -46,12 +46,20 @@ func newLedger(log *slog.Logger, told func(room.ID)) *ledger {
 	return &ledger{log: log, told: told, wake: make(chan struct{}, 1), said: map[room.ID]bool{}}
 }
 
-// owe has something written down. The write may be done again after it was done.
+// add has something written down. The write may be done again after it was done.
+func (l *ledger) add(id room.ID, what string, write func(context.Context) error) (tried <-chan struct{}) {
+	return l.note(&entry{id, what, write, make(chan struct{})}, false)
+}
+
+// owe has something written down in the place of what was owed under the same name.
 func (l *ledger) owe(id room.ID, what string, write func(context.Context) error) (tried <-chan struct{}) {
-	e := &entry{id, what, write, make(chan struct{})}
+	return l.note(&entry{id, what, write, make(chan struct{})}, true)
+}
+
+func (l *ledger) note(e *entry, instead bool) (tried <-chan struct{}) {
 	l.mu.Lock()
 	l.owed = append(slices.DeleteFunc(l.owed, func(o *entry) bool {
-		same := o.room == id && o.what == what
+		same := instead && o.room == e.room && o.what == e.what
 		if same {
 			o.tell()
 		}

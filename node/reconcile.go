@@ -28,8 +28,8 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 	return writeDown(ctx, n.store, stored, merged)
 }
 
-// settle makes the store know of a room what the bus does.
-func (r *rooms) settle(ctx context.Context, id room.ID) error {
+// catchUp makes the store know of a room what the bus does.
+func (r *rooms) catchUp(ctx context.Context, id room.ID) error {
 	known, ok := r.bus.Facts(id)
 	if !ok {
 		return nil

@@ -229,7 +229,7 @@ func (r *rooms) write(id room.ID) { r.ledger.await(r.owe(id)) }
 
 // owe has it written down.
 func (r *rooms) owe(id room.ID) (tried <-chan struct{}) {
-	return r.ledger.owe(id, "facts", func(ctx context.Context) error { return r.settle(ctx, id) })
+	return r.ledger.owe(id, "facts", func(ctx context.Context) error { return r.catchUp(ctx, id) })
 }
 
 // running is the room as it is made here, or nil.

@@ -15,10 +15,13 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bench/internal/cluster"
@@ -346,8 +349,20 @@ func (r *result) print(w *os.File) {
 	row("stalls, silent frames, cuts of the seated", "0", "%d, %d, %d", r.Before.Stalls, r.Before.Silent, r.Before.Cuts)
 	row("who come: seated", "", "%d of %d", r.Comers.Seated, r.Comers.Due)
 	row("who come: first sound", "", "p50 %.0f ms, p99 %.0f ms, max %.0f ms", r.Comers.First.P50, r.Comers.First.P99, r.Comers.First.Max)
-	row("who come: refused, failed; gaps, stalls", "", "%v, %v; %d, %d", r.Comers.Refused, r.Comers.Failed, r.Comers.Gaps, r.Comers.Stalls)
+	row("who come: refused, failed; gaps, stalls", "", "%s, %s; %d, %d", counted(r.Comers.Refused), counted(r.Comers.Failed), r.Comers.Gaps, r.Comers.Stalls)
 	for _, m := range r.Missed {
 		fmt.Fprintf(w, "\nmissed: %s\n", m)
 	}
+}
+
+// counted is what was counted, by name.
+func counted(all map[string]int64) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		parts = append(parts, fmt.Sprintf("%d %s", all[name], name))
+	}
+	return strings.Join(parts, " and ")
 }
