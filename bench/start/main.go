@@ -1,11 +1,11 @@
 //go:build linux
 
-// Command evening plays the minute at which a room begins: very many listeners are seated and hear the hold sound, more come each second, somebody
+// Command start plays the minute at which a room begins: very many listeners are seated and hear the hold sound, more come each second, somebody
 // speaks behind the curtain, and the clock opens it. It prints one table, and exits with 1 when a bar is missed.
 //
-//	go run ./bench/evening                        15,000 seated, 2,000 a second for two seconds around the start, at two edges
-//	go run ./bench/evening -seats 500 -rate 50    small
-//	go run ./bench/evening -json                  one JSON line instead of the table
+//	go run ./bench/start                        15,000 seated, 2,000 a second for two seconds around the start, at two edges
+//	go run ./bench/start -seats 500 -rate 50    small
+//	go run ./bench/start -json                  one JSON line instead of the table
 //
 // It builds the program, runs a stage and edges as processes of one cluster on loopback, and lets processes of epidaurus drill listen. When the
 // first word left the mixer the stage itself says (first_word_ms of the room's life); when it was at a seat, listeners of this bench say, who look
@@ -89,7 +89,7 @@ type evening struct {
 
 func run(p plan) (_ *result, err error) {
 	e := &evening{plan: p, result: &result{Seats: p.seats, Rate: p.rate, Around: p.around.Seconds(), Edges: p.edges, Machine: machine.About()}}
-	e.dir, err = os.MkdirTemp("", "epidaurus-evening-")
+	e.dir, err = os.MkdirTemp("", "epidaurus-start-")
 	if err != nil {
 		return e.result, err
 	}
