@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,12 +15,36 @@ import (
 
 // book is what a ledger writes into: it takes what it is given, or fails before or after that.
 type book struct {
-	kept          []string
-	before, after error
+	mu            sync.Mutex
+	kept          []string  // guarded by mu
+	before, after error     // guarded by mu
+	rooms         []room.ID // guarded by mu; of which it was told
+}
+
+// heal lets it take everything, and forgets what it was given.
+func (b *book) heal() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept, b.before, b.after = nil, nil, nil
+}
+
+func (b *book) told(id room.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rooms = append(b.rooms, id)
+}
+
+// has is how much was written, and how often it was told.
+func (b *book) has() (kept, told int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.kept), len(b.rooms)
 }
 
 func (b *book) write(what string) func(context.Context) error {
 	return func(context.Context) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		if b.before != nil {
 			return b.before
 		}
@@ -44,23 +69,24 @@ func TestLedgerWritesLater(t *testing.T) {
 	for name, b := range map[string]*book{"not done": {before: errFull}, "done": {after: errFull}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told []room.ID
-				l, end := runLedger(func(id room.ID) { told = append(told, id) })
+				l, end := runLedger(b.told)
 				began := time.Now()
 				l.await(l.owe("harbour", "facts", b.write("first")))
-				if !l.unwritten("harbour") || l.unwritten("quay") || len(told) != 1 {
-					t.Errorf("unwritten: %v, told: %v", l.unwritten("harbour"), told)
+				synctest.Wait()
+				if _, told := b.has(); !l.unwritten("harbour") || l.unwritten("quay") || told != 1 {
+					t.Errorf("unwritten: %v, told %d times", l.unwritten("harbour"), told)
 				}
 				l.await(l.owe("harbour", "facts", b.write("second"))) // in the place of the first
-				l.await(l.owe("harbour", "cart", b.write("cart")))
+				l.await(l.add("harbour", "cart", b.write("cart")))
+				l.await(l.add("harbour", "cart", b.write("cart"))) // beside the other
 				if took := time.Since(began); took != 0 {
 					t.Errorf("%v were waited for a database that is known to take nothing", took)
 				}
-				b.before, b.after, b.kept = nil, nil, nil
+				b.heal()
 				time.Sleep(2 * ledgerAgain)
 				synctest.Wait()
-				if len(b.kept) != 2 || l.owes() != 0 || l.unwritten("harbour") || len(told) != 2 {
-					t.Errorf("written %v, owed %d, told %v", b.kept, l.owes(), told)
+				if kept, told := b.has(); kept != 3 || l.owes() != 0 || l.unwritten("harbour") || told != 2 {
+					t.Errorf("%d written, %d owed, told %d times", kept, l.owes(), told)
 				}
 				end()
 			})
@@ -85,24 +111,23 @@ func TestLedgerHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// What can never be written stands in the way of nothing.
+// What can never be written stands in the way of nothing, and what fails each time, for whatever reason, goes behind the others.
 func TestLedgerPassesOverWhatIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{}
-		l, end := runLedger(func(room.ID) { t.Error("the desk is told of what no later attempt mends") })
+		l, end := runLedger(b.told)
 		l.owe("gone", "facts", func(context.Context) error { return &store.Error{Code: store.CodeNotFound, Err: room.ErrNotFound} })
 		l.await(l.owe("harbour", "facts", b.write("facts")))
-		if len(b.kept) != 1 || l.owes() != 0 {
-			t.Errorf("written %v, owed %d", b.kept, l.owes())
+		synctest.Wait()
+		if kept, told := b.has(); kept != 1 || told != 0 || l.owes() != 0 {
+			t.Errorf("%d written, %d owed, told %d times of what no later attempt mends", kept, l.owes(), told)
 		}
-		// One that fails each time, for whatever reason, goes behind the others.
-		l.told = func(room.ID) {}
 		l.await(l.owe("broken", "facts", func(context.Context) error { return errFull }))
 		l.owe("harbour", "cart", b.write("cart"))
 		time.Sleep(3 * ledgerAgain)
 		synctest.Wait()
-		if len(b.kept) != 2 || l.owes() != 1 {
-			t.Errorf("written %v, owed %d", b.kept, l.owes())
+		if kept, _ := b.has(); kept != 2 || l.owes() != 1 {
+			t.Errorf("%d written, %d owed", kept, l.owes())
 		}
 		end()
 	})
@@ -112,12 +137,13 @@ func TestLedgerPassesOverWhatIsRefused(t *testing.T) {
 func TestLedgerWritesAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{before: errFull}
-		l, end := runLedger(func(room.ID) {})
+		l, end := runLedger(b.told)
 		l.await(l.owe("harbour", "facts", b.write("facts")))
-		b.before = nil
+		synctest.Wait()
+		b.heal()
 		end()
-		if len(b.kept) != 1 {
-			t.Errorf("written %v", b.kept)
+		if kept, _ := b.has(); kept != 1 {
+			t.Errorf("%d written", kept)
 		}
 	})
 }
