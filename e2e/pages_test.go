@@ -24,8 +24,8 @@ type cast struct {
 }
 
 // A whole evening by browsers, from the announcement to the replay, in about five minutes. Each page is kept in e2e/output at each step, on a
-// phone and on a desk, in the dark and by day: EPIDAURUS_EVENING=1 go test ./e2e -run TestWholeEvening -v, and look at them.
-func TestWholeEvening(t *testing.T) {
+// phone and on a desk, in the dark and by day: EPIDAURUS_EVENING=1 go test ./e2e -run TestPagesOfAnEvening -v, and look at them.
+func TestPagesOfAnEvening(t *testing.T) {
 	if os.Getenv("EPIDAURUS_EVENING") == "" {
 		t.Skip("it takes five minutes, and others try each of its steps: set EPIDAURUS_EVENING")
 	}
