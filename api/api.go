@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -195,7 +196,11 @@ func (a *api) serve(m methods) http.Handler {
 // refuse writes an error as a problem. What nobody foresaw is told to the log, not to the client.
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem.Problem
-	if !errors.As(err, &p) {
+	if errors.Is(err, room.ErrUnwritable) {
+		a.cfg.Log.Error("a request cannot be written down", "method", r.Method, "path", r.URL.Path, "error", err)
+		p = problem.New(problem.NotKept, "The server's database takes nothing now, so this was not done. What is on air does not need it. Try again in a moment; whoever runs the server finds the reason in its log.")
+		p.RetryAfter = unwritableWait + rand.N(unwritableWait)
+	} else if !errors.As(err, &p) {
 		level := slog.LevelError
 		if r.Context().Err() != nil {
 			level = slog.LevelInfo // who asked has left
@@ -208,6 +213,9 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	problem.Write(w, p)
 }
+
+// unwritableWait is after how long it may be worth to ask again for what could not be written down; by chance up to twice that.
+const unwritableWait = 5 * time.Second
 
 // detached is a context for a change that is finished even when the one who asked for it leaves in the middle.
 func detached(r *http.Request) (context.Context, context.CancelFunc) {

@@ -287,17 +287,25 @@ var errFault = errors.New("secret words about the inside")
 // faults makes calls fail by name: before they do anything, or after they have done it.
 type faults struct {
 	before, after string // names of calls, separated by spaces
+	err           error  // errFault where it is nil
 }
 
 func (f *faults) around(name string, do func() error) error {
 	if strings.Contains(" "+f.before+" ", " "+name+" ") {
-		return errFault
+		return f.fault()
 	}
 	err := do()
 	if strings.Contains(" "+f.after+" ", " "+name+" ") {
-		return errFault
+		return f.fault()
 	}
 	return err
+}
+
+func (f *faults) fault() error {
+	if f.err != nil {
+		return f.err
+	}
+	return errFault
 }
 
 type faultySessions struct {

@@ -204,11 +204,16 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := detached(r)
 	defer cancel()
-	// Both are tried, whatever becomes of the other: the conversation ends even when that cannot be written down now. Each may be
+	// Both are tried, whatever becomes of the other: the conversation ends even when that cannot be written down now, and first. Each may be
 	// done again, so to ask once more mends what failed.
-	err = a.cfg.Records.SetState(ctx, v.facts.ID, room.Ended, a.cfg.Clock())
-	if _, open := a.cfg.Rooms.Facts(v.facts.ID); open {
-		err = errors.Join(err, a.cfg.Rooms.End(ctx, v.facts.ID))
+	_, open := a.cfg.Rooms.Facts(v.facts.ID)
+	if open {
+		err = a.cfg.Rooms.End(ctx, v.facts.ID)
+	}
+	ended := open && err == nil
+	kept := a.cfg.Records.SetState(ctx, v.facts.ID, room.Ended, a.cfg.Clock())
+	if !ended || !errors.Is(kept, room.ErrUnwritable) { // who runs the room writes down what became of it, as soon as that can be done
+		err = errors.Join(err, kept)
 	}
 	if err != nil {
 		return fmt.Errorf("end the room: %w", err)

@@ -154,3 +154,27 @@ func TestTheStageURLMayFollowTheRequest(t *testing.T) {
 		t.Errorf("desk_url = %q, want %q", got.DeskURL, want)
 	}
 }
+
+// A database that takes nothing stops no end, and says so where without it nothing can be done: with when to come again.
+func TestUnwritable(t *testing.T) {
+	h := newHouse(t)
+	h.faults.err = room.ErrUnwritable
+	id := h.newRoom(room.Live)
+	h.faults.before = "state add invite tape"
+	if w := h.do("POST", "/api/rooms/"+string(id)+"/end", "", with(h.cookie)); w.Code != http.StatusNoContent {
+		t.Errorf("to end a room answers %d %s", w.Code, w.Body)
+	}
+	if _, open := h.rooms.Facts(id); open {
+		t.Error("the room goes on because the database does not")
+	}
+	for _, what := range []string{"/api/rooms", "/api/rooms/" + string(h.newRoom(room.Live)) + "/invites"} {
+		w := h.do("POST", what, `{"title":"Harbour talk"}`, with(h.cookie))
+		if strings.HasSuffix(what, "/invites") {
+			w = h.do("POST", what, `{"name":"Grace","role":"speaker"}`, with(h.cookie))
+		}
+		refused(t, w, http.StatusServiceUnavailable, problem.NotKept)
+		if w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: nobody knows when to come again", what)
+		}
+	}
+}

@@ -20,10 +20,7 @@ func (r *rooms) SetDelay(ctx context.Context, id room.ID, ms int) error {
 	if err != nil {
 		return err
 	}
-	err = r.store.SetDelay(ctx, id, ms)
-	if err != nil {
-		r.log.Error("the delay was changed, but the database does not have it; the next start tries again", "room", id, "error", err)
-	}
+	r.write(id)
 	return nil
 }
 

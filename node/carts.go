@@ -138,10 +138,7 @@ func (r *rooms) SetCart(ctx context.Context, id room.ID, name room.Cart, file []
 		}
 	}
 	running.carts.set(name, c)
-	err := r.store.SetCart(ctx, id, name, file)
-	if err != nil {
-		r.log.Error("a cart can be played, but is not in the database, and gone with the next start", "room", id, "cart", name, "error", err)
-	}
+	r.ledger.await(r.ledger.owe(id, "cart "+string(name), func(ctx context.Context) error { return r.store.SetCart(ctx, id, name, file) }))
 	return running.describe(name), nil
 }
 

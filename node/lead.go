@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // What those who lead a conversation decide, made to last: on the bus at once, in the database as soon as it takes it.
 
-// keep changes a room's facts and writes that down. It is done even when it cannot be written down. The error is change's, or the bus's.
+// keep changes a room's facts and has that written down. It is done even when it cannot be written down now. The error is change's, or the bus's.
 func (r *rooms) keep(id room.ID, what string, change func(*room.Facts) error, write func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
@@ -22,10 +23,7 @@ func (r *rooms) keep(id room.ID, what string, change func(*room.Facts) error, wr
 	if err != nil {
 		return err
 	}
-	err = write(ctx)
-	if err != nil {
-		r.log.Error("this was done, but the database does not have it; the next start tries again", "what", what, "room", id, "error", err)
-	}
+	r.ledger.await(r.ledger.add(id, what, write))
 	return nil
 }
 
@@ -77,11 +75,12 @@ func newPerson() (room.PersonID, error) {
 // not wait for it.
 func (r *rooms) admit(id room.ID, h room.Hand) stage.Admitted {
 	now := time.Now()
-	r.beside(func(ctx context.Context) {
+	r.ledger.add(id, "invite", func(ctx context.Context) error {
 		err := r.store.AddInvite(ctx, room.Invite{Room: id, Person: h.Person, Role: room.Speaker, Name: h.Name, Created: now})
-		if err != nil {
-			r.log.Info("a listener came on stage, and is not in the list of the invited", "room", id, "person", h.Person, "error", err)
+		if errors.Is(err, room.ErrExists) {
+			err = nil // it was done, though its answer said otherwise
 		}
+		return err
 	})
 	return stage.Admitted{
 		Token: r.store.Key().Sign(room.Grant{

@@ -139,6 +139,15 @@ func (l *lifeClock) listed() map[room.ID]time.Time {
 // ChangeLife changes where a room is in its life or what is planned of it, on all nodes; of changes at once none undoes another. It is done
 // even when it cannot be stored. The error is change's, or room.ErrNotFound.
 func (r *rooms) ChangeLife(ctx context.Context, id room.ID, change func(*room.Facts) error) (room.Facts, error) {
+	changed, tried, err := r.changeLife(ctx, id, change)
+	if err == nil {
+		r.ledger.await(tried)
+	}
+	return changed, err
+}
+
+// changeLife does so, and waits for no database: the next room has its time, too. Tried is closed when the database was told.
+func (r *rooms) changeLife(ctx context.Context, id room.ID, change func(*room.Facts) error) (_ room.Facts, tried <-chan struct{}, _ error) {
 	var changed, before room.Facts
 	over := false
 	err := r.bus.ChangeFacts(ctx, id, func(f *room.Facts) error {
@@ -152,17 +161,13 @@ func (r *rooms) ChangeLife(ctx context.Context, id room.ID, change func(*room.Fa
 		return err
 	})
 	if err != nil {
-		return room.Facts{}, err
+		return room.Facts{}, nil, err
 	}
 	if over {
 		r.stage.EndRoom(id)
 	}
 	r.settle(before, changed)
-	err = r.store.SetLife(ctx, changed)
-	if err != nil {
-		r.log.Error("the room's life went on, but the database does not have it; the next start tries again", "room", id, "error", err)
-	}
-	return changed, nil
+	return changed, r.owe(id), nil
 }
 
 // inDelay is how much of a room's sound has not gone out, in milliseconds.
@@ -179,7 +184,7 @@ func (r *rooms) take(ctx context.Context, id room.ID, m room.Move) error {
 	if m == room.MoveAway {
 		r.lead(ctx, id) // first: who follows is asked who he is there
 	}
-	_, err := r.ChangeLife(ctx, id, func(f *room.Facts) error {
+	_, _, err := r.changeLife(ctx, id, func(f *room.Facts) error {
 		err := f.Take(m, room.ByClock, r.now().UTC())
 		if err == nil && m == room.MoveAway {
 			err = r.sign(f)

@@ -97,6 +97,7 @@ var (
 	pfailDesc   = prometheus.NewDesc("epidaurus_publish_failing", "Of these, rooms that do not reach their folder: 0, or something is to be done.", nil, nil)
 	pfailsDesc  = prometheus.NewDesc("epidaurus_publish_failures_total", "Times that the folder did not take something.", nil, nil)
 	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
+	owedDesc    = prometheus.NewDesc("epidaurus_store_unwritten", "Changes that were made and are not in the database yet: above 0 for long, something is to be done.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -107,7 +108,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
-		castDesc, waitDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc,
+		castDesc, waitDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc, owedDesc,
 	} {
 		ch <- d
 	}
@@ -136,6 +137,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(stageDesc, prometheus.GaugeValue, float64(door.Open))
 	ch <- prometheus.MustNewConstMetric(stageOut, prometheus.CounterValue, float64(door.Evicted))
 	ch <- prometheus.MustNewConstMetric(stageAway, prometheus.CounterValue, float64(door.TurnedAway))
+	ch <- prometheus.MustNewConstMetric(owedDesc, prometheus.GaugeValue, float64(c.node.ledger.owes()))
 	rooms, frames, gaps := c.node.rooms.made()
 	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
 	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))

@@ -45,6 +45,7 @@ type Node struct {
 	lister    *lister // owned by the counting
 	alarms    *alarms
 	life      *lifeClock
+	ledger    *ledger
 
 	// immutable once open; empty without the part
 	listenersURL string
@@ -72,6 +73,8 @@ type Node struct {
 	open      context.Context // done when the node begins to close
 	counting  context.CancelFunc
 	running   sync.WaitGroup
+	unwrite   context.CancelFunc
+	writing   sync.WaitGroup
 	failed    chan error // a server that stopped by itself
 	closeOnce sync.Once
 	closeErr  error
@@ -224,6 +227,11 @@ func (n *Node) openRooms(ctx context.Context) error {
 	if n.life != nil {
 		n.running.Go(func() { n.life.run(n.open) })
 	}
+	if n.ledger != nil {
+		var writing context.Context
+		writing, n.unwrite = context.WithCancel(context.Background())
+		n.writing.Go(func() { n.ledger.run(writing) })
+	}
 	return nil
 }
 
@@ -284,6 +292,10 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.bus != nil {
 		add(n.bus.Close())
+	}
+	if n.unwrite != nil {
+		n.unwrite() // nothing is decided any more: what is owed is tried a last time
+		n.writing.Wait()
 	}
 	if n.store != nil {
 		add(n.store.Close())

@@ -40,8 +40,10 @@ func (n *Node) openStage(p *ports) (err error) {
 		return err
 	}
 	n.alarms = newAlarms(n.cfg.AlarmWebhook, n.log.With("part", "alarm"), clock.Machine{}.Sleep)
+	n.ledger = newLedger(n.log, func(id room.ID) { n.stage.Refresh(id) })
 	n.rooms = &rooms{
-		carts: carts, alarms: n.alarms, apologyAfter: n.cfg.ApologyAfter, stageURL: n.stageURL,
+		ledger: n.ledger,
+		carts:  carts, alarms: n.alarms, apologyAfter: n.cfg.ApologyAfter, stageURL: n.stageURL,
 		bus: n.bus, store: n.store, log: n.log, hold: hold, holdAfter: n.cfg.HoldAfter, complexity: n.cfg.Complexity,
 		open: map[room.ID]*runningRoom{}, now: n.cfg.now(), leadRules: room.LeadRules{Grace: n.cfg.HostGrace, End: n.cfg.LeftEnd}, key: key, joinRate: n.joinRate,
 	}
@@ -50,7 +52,7 @@ func (n *Node) openStage(p *ports) (err error) {
 		Verify: func(token string) (room.Grant, error) { return n.store.Key().Verify(token, time.Now()) },
 		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
 		Block: n.rooms.block, HandOver: n.rooms.handOver, Consent: n.rooms.answerConsent, TakeLead: n.rooms.takeLead, TakeHands: n.rooms.takeHands, NewPerson: newPerson, Admit: n.rooms.admit,
-		ListenURL: func(id room.ID) string { return n.listenersURL + n.listenPath(id) }, Tape: n.tapeState,
+		ListenURL: func(id room.ID) string { return n.listenersURL + n.listenPath(id) }, Tape: n.tapeState, Unwritten: n.ledger.unwritten,
 		Media: p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
 	})
 	n.rooms.stage = n.stage

@@ -10,6 +10,7 @@ import (
 
 	"encoding/json"
 
+	"github.com/epidaurus-live/epidaurus/api/client"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -141,6 +142,13 @@ func (p *permissions) handSecret() string {
 func newPermissions(t *testing.T) *permissions {
 	t.Helper()
 	p := &permissions{openHouse(t, usual(t)), map[room.State]room.ID{}, 0}
+	for _, state := range []room.State{room.Draft, room.Announced} {
+		r, err := p.host.AnnounceRoom(t.Context(), client.Announcement{Title: "Harbour talk", Start: time.Now().Add(50 * time.Hour), Zone: "Europe/Paris", LeadS: 900, Draft: state == room.Draft})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.rooms[state] = r.ID
+	}
 	for _, state := range []room.State{room.Doors, room.Live, room.Ended} {
 		id := room.ID(p.room().ID)
 		until(t, "the room's sound is made", func() bool { return p.Node.rooms.making(id) != nil })
@@ -204,10 +212,18 @@ func verdict(d deed, role room.Role, state room.State) func(int, problem.Code) b
 		return is(http.StatusUnauthorized, problem.TokenMissing, problem.HostOnly)
 	case denied && denial.Over, role != room.Listener && d.act == room.ActRaiseHand && state == room.Ended:
 		return is(http.StatusGone, problem.RoomEnded)
-	case role != room.Listener && d.act == room.ActRaiseHand: // a stage token is no hand's secret
+	case role != room.Listener && d.act == room.ActRaiseHand && state.Open(): // a stage token is no hand's secret
 		return is(http.StatusUnauthorized, problem.TokenMalformed)
+	case d.act == room.ActRaiseHand && state == room.Draft:
+		return is(http.StatusNotFound, problem.RoomUnknown) // a draft is known to its team only
+	case d.act == room.ActRaiseHand && state == room.Announced:
+		return is(http.StatusTooEarly, problem.RoomNotOpen)
+	case denied && denial.Early:
+		return is(http.StatusTooEarly, problem.RoomNotOpen)
 	case denied:
 		return is(http.StatusForbidden, problem.Forbidden)
+	case (d.act == room.ActDump || d.act == room.ActCarts) && (state == room.Draft || state == room.Announced):
+		return is(http.StatusConflict, problem.NotMadeHere) // there is no sound yet
 	}
 	return func(status int, code problem.Code) bool {
 		return status == d.done[0] && code != problem.Forbidden && code != problem.RoomEnded

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/store"
 )
 
 // reconcile makes the bus and the store know the same about a room: a change is written to one after the other, and either may have failed.
@@ -24,20 +25,38 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 	if err != nil {
 		return err
 	}
+	return writeDown(ctx, n.store, stored, merged)
+}
+
+// catchUp makes the store know of a room what the bus does.
+func (r *rooms) catchUp(ctx context.Context, id room.ID) error {
+	known, ok := r.bus.Facts(id)
+	if !ok {
+		return nil
+	}
+	kept, err := r.store.Room(ctx, id)
+	if err != nil {
+		return err
+	}
+	return writeDown(ctx, r.store, kept.Facts, merge(kept.Facts, known))
+}
+
+// writeDown writes what of a room has become otherwise than is stored.
+func writeDown(ctx context.Context, s *store.Store, stored, merged room.Facts) (err error) {
 	if merged.State != stored.State || merged.Life.Revision != stored.Life.Revision {
-		err = n.store.SetLife(ctx, merged)
+		err = s.SetLife(ctx, merged)
 		if err != nil {
 			return fmt.Errorf("write down what became of room %s: %w", stored.ID, err)
 		}
 	}
 	if merged.DelayMS != stored.DelayMS {
-		err = n.store.SetDelay(ctx, stored.ID, merged.DelayMS)
+		err = s.SetDelay(ctx, stored.ID, merged.DelayMS)
 		if err != nil {
 			return fmt.Errorf("write down the delay of room %s: %w", stored.ID, err)
 		}
 	}
 	if !maps.Equal(merged.Roles, stored.Roles) {
-		err = n.store.SetRoles(ctx, stored.ID, merged.Roles)
+		err = s.SetRoles(ctx, stored.ID, merged.Roles)
 		if err != nil {
 			return fmt.Errorf("write down the roles in room %s: %w", stored.ID, err)
 		}
@@ -46,7 +65,7 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 		if stored.Consents[p] == c {
 			continue
 		}
-		err = n.store.AddConsent(ctx, stored.ID, p, c)
+		err = s.AddConsent(ctx, stored.ID, p, c)
 		if err != nil {
 			return fmt.Errorf("write down who agreed to be recorded in room %s: %w", stored.ID, err)
 		}
@@ -55,7 +74,7 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 		if stored.IsBlocked(origin) {
 			continue
 		}
-		err = n.store.Block(ctx, stored.ID, origin, time.Now())
+		err = s.Block(ctx, stored.ID, origin, time.Now())
 		if err != nil {
 			return fmt.Errorf("write down who was blocked from room %s: %w", stored.ID, err)
 		}
@@ -64,7 +83,7 @@ func (n *Node) reconcile(ctx context.Context, stored room.Facts) error {
 		if stored.IsRemoved(p) {
 			continue
 		}
-		err = n.store.RemovePerson(ctx, stored.ID, p, time.Now())
+		err = s.RemovePerson(ctx, stored.ID, p, time.Now())
 		if err != nil {
 			return fmt.Errorf("write down who was removed from room %s: %w", stored.ID, err)
 		}

@@ -34,6 +34,7 @@ type rooms struct {
 	holdAfter  time.Duration
 	complexity int
 	store      *store.Store
+	ledger     *ledger
 	carts      map[room.Cart]*mix.Cart // built in
 	alarms     *alarms
 
@@ -224,11 +225,16 @@ func (r *rooms) remove(id room.ID, p room.PersonID) error {
 	if err != nil {
 		return err
 	}
-	err = r.store.RemovePerson(ctx, id, p, time.Now())
-	if err != nil {
-		r.log.Error("a person was removed, but the database does not have it; the next start tries again", "room", id, "person", p, "error", err)
-	}
+	r.write(id)
 	return nil
+}
+
+// write has what became of a room written down, and waits a moment for it.
+func (r *rooms) write(id room.ID) { r.ledger.await(r.owe(id)) }
+
+// owe has it written down.
+func (r *rooms) owe(id room.ID) (tried <-chan struct{}) {
+	return r.ledger.owe(id, "facts", func(ctx context.Context) error { return r.catchUp(ctx, id) })
 }
 
 // running is the room as it is made here, or nil.

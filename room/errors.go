@@ -8,6 +8,7 @@ var (
 	ErrExists      = errors.New("exists already")
 	ErrEnded       = errors.New("the room has ended")
 	ErrManyInvites = errors.New("the room has invited as many people as it may")
+	ErrUnwritable  = errors.New("the database cannot be written to now")
 	ErrManyCoHosts = errors.New("the room has as many co-hosts as it may")
 	ErrLinkUnknown = errors.New("the link is not known")
 	ErrLinkUsed    = errors.New("the link was used already")

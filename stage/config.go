@@ -71,6 +71,8 @@ type Config struct {
 	ListenURL func(room.ID) string
 	// Tape is how the taping of a room goes: "planned", "on", "failed", or nothing. It must not block. Optional.
 	Tape func(room.ID) string
+	// Unwritten reports that something of a room was done, and could not be written down yet. It must not block. Optional.
+	Unwritten func(room.ID) bool
 	// Frame is the frame that a room's channel makes now. Optional.
 	Frame func(room.ID) tape.Number
 
@@ -135,6 +137,9 @@ func (c *Config) complete() error {
 	}
 	if c.People == nil {
 		c.People = func(room.ID, []room.Person) {}
+	}
+	if c.Unwritten == nil {
+		c.Unwritten = func(room.ID) bool { return false }
 	}
 	if c.Tape == nil {
 		c.Tape = func(room.ID) string { return "" }

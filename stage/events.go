@@ -269,6 +269,7 @@ type (
 		LowDelay  bool       `json:"low_delay"`
 		ListenURL string     `json:"listen_url"`
 		Tape      string     `json:"tape,omitempty"`
+		Unwritten bool       `json:"unwritten,omitempty"`
 		Life      room.Life  `json:"life,omitzero"`
 
 		ConsentText int        `json:"consent_text,omitempty"`
@@ -294,7 +295,7 @@ func (sc *scene) tellStreamsLocked() {
 	state := stateEvent{
 		Room: roomState{
 			ID: sc.id, Title: facts.Title, Language: facts.Language, State: facts.State, LowDelay: facts.LowDelay,
-			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Life: life,
+			ListenURL: sc.cfg.ListenURL(sc.id), Tape: sc.cfg.Tape(sc.id), Unwritten: sc.cfg.Unwritten(sc.id), Life: life,
 		},
 		People:    make([]personState, len(sc.people)),
 		Backstage: sc.backstageLocked(now),

@@ -110,6 +110,10 @@ func (s *Store) wrap(op string, err error) error {
 		}
 	}
 	code := codeOfFile(err)
+	switch code {
+	case CodeLocked, CodeReadOnly, CodeFull:
+		err = fmt.Errorf("%w: %w", room.ErrUnwritable, err)
+	}
 	return &Error{Code: code, Op: op, Detail: s.advice(code), Err: err}
 }
 

@@ -14,6 +14,9 @@ const SessionIdle = 90 * 24 * time.Hour
 // seenStep is how often it is written down that a session was seen: reading stays reading.
 const seenStep = time.Hour
 
+// unseenStep is how long no session is written down as seen after that failed once.
+const unseenStep = time.Minute
+
 func beginSession(ctx context.Context, tx *sql.Tx, host room.HostID, session room.SecretHash, now time.Time) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO host_sessions (hash, host_id, created_at, seen_at) VALUES (?, ?, ?, ?)",
 		session[:], host, toMillis(now), toMillis(now))
@@ -34,12 +37,15 @@ func (s *Store) Session(ctx context.Context, session room.SecretHash, now time.T
 	if idle > SessionIdle {
 		return "", s.wrap("session", room.ErrNotFound)
 	}
-	if idle > seenStep {
-		// Who is host is known. If this cannot be written down now, the next request tries again.
-		_ = s.write(ctx, "session seen", func(tx *sql.Tx) error {
+	if idle > seenStep && now.Sub(fromMillis(s.unseen.Load())).Abs() > unseenStep {
+		// Who is host is known. If this cannot be written down now, a later request tries again: none waits long for it.
+		err = s.write(ctx, "session seen", func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "UPDATE host_sessions SET seen_at = ? WHERE hash = ? AND seen_at < ?", toMillis(now), session[:], toMillis(now))
 			return err
 		})
+		if err != nil {
+			s.unseen.Store(toMillis(now))
+		}
 	}
 	return host, nil
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/room"
@@ -23,7 +24,7 @@ const fileName = "epidaurus.db"
 const readers = 2
 
 // busyTimeout is how long a write waits for another process that writes to the same file.
-const busyTimeout = 5 * time.Second
+const busyTimeout = 2 * time.Second
 
 // Store keeps everything in one folder. All methods may be called by any goroutine, and two processes may have the same folder
 // open. Times are kept to the millisecond, in UTC.
@@ -34,6 +35,8 @@ type Store struct {
 	writes *sql.DB // one connection: writers queue here, in order, and not in SQLite's lock, by chance
 	key    room.Key
 	fault  func(op string, when moment) error // set by tests only
+
+	unseen atomic.Int64 // Unix ms: when it last could not be written down that a session was seen
 }
 
 // moment is where in a write a test may make it fail.

@@ -82,6 +82,7 @@ type Announcement struct {
 	LeadS       int       `json:"lead_s"` // the doors open so long before
 	ByClock     bool      `json:"by_clock"`
 	Description string    `json:"description"`
+	Draft       bool      `json:"draft,omitempty"` // nobody but its team knows of it yet
 }
 
 // AnnounceRoom makes a room whose doors open at their time.

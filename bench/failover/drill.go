@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/bench/internal/cluster"
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
 )
 
@@ -164,7 +165,7 @@ func (s *show) comeBack(since time.Time, stayed, cut int) (*back, error) {
 	marks := map[int]*float64{cut / 2: &b.P50, int(math.Ceil(0.99 * float64(cut))): &b.P99, cut: &b.Max}
 	order := slices.Sorted(maps.Keys(marks))
 	for late := since.Add(time.Minute); len(order) > 0; time.Sleep(50 * time.Millisecond) {
-		n, err := s.seated()
+		n, err := s.Seated()
 		if err != nil {
 			return b, err
 		}
@@ -181,8 +182,8 @@ func (s *show) comeBack(since time.Time, stayed, cut int) (*back, error) {
 
 // all waits until every listener has a seat.
 func (s *show) all(what string, limit time.Duration) error {
-	return wait(limit, fmt.Sprintf("%d %s", s.listeners, what), func() (bool, error) {
-		n, err := s.seated()
+	return cluster.Wait(limit, fmt.Sprintf("%d %s", s.listeners, what), func() (bool, error) {
+		n, err := s.Seated()
 		return n == s.listeners, err
 	})
 }

@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/bench/internal/cluster"
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
 	"github.com/epidaurus-live/epidaurus/bench/internal/machine"
 )
@@ -110,7 +111,7 @@ type show struct {
 	dir    string
 	before string // programs
 	after  string
-	cluster
+	cluster.Cluster
 	drills []*drill
 }
 
@@ -126,16 +127,18 @@ func run(p plan) (_ *result, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer func() { s.cluster.stop() }()
-	s.cluster, err = startCluster(s.before, s.dir, p.port, strings.Fields(p.flags))
+	defer func() { s.Stop() }()
+	s.Cluster, err = cluster.Start(s.before, s.dir, p.port, edges, strings.Fields(p.flags))
 	if err != nil {
 		return r, err
 	}
-	room, err := openRoom(s.hostLink)
+	host, err := cluster.Claim(s.HostLink)
+	if err == nil {
+		s.Room, err = host.OpenRoom("Failover")
+	}
 	if err != nil {
 		return r, err
 	}
-	s.room = room
 	defer func() {
 		for _, d := range s.drills {
 			d.kill()
@@ -181,17 +184,17 @@ func version(program string) (string, error) {
 
 // seat lets all come, each to one edge.
 func (s *show) seat() error {
-	err := s.listed("of three", 0, 1, 2)
+	err := s.Listed("of three", 0, 1, 2)
 	if err != nil {
 		return err
 	}
 	time.Sleep(s.settle) // the room has more than a depth of sound by then
-	for i, e := range s.edges {
+	for i, e := range s.Edges {
 		n := s.listeners / edges
 		if i < s.listeners%edges {
 			n++
 		}
-		d, err := startDrill(s.after, e.origin+"/r/"+s.room, n, s.plan, filepath.Join(s.dir, fmt.Sprintf("drill-%d.json", i)))
+		d, err := startDrill(s.after, e.Origin+"/r/"+s.Room, n, s.plan, filepath.Join(s.dir, fmt.Sprintf("drill-%d.json", i)))
 		if err != nil {
 			return err
 		}
@@ -211,13 +214,13 @@ func (s *show) kill() error {
 	k := &s.result.Killed
 	k.Seats = before[killed]
 	k.At = time.Now()
-	s.edges[killed].kill()
+	s.Edges[killed].Kill()
 	k.Back, err = s.comeBack(k.At, s.listeners-before[killed], before[killed])
 	if err != nil {
 		return err
 	}
 	figure.Say("%d listeners of the killed edge are back: half within %.2f s, all within %.2f s", k.Back.Count, k.Back.P50, k.Back.Max)
-	err = s.listed("that is left", 1, 2)
+	err = s.Listed("that is left", 1, 2)
 	if err != nil {
 		return err
 	}
@@ -229,9 +232,9 @@ func (s *show) kill() error {
 
 // restart starts the killed edge again, and waits until listeners know it.
 func (s *show) restart() error {
-	err := s.edges[killed].start(s.after)
+	err := s.Edges[killed].Start(s.after)
 	if err == nil {
-		err = s.listed("again after the restart", 0, 1, 2)
+		err = s.Listed("again after the restart", 0, 1, 2)
 	}
 	time.Sleep(s.settle) // a seat is told with its next write
 	return err
@@ -245,12 +248,12 @@ func (s *show) drain() error {
 	}
 	d := &s.result.Drained
 	d.Seats, d.At = before[drained], time.Now()
-	err = s.edges[drained].drain(s.over)
+	err = s.Edges[drained].Drain(s.over)
 	if err != nil {
 		return err
 	}
 	for limit := time.Now().Add(s.over + 30*time.Second); ; time.Sleep(50 * time.Millisecond) {
-		left, err := s.edges[drained].seats()
+		left, err := s.Edges[drained].Seats()
 		if err != nil {
 			return err
 		}
@@ -272,10 +275,10 @@ func (s *show) drain() error {
 
 // upgrade starts the drained edge anew while the others go on.
 func (s *show) upgrade() error {
-	s.edges[drained].stop()
-	err := s.edges[drained].start(s.after)
+	s.Edges[drained].Stop()
+	err := s.Edges[drained].Start(s.after)
 	if err == nil {
-		err = s.listed("again after the upgrade", 0, 1, 2)
+		err = s.Listed("again after the upgrade", 0, 1, 2)
 	}
 	time.Sleep(s.settle)
 	return err
@@ -305,11 +308,11 @@ func (s *show) end() error {
 // count notes how many seats each edge has.
 func (s *show) count(when string) ([]int, error) {
 	all := make([]int, edges)
-	for i, e := range s.edges {
-		if !e.runs() {
+	for i, e := range s.Edges {
+		if !e.Runs() {
 			continue
 		}
-		n, err := e.seats()
+		n, err := e.Seats()
 		if err != nil {
 			return nil, err
 		}

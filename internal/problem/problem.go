@@ -72,6 +72,7 @@ const (
 	Busy             Code = "busy"               // 503: too many come at this moment
 	Draining         Code = "draining"           // 503: this server hands its listeners over to others
 	ShuttingDown     Code = "shutting_down"      // 503
+	NotKept          Code = "not_kept"           // 503: the database takes nothing now, and without it this cannot be done
 	Internal         Code = "internal"           // 500
 )
 

@@ -1,6 +1,13 @@
 package problem
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Codes lists all refusals, by name.
+func Codes() []Code { return slices.Sorted(maps.Keys(table)) }
 
 // table holds status and title of each code.
 var table = map[Code]struct {
@@ -61,5 +68,6 @@ var table = map[Code]struct {
 	Busy:             {http.StatusServiceUnavailable, "Too many at once"},
 	Draining:         {http.StatusServiceUnavailable, "The server hands over to others"},
 	ShuttingDown:     {http.StatusServiceUnavailable, "The server is stopping"},
+	NotKept:          {http.StatusServiceUnavailable, "It cannot be written down"},
 	Internal:         {http.StatusInternalServerError, "The server failed"},
 }

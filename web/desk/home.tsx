@@ -62,7 +62,7 @@ function Rooms() {
         <Brand />
       </header>
       <div class="columns">
-        <Panel title={t.home} class="rooms">
+        <Panel title={t.home} class="rooms" first>
           {trouble && <p class="trouble" role="alert">{trouble}</p>}
           {list?.length === 0 && <p class="hint">{t.noRooms}</p>}
           <ul>{list?.toSorted(newestFirst).map((r) => <RoomRow key={r.id} room={r} />)}</ul>
@@ -81,7 +81,7 @@ function RoomRow({ room }: { room: Room }) {
     <li class="room" data-testid={`room-${room.id}`}>
       <div class="row">
         <div>
-          <h3 lang={room.lang}>{room.title}</h3>
+          <h2 lang={room.lang}>{room.title}</h2>
           <span class="note">{t.madeOn(new Date(room.created_at))}</span>
         </div>
         <span class={`chip ${room.state}`}>{t.state[room.state]}</span>

@@ -90,12 +90,12 @@ function how(life: Life, now: number): string {
   return said.join(" ");
 }
 
-/** 3:07, or 2:03:07, or 4 d 2:03:07. */
+/** 3:07, or 2:03:07, or 4 days 2:03:07. */
 function clock(ms: number): string {
   const s = Math.max(0, Math.ceil(ms / 1000));
   const two = (n: number) => String(n).padStart(2, "0");
   const short = s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600) % 24}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
-  return s < 86_400 ? short : `${Math.floor(s / 86_400)} d ${short}`;
+  return s < 86_400 ? short : `${words.days(Math.floor(s / 86_400))} ${short}`;
 }
 
 function Levers({ desk, life, press }: { desk: Desk; life: Life; press: (action: () => Promise<Life>) => () => void }) {

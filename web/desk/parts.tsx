@@ -20,12 +20,14 @@ export function Brand() {
   );
 }
 
-export function Panel(p: { title: string; note?: string; class?: string; children: ComponentChildren }) {
+/** A part of a page. The first one of a page that has no other heading is its heading. */
+export function Panel(p: { title: string; note?: string; class?: string; first?: boolean; children: ComponentChildren }) {
   const id = useId();
+  const Heading = p.first ? "h1" : "h2";
   return (
     <section class={`panel ${p.class ?? ""}`} aria-labelledby={id}>
       <header>
-        <h2 id={id}>{p.title}</h2>
+        <Heading id={id}>{p.title}</Heading>
         {p.note && <span class="note">{p.note}</span>}
       </header>
       {p.children}
@@ -53,7 +55,7 @@ export function CopyText(p: { label: string; text: string; testid: string }) {
   return (
     <div class="copy">
       <input ref={field} readOnly value={p.text} aria-label={p.label} data-testid={p.testid} onFocus={(e) => e.currentTarget.select()} />
-      <button type="button" data-testid={`${p.testid}-copy`} aria-label={`${t.copy}: ${p.label}`} onClick={copy}>
+      <button type="button" data-testid={`${p.testid}-copy`} aria-label={`${said === t.copied ? t.copied : t.copy}: ${p.label}`} onClick={copy}>
         {said === t.copied ? t.copied : t.copy}
       </button>
       <span class={said && said !== t.copied ? "hint" : "unseen"} role="status">{said}</span>
@@ -74,7 +76,7 @@ export function TwoStep(p: { label: string; spoken?: string; ask: string; yes: s
   }, [asking]);
   if (!asking) {
     return (
-      <button ref={first} type="button" class="quiet" data-testid={p.testid} aria-label={p.spoken} onClick={() => setAsking(true)}>
+      <button ref={first} type="button" class="quiet" data-testid={p.testid} data-asks aria-label={p.spoken} onClick={() => setAsking(true)}>
         {p.label}
       </button>
     );
@@ -135,7 +137,7 @@ export function Notice(p: { title: string; text: string; children?: ComponentChi
   return (
     <div class="single">
       <Brand />
-      <Panel title={p.title}>
+      <Panel title={p.title} first>
         <p>{p.text}</p>
         {p.children}
       </Panel>

@@ -41,6 +41,9 @@ export function People({ desk }: { desk: Desk }) {
   );
 }
 
+/** What somebody is called. Who has said no name yet has nothing but a sign that nobody can read. */
+const called = (p: { id: string; name: string }) => (p.name === p.id ? l.nameless : p.name);
+
 /** What is done to everybody on stage. Able: somebody there can be spoken to; null for who is on stage, and is heard by all. */
 function All({ desk, able }: { desk: Desk; able: boolean | null }) {
   const [said, setSaid] = useState("");
@@ -71,7 +74,7 @@ function PersonRow({ desk, person, me, by, aside, level }: Row) {
   return (
     <li class="person" data-testid={`person-${person.id}`} data-speaking={speaking} data-heard={person.heard} data-muted={person.muted} data-away={person.away}>
       <div class="who">
-        <strong>{person.name}</strong>
+        <strong>{called(person)}</strong>
         <span class="note">
           {t.role[person.role]}
           {me && ` · ${t.you}`}
@@ -79,7 +82,7 @@ function PersonRow({ desk, person, me, by, aside, level }: Row) {
         <VoiceNote desk={desk} id={person.id} />
       </div>
       <div class="sounding">
-        <Meter label={t.levelOf(person.name)} level={person.muted || person.away ? SILENCE_DB : level} />
+        <Meter label={t.levelOf(called(person))} level={person.muted || person.away ? SILENCE_DB : level} />
         <span class="note">{condition(person, speaking)}</span>
       </div>
       {by && !me && <Acts desk={desk} person={person} by={by} aside={aside} />}
@@ -90,7 +93,8 @@ function PersonRow({ desk, person, me, by, aside, level }: Row) {
 function Acts({ desk, person, by, aside }: { desk: Desk; person: Person; by: Role; aside: boolean }) {
   const [more, setMore] = useState(false);
   const expels = mayExpel(by, person.role);
-  const { id, name } = person;
+  const { id } = person;
+  const name = called(person);
   return (
     <div class="acts" data-more={more}>
       {aside && <Talk desk={desk} to={id} name={name} able={person.ear === true} />}
@@ -125,7 +129,8 @@ function Acts({ desk, person, by, aside }: { desk: Desk; person: Person; by: Rol
 }
 
 function More({ desk, person, by }: { desk: Desk; person: Person; by: Role }) {
-  const { id, name } = person;
+  const { id } = person;
+  const name = called(person);
   return (
     <>
       <button
@@ -169,7 +174,7 @@ function Backstage({ desk, people, by, aside }: { desk: Desk; people: OffStage[]
         {people.map((p) => (
           <li key={p.id} class="offstage" data-testid={`backstage-${p.id}`} data-here={p.here === true} data-open={p.open === true}>
             <div class="who">
-              <strong>{p.name}</strong>
+              <strong>{called(p)}</strong>
               <span class="note">{`${t.role[p.role]} · ${p.sent_back ? l.wasSentBack : presence(p, l.waitsThere)}`}</span>
               <VoiceNote desk={desk} id={p.id} />
             </div>
@@ -183,7 +188,7 @@ function Backstage({ desk, people, by, aside }: { desk: Desk; people: OffStage[]
                 <button
                   type="button"
                   data-testid={`call-up-${p.id}`}
-                  aria-label={l.callUpPerson(p.name)}
+                  aria-label={l.callUpPerson(called(p))}
                   onClick={() => void desk.attempt(() => callUp(desk.room, desk.token, p.id))}
                 >
                   {l.callUp}

@@ -83,6 +83,7 @@ function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
       {!end && <CueShown desk={desk} />}
       {!end && <Ears desk={desk} />}
       {stage?.room.tape === "failed" && <p class="trouble banner" role="alert" data-testid="tape-failed">{t.tapeFailed}</p>}
+      {stage?.room.unwritten && mayDirect(stage.you.role) && <p class="trouble banner" role="alert" data-testid="unwritten">{t.unwritten}</p>}
       {!end && <HostGone desk={desk} />}
       {!end && <DeadAir desk={desk} />}
       {trouble && (voice !== "off" || mayDirect(stage?.you.role ?? "")) && <p class="trouble banner" role="alert" data-testid="trouble">{trouble}</p>}

@@ -184,6 +184,8 @@ async function failed(e: unknown): Promise<void> {
 }
 
 document.documentElement.lang = language;
+document.title = t.raise;
+put("heading", t.raise);
 put("name-label", t.name);
 put("line-label", t.line);
 put("come", t.come);

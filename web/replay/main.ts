@@ -141,7 +141,7 @@ function words(now: number): string {
   return names.length ? texts[language].speaks(names.join(", ")) : "\u00a0";
 }
 
-/** Who spoke when: each turn is a button that leads there. */
+/** Who spoke when: each turn is a button that leads there. Those that are there stay as they are, with the focus of whoever is on one. */
 function turns(): void {
   if (!index) return;
   const all = story.turns(index.last).slice(0, FEW_TURNS);
@@ -149,22 +149,28 @@ function turns(): void {
   element("turns").hidden = !all.length;
   if (made === told) return;
   told = made;
-  element("turnlist").replaceChildren(
-    ...all.map((turn) => {
-      const item = document.createElement("li"), button = document.createElement("button");
-      const at = document.createElement("span"), who = document.createElement("b");
-      at.textContent = clock(timeline.time(turn.from));
-      who.textContent = story.name(turn.id) || turn.id;
-      button.type = "button";
-      button.append(at, who);
-      button.onclick = () => {
-        go(timeline.time(turn.from));
-        play();
-      };
-      item.append(button);
-      return item;
-    }),
-  );
+  const list = element("turnlist");
+  all.forEach((turn, i) => {
+    const there = list.children[i] ?? null;
+    const name = story.name(turn.id) || turn.id, time = clock(timeline.time(turn.from));
+    if (there?.textContent !== time + name) list.insertBefore(turnItem(turn.from, time, name), there);
+  });
+  while (list.children.length > all.length) list.lastChild!.remove();
+}
+
+function turnItem(from: number, time: string, name: string): HTMLElement {
+  const item = document.createElement("li"), button = document.createElement("button");
+  const at = document.createElement("span"), who = document.createElement("b");
+  at.textContent = time;
+  who.textContent = name;
+  button.type = "button";
+  button.append(at, who);
+  button.onclick = () => {
+    go(timeline.time(from));
+    play();
+  };
+  item.append(button);
+  return item;
 }
 
 /** Bars of loudness, heard ones lit, and below them a line for each turn, in one of a few shades. */

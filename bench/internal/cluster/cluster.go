@@ -1,6 +1,7 @@
 //go:build linux
 
-package main
+// Package cluster runs a stage and its edges as processes of the program that is measured, and asks them what strangers may.
+package cluster
 
 import (
 	"bufio"
@@ -27,18 +28,19 @@ const patience = 30 * time.Second
 // asking is for private ports and the room's host.
 var asking = &http.Client{Timeout: 10 * time.Second}
 
-// node is one process of the cluster. It may be started again.
-type node struct {
-	name    string
-	args    []string
-	private string // host:port
-	origin  string // where listeners reach it
-	lines   chan string
-	cmd     *exec.Cmd
+// Node is one process of the cluster. It may be started again.
+type Node struct {
+	Name    string
+	Private string // host:port
+	Origin  string // where listeners reach it, and a stage where its host does
+
+	args  []string
+	lines chan string
+	cmd   *exec.Cmd
 }
 
-// start starts it, and waits until it is ready.
-func (n *node) start(program string) error {
+// Start starts it, and waits until it is ready.
+func (n *Node) Start(program string) error {
 	n.cmd = exec.Command(program, n.args...)
 	n.cmd.Env = append(os.Environ(), "EPIDAURUS_LOG=text", "EPIDAURUS_LOG_LEVEL=warn")
 	n.cmd.Stderr = os.Stderr
@@ -49,7 +51,7 @@ func (n *node) start(program string) error {
 	}
 	if err != nil {
 		n.cmd = nil
-		return fmt.Errorf("start %s: %w", n.name, err)
+		return fmt.Errorf("start %s: %w", n.Name, err)
 	}
 	n.lines = make(chan string, 100) // more than a node says
 	go func(lines chan<- string) {
@@ -58,8 +60,8 @@ func (n *node) start(program string) error {
 			lines <- strings.TrimSpace(text.Text())
 		}
 	}(n.lines)
-	return wait(patience, n.name+" is ready", func() (bool, error) {
-		resp, err := asking.Get("http://" + n.private + "/readyz")
+	return Wait(patience, n.Name+" is ready", func() (bool, error) {
+		resp, err := asking.Get("http://" + n.Private + "/readyz")
 		if err != nil {
 			return false, nil //nolint:nilerr // it is not there yet
 		}
@@ -67,17 +69,17 @@ func (n *node) start(program string) error {
 	})
 }
 
-func (n *node) runs() bool { return n.cmd != nil }
+func (n *Node) Runs() bool { return n.cmd != nil }
 
-// kill ends it as a crash would.
-func (n *node) kill() {
+// Kill ends it as a crash would.
+func (n *Node) Kill() {
 	_ = n.cmd.Process.Kill()
 	_ = n.cmd.Wait() // it was killed
 	n.cmd = nil
 }
 
-// stop ends it in order.
-func (n *node) stop() {
+// Stop ends it in order.
+func (n *Node) Stop() {
 	if n.cmd == nil {
 		return
 	}
@@ -88,36 +90,36 @@ func (n *node) stop() {
 	n.cmd = nil
 }
 
-// seats is how many it has.
-func (n *node) seats() (int, error) {
-	resp, err := asking.Get("http://" + n.private + "/drain")
+// Seats is how many it has.
+func (n *Node) Seats() (int, error) {
+	resp, err := asking.Get("http://" + n.Private + "/drain")
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for its seats: %w", n.name, err)
+		return 0, fmt.Errorf("ask %s for its seats: %w", n.Name, err)
 	}
 	var said struct{ Seats int }
 	err = errors.Join(json.NewDecoder(resp.Body).Decode(&said), resp.Body.Close())
 	return said.Seats, err
 }
 
-// drain begins to empty it.
-func (n *node) drain(over time.Duration) error {
-	resp, err := asking.Post("http://"+n.private+"/drain?over="+over.String(), "", nil)
+// Drain begins to empty it.
+func (n *Node) Drain(over time.Duration) error {
+	resp, err := asking.Post("http://"+n.Private+"/drain?over="+over.String(), "", nil)
 	if err != nil {
-		return fmt.Errorf("drain %s: %w", n.name, err)
+		return fmt.Errorf("drain %s: %w", n.Name, err)
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("drain %s: %s", n.name, resp.Status)
+		return fmt.Errorf("drain %s: %s", n.Name, resp.Status)
 	}
 	return resp.Body.Close()
 }
 
 var errFull = errors.New("every seat is taken, so nobody is told anything")
 
-// list is the edges that it names to a listener who comes now; none while it tells none.
-func (n *node) list(room string) ([]string, error) {
-	resp, err := asking.Get(n.origin + "/r/" + room + "/live.mp4")
+// List is the edges that it names to a listener who comes now; none while it tells none.
+func (n *Node) List(room string) ([]string, error) {
+	resp, err := asking.Get(n.Origin + "/r/" + room + "/live.mp4")
 	if err != nil {
-		return nil, fmt.Errorf("listen at %s: %w", n.name, err)
+		return nil, fmt.Errorf("listen at %s: %w", n.Name, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
 	if resp.StatusCode != http.StatusOK {
@@ -130,7 +132,7 @@ func (n *node) list(room string) ([]string, error) {
 	}
 	f, err := fmp4.NewReader(resp.Body).Next()
 	if err != nil {
-		return nil, fmt.Errorf("listen at %s: %w", n.name, err)
+		return nil, fmt.Errorf("listen at %s: %w", n.Name, err)
 	}
 	for _, e := range f.Events {
 		if e.Kind != "edges" {
@@ -143,46 +145,47 @@ func (n *node) list(room string) ([]string, error) {
 	return nil, nil
 }
 
-// cluster is a stage and its edges.
-type cluster struct {
-	stage    *node
-	edges    []*node
-	hostLink string
-	room     string
+// Cluster is a stage and its edges.
+type Cluster struct {
+	Stage    *Node
+	Edges    []*Node
+	HostLink string
+	Room     string
 }
 
-func startCluster(program, dir string, port int, flags []string) (c cluster, err error) {
-	ports, err := freePorts(port, 3+2*edges)
+// Start starts a stage and n edges, at ports that are free from one on; flags are more flags of each edge.
+func Start(program, dir string, port, n int, flags []string) (c Cluster, err error) {
+	ports, err := freePorts(port, 3+2*n)
 	if err != nil {
 		return c, err
 	}
 	at := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", ports[i]) }
 	data := filepath.Join(dir, "stage")
-	c.stage = &node{name: "the stage", private: at(1), args: []string{
+	c.Stage = &Node{Name: "the stage", Private: at(1), Origin: "http://" + at(0), args: []string{
 		"serve", "--roles", "stage", "--data", data, "--stage", at(0), "--private", at(1), "--bus-listen", at(2),
 		"--stage-url", "http://" + at(0), "--public-url", "http://" + at(3),
 	}}
-	err = c.stage.start(program)
+	err = c.Stage.Start(program)
 	if err != nil {
 		return c, err
 	}
-	c.hostLink, err = c.stage.link()
-	for i := 0; i < edges && err == nil; i++ {
+	c.HostLink, err = c.Stage.link()
+	for i := 0; i < n && err == nil; i++ {
 		listen, private := at(3+2*i), at(4+2*i)
 		args := []string{
 			"serve", "--roles", "edge", "--data", filepath.Join(dir, fmt.Sprintf("edge-%d", i)), "--listen", listen, "--private", private,
 			"--public-url", "http://" + listen, "--nats", "tls://" + at(2), "--nats-ca", filepath.Join(data, "cluster-ca.pem"),
 			"--cluster-secret-file", filepath.Join(data, "cluster.secret"), "--per-address", "0",
 		}
-		e := &node{name: fmt.Sprintf("edge %d", i), private: private, origin: "http://" + listen, args: append(args, flags...)}
-		c.edges = append(c.edges, e)
-		err = e.start(program)
+		e := &Node{Name: fmt.Sprintf("edge %d", i), Private: private, Origin: "http://" + listen, args: append(args, flags...)}
+		c.Edges = append(c.Edges, e)
+		err = e.Start(program)
 	}
 	return c, err
 }
 
 // link waits for the link that makes its first visitor the host.
-func (n *node) link() (string, error) {
+func (n *Node) link() (string, error) {
 	late := time.After(patience)
 	for {
 		select {
@@ -199,29 +202,29 @@ func (n *node) link() (string, error) {
 	}
 }
 
-// stop ends all that is left.
-func (c *cluster) stop() {
-	for _, e := range c.edges {
-		e.stop()
+// Stop ends all that is left.
+func (c *Cluster) Stop() {
+	for _, e := range c.Edges {
+		e.Stop()
 	}
-	if c.stage != nil {
-		c.stage.stop()
+	if c.Stage != nil {
+		c.Stage.Stop()
 	}
 }
 
-// listed waits until all edges that run and have a seat to ask from name these edges, and no others. Those without a free seat may be left out.
-func (c *cluster) listed(when string, which ...int) error {
-	return wait(patience, "each edge names each "+when, func() (bool, error) {
+// Listed waits until all edges that run and have a seat to ask from name these edges, and no others. Those without a free seat may be left out.
+func (c *Cluster) Listed(when string, which ...int) error {
+	return Wait(patience, "each edge names each "+when, func() (bool, error) {
 		full := make(map[string]bool)
 		var lists [][]string
-		for _, e := range c.edges {
-			if !e.runs() {
+		for _, e := range c.Edges {
+			if !e.Runs() {
 				continue
 			}
-			list, err := e.list(c.room)
+			list, err := e.List(c.Room)
 			switch {
 			case errors.Is(err, errFull):
-				full[e.origin] = true
+				full[e.Origin] = true
 			case err != nil:
 				return false, err
 			default:
@@ -230,7 +233,7 @@ func (c *cluster) listed(when string, which ...int) error {
 		}
 		var want []string
 		for _, i := range which {
-			want = append(want, c.edges[i].origin)
+			want = append(want, c.Edges[i].Origin)
 		}
 		known := func(list []string) []string {
 			list = slices.DeleteFunc(list, func(origin string) bool { return full[origin] })
@@ -243,13 +246,13 @@ func (c *cluster) listed(when string, which ...int) error {
 	})
 }
 
-// seated is how many are on all edges that run.
-func (c *cluster) seated() (sum int, err error) {
-	for _, e := range c.edges {
-		if !e.runs() {
+// Seated is how many are on all edges that run.
+func (c *Cluster) Seated() (sum int, err error) {
+	for _, e := range c.Edges {
+		if !e.Runs() {
 			continue
 		}
-		n, err := e.seats()
+		n, err := e.Seats()
 		if err != nil {
 			return 0, err
 		}
@@ -258,8 +261,8 @@ func (c *cluster) seated() (sum int, err error) {
 	return sum, nil
 }
 
-// wait looks every 50 ms until something is so.
-func wait(limit time.Duration, what string, so func() (bool, error)) error {
+// Wait looks every 50 ms until something is so.
+func Wait(limit time.Duration, what string, so func() (bool, error)) error {
 	for late := time.Now().Add(limit); time.Now().Before(late); time.Sleep(50 * time.Millisecond) {
 		yes, err := so()
 		if err != nil {
