@@ -97,8 +97,16 @@ type Config struct {
 	TapeMax string `help:"What tapes may take, such as 100GB: the oldest are deleted." placeholder:"SIZE"`
 
 	// Publish is where rooms are written to as HLS, page and all, so that any web server or file host serves them while no node can be reached:
-	// "dir:" and a folder. Default: nowhere.
-	Publish string `help:"Write rooms as HLS to a folder that a web server serves: dir:/path." placeholder:"dir:PATH"`
+	// "dir:" and a folder, or "s3://" and a bucket with a prefix, if any. Default: nowhere.
+	Publish string `help:"Write rooms as HLS to where others serve them from: dir:/path, or s3://bucket/prefix." placeholder:"PLACE"`
+	// PublishEndpoint is the store that has the bucket of Publish. Default: Amazon's.
+	PublishEndpoint string `help:"Store that has the bucket, such as https://s3.example.org. Default: Amazon's." placeholder:"URL"`
+	// PublishRegion is the region of that bucket. Default: the one that Amazon says; elsewhere us-east-1.
+	PublishRegion string `help:"Region of the bucket. Default: what the store says." placeholder:"NAME"`
+	// PublishPathStyle puts the bucket into the path of addresses, as many stores but Amazon's want it. Default: false.
+	PublishPathStyle bool `help:"The bucket is in the path of addresses, not in the name of the host."`
+	// PublishCredentials is a file with the bucket's key, as Amazon's tools write it. Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	PublishCredentials string `help:"File with the bucket's key ([default], aws_access_key_id, aws_secret_access_key). Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment." placeholder:"FILE"`
 
 	// ProxyFrom are the balancers that are believed in what they say of a client's address. Default: none.
 	ProxyFrom []string `help:"Prefixes of balancers that are believed in what they say of a client's address." placeholder:"PREFIX,..."`
@@ -216,7 +224,7 @@ func (c *Config) checkFiles(check func(name string, err error)) {
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound},
 		{"listen-tls-cert", c.ListenTLSCert}, {"listen-tls-key", c.ListenTLSKey},
 		{"bus-cert", c.BusCert}, {"bus-key", c.BusKey}, {"cluster-secret-file", c.ClusterSecretFile},
-		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds},
+		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds}, {"publish-credentials", c.PublishCredentials},
 	} {
 		if f.file != "" {
 			_, err := os.Stat(f.file)
