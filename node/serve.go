@@ -154,12 +154,19 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("/r/", n.edge.Handler())
 	mux.Handle("/r/{room}/tape/", n.replayHandler())
 	mux.Handle("/r/{room}/hls/", n.cast)
+	address := func(r *http.Request, id room.ID) string { return n.listenersAt(r) + "/r/" + string(id) }
 	listen, replay := web.ListenPage(n.bus.Facts), web.ReplayPage(n.isShown)
-	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), URL: func(r *http.Request, id room.ID) string {
-		return n.listenersAt(r) + "/r/" + string(id)
-	}})
+	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), URL: address})
 	for _, file := range []string{"event.json", "event.ics", "before.js"} {
 		mux.Handle("GET /r/{room}/"+file, event)
+	}
+	elsewhere := web.Elsewhere(n.isShown, address)
+	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
+		mux.Handle("GET /r/{room}/"+file, elsewhere)
+	}
+	embed := web.Embed(web.EmbedConfig{Facts: n.bus.Facts, Base: n.listenersAt})
+	for _, path := range []string{"/r/{room}/embed", "/r/{room}/embed.js", "/oembed"} {
+		mux.Handle("GET "+path, embed)
 	}
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)

@@ -71,7 +71,7 @@ func Event(cfg EventConfig) http.Handler {
 		w.Header().Set("Content-Disposition", `inline; filename="`+string(f.ID)+`.ics"`)
 		serveSmall(w, r, "text/calendar; charset=utf-8", "public, max-age=60", room.Calendar(&f, address, hostOf(address)))
 	})
-	script := beforeScript()
+	script := distScript("before")
 	mux.HandleFunc("GET /r/{room}/before.js", func(w http.ResponseWriter, r *http.Request) {
 		serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)
 	})
@@ -111,9 +111,9 @@ func serveSmall(w http.ResponseWriter, r *http.Request, mediaType, cache string,
 	}
 }
 
-// beforeScript is dist/before.js. It panics when it is not there: the file is part of the program.
-func beforeScript() []byte {
-	text, err := dist.ReadFile("dist/before.js")
+// distScript is dist/<name>.js. It panics when it is not there: the file is part of the program.
+func distScript(name string) []byte {
+	text, err := dist.ReadFile("dist/" + name + ".js")
 	if err != nil {
 		panic(err)
 	}
@@ -136,6 +136,7 @@ func headOf(f room.Facts) string {
 	if text := firstWords(f.Life.Plan.Description, shownWords-len(title)); text != "" {
 		meta("description", text)
 	}
+	b.WriteString(`<link rel="alternate" type="application/json+oembed" href="/oembed?url=/r/` + string(f.ID) + `">`)
 	if waits(f) {
 		b.WriteString(`<script src="/r/` + string(f.ID) + `/before.js" defer></script>`)
 	}

@@ -67,7 +67,7 @@ const mostMade = 256
 const headPlace = "<style>"
 
 func newRoomPage(name, policy string) *roomPage {
-	return &roomPage{bare: newPage(name, policy), policy: policy, made: map[room.ID]madePage{}}
+	return &roomPage{bare: makePage(newPage(name, policy).plain, policy, " 'self'"), policy: policy, made: map[room.ID]madePage{}}
 }
 
 // of is the page of a room as it is now.
@@ -79,11 +79,7 @@ func (p *roomPage) of(f room.Facts) *page {
 	if ok && made.head == head {
 		return made.page
 	}
-	scripts := ""
-	if waits(f) {
-		scripts = " 'self'"
-	}
-	made = madePage{head, makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), p.policy, scripts)}
+	made = madePage{head, makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), p.policy, " 'self'")}
 	if len(p.made) >= mostMade {
 		clear(p.made)
 	}

@@ -132,9 +132,10 @@ func TestHead(t *testing.T) {
 	f.Title = `"Quotes" & <tags>`
 	const title = `<meta property="og:title" content="&#34;Quotes&#34; &amp; &lt;tags&gt;">`
 	const text = `<meta property="og:description" content="Ada Lovelace and Grace Hopper on the machines that remember, the seas that forget, and what is left to say when both are gone. With music.">`
+	const embed = `<link rel="alternate" type="application/json+oembed" href="/oembed?url=/r/harbour-talk-k3f9x2">`
 	const script = `<script src="/r/harbour-talk-k3f9x2/before.js" defer></script>`
 	for state, want := range map[room.State]string{
-		room.Announced: title + text + script, room.Doors: title + text + script, room.Live: title + text, room.Ended: title + text,
+		room.Announced: title + text + embed + script, room.Doors: title + text + embed + script, room.Live: title + text + embed, room.Ended: title + text + embed,
 	} {
 		f.State = state
 		if got := headOf(f); got != want {
@@ -142,7 +143,7 @@ func TestHead(t *testing.T) {
 		}
 	}
 	f.State, f.Life = room.Doors, room.Life{}
-	if got := headOf(f); got != title {
+	if got := headOf(f); got != title+embed {
 		t.Errorf("without a plan: %s", got)
 	}
 }

@@ -11,8 +11,12 @@ import (
 // The listener's page needs nothing from node_modules, so whoever has Go can tell whether it is fresh.
 func TestListenIsFresh(t *testing.T) {
 	for file, make := range map[string]func() ([]byte, error){
-		"listen.html": func() ([]byte, error) { return bundle("../listen") },
-		"before.js":   func() ([]byte, error) { return script("../before") },
+		"listen.html":  func() ([]byte, error) { return bundle("../listen") },
+		"before.js":    func() ([]byte, error) { return script("../before") },
+		"embed.js":     func() ([]byte, error) { return script("../embed") },
+		"elsewhere.js": func() ([]byte, error) { return script("../elsewhere") },
+		"plain.js":     func() ([]byte, error) { return script("../plain") },
+		"pull.js":      func() ([]byte, error) { return script("../pull") },
 	} {
 		made, err := make()
 		if err != nil {

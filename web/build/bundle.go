@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -45,9 +46,13 @@ func bundle(dir string) ([]byte, error) {
 	return append(html, '\n'), nil
 }
 
-// script makes one file of a folder that has a script and no page. Styles that it imports are texts in it.
+// script makes one file of a folder that has a script, or a module, and no page. Styles that it imports are texts in it.
 func script(dir string) ([]byte, error) {
-	text, err := esbuild(filepath.Join(dir, "script.ts"))
+	entry := filepath.Join(dir, "script.ts")
+	if _, err := os.Stat(entry); errors.Is(err, os.ErrNotExist) {
+		entry = filepath.Join(dir, "module.ts")
+	}
+	text, err := esbuild(entry)
 	if err != nil {
 		return nil, err
 	}
@@ -58,19 +63,30 @@ func script(dir string) ([]byte, error) {
 // leaves room for more in the page's first flight.
 const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render)$"
 
+// sharesNames are the modules that listen/main.ts gives objects of its own, whose members have the names that they have there.
+var sharesNames = []string{"plain"}
+
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {
-	mangle := ""
-	if filepath.Base(filepath.Dir(entry)) == "listen" {
-		mangle = listenNames
+	options := optionsOf(entry)
+	folder := filepath.Base(filepath.Dir(entry))
+	if slices.Contains(sharesNames, folder) {
+		listen := optionsOf(filepath.Join(filepath.Dir(filepath.Dir(entry)), "listen", "main.ts"))
+		names, err := build(listen)
+		if err != nil {
+			return nil, err
+		}
+		options.MangleProps, options.MangleCache = listenNames, names.MangleCache
 	}
-	loaders := map[string]api.Loader{}
-	if filepath.Base(entry) == "script.ts" {
-		loaders[".css"] = api.LoaderText
+	result, err := build(options)
+	if err != nil {
+		return nil, err
 	}
-	result := api.Build(api.BuildOptions{
-		Loader:            loaders,
-		MangleProps:       mangle,
+	return bytes.TrimSpace(result.OutputFiles[0].Contents), nil
+}
+
+func optionsOf(entry string) api.BuildOptions {
+	options := api.BuildOptions{
 		EntryPoints:       []string{entry},
 		Bundle:            true,
 		Format:            api.FormatIIFE,
@@ -83,12 +99,28 @@ func esbuild(entry string) ([]byte, error) {
 		JSX:               api.JSXAutomatic,
 		JSXImportSource:   "preact",
 		LogLevel:          api.LogLevelSilent,
-	})
+	}
+	if filepath.Base(filepath.Dir(entry)) == "listen" {
+		options.MangleProps = listenNames
+		options.MangleCache = map[string]any{} // to be told them
+	}
+	switch filepath.Base(entry) {
+	case "module.ts":
+		options.Format = api.FormatESModule
+		fallthrough
+	case "script.ts":
+		options.Loader = map[string]api.Loader{".css": api.LoaderText}
+	}
+	return options
+}
+
+func build(options api.BuildOptions) (api.BuildResult, error) {
+	result := api.Build(options)
 	if len(result.Errors) > 0 {
 		messages := api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return nil, errors.New(strings.TrimSpace(strings.Join(messages, "")))
+		return result, errors.New(strings.TrimSpace(strings.Join(messages, "")))
 	}
-	return bytes.TrimSpace(result.OutputFiles[0].Contents), nil
+	return result, nil
 }
 
 func inline(element string, text []byte) []byte {

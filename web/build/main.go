@@ -5,7 +5,7 @@
 //	go run ./web/build listen     bundle this page only
 //	go run ./web/build -check     exit 1 when a committed bundle is not what the sources give
 //
-// A folder with script.ts and no page.html becomes one script, web/dist/<folder>.js, which a page loads later.
+// A folder with script.ts and no page.html becomes one script, web/dist/<folder>.js, which a page loads later; with module.ts one that a page imports.
 //
 // A page's sources are page.html, style.css and main.ts or main.tsx. Types are not checked here: `npm --prefix web run check`
 // does that. Imports from node_modules need `npm --prefix web ci` once.
@@ -87,7 +87,7 @@ func webFolder() (string, error) {
 // pages lists the folders of web that hold a page or a script.
 func pages(web string) ([]string, error) {
 	var names []string
-	for _, mark := range []string{"page.html", "script.ts"} {
+	for _, mark := range []string{"page.html", "script.ts", "module.ts"} {
 		found, err := filepath.Glob(filepath.Join(web, "*", mark))
 		if err != nil {
 			return nil, fmt.Errorf("list the pages: %w", err)

@@ -48,7 +48,6 @@ const en = {
   tape: "Recorded: from the beginning",
   data: (mb: number) => `about ${mb} MB an hour`,
   elsewhere: "Listen elsewhere",
-  players: "Open one of these in VLC, mpv or a radio.",
   untitled: "A conversation",
   nowhere: "Nowhere",
 };
@@ -101,7 +100,6 @@ const fr: Texts = {
   tape: "Enregistré : depuis le début",
   data: (mb) => `environ ${mb} Mo par heure`,
   elsewhere: "Écouter ailleurs",
-  players: "À ouvrir dans VLC, mpv ou une radio.",
   untitled: "Une conversation",
   nowhere: "Nulle part",
 };

@@ -64,7 +64,6 @@ export class View {
     element("volume").ariaLabel = t.volume;
     element("hand").textContent = t.hand;
     element("elsewhere").textContent = t.elsewhere;
-    element("players").textContent = t.players;
     const other = element("language");
     other.lang = language === "en" ? "fr" : "en";
     other.textContent = texts[other.lang as Language].language;
