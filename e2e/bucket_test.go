@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -330,4 +331,61 @@ func TestPublishedBucketOutlivesUs(t *testing.T) {
 	p.Click("#play")
 	p.Until(`epidaurusTape.state === "playing" && epidaurusTape.time > 2`, "JSON.stringify(epidaurusTape)")
 	p.Do(chromedp.Navigate("about:blank"))
+}
+
+// A room that is live is heard at another Icecast server, Debian's own, which breaks down and comes back.
+func TestPushedToIcecast(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	stop := icecast(t, port)
+	s := serve(t, "--icecast-push", fmt.Sprintf("icecast://source:hackme@127.0.0.1:%d/{room}.opus", port)).open("On the radio", false)
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
+	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
+	mount := fmt.Sprintf("http://127.0.0.1:%d/%s.opus", port, s.room.ID)
+	hears := func() bool {
+		file := filepath.Join(t.TempDir(), "heard.wav")
+		_, err := command(t, "ffmpeg", "-hide_banner", "-loglevel", "error", "-y", "-i", mount, "-t", "4", "-ac", "1", "-ar", "48000", file)
+		return err == nil && tonesOf(file) == ""
+	}
+	until(t, "both tones come from there", hears)
+	stop()
+	icecast(t, port)
+	until(t, "they come again", hears)
+}
+
+// icecast runs Debian's Icecast.
+func icecast(t *testing.T, port int) (stop func()) {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "icecast.xml")
+	err := os.WriteFile(config, fmt.Appendf(nil, `<icecast><limits><clients>10</clients><sources>2</sources><burst-on-connect>1</burst-on-connect><burst-size>16384</burst-size></limits>
+<authentication><source-password>hackme</source-password><admin-user>admin</admin-user><admin-password>hackme</admin-password></authentication>
+<hostname>localhost</hostname><listen-socket><port>%d</port><bind-address>127.0.0.1</bind-address></listen-socket><fileserve>0</fileserve>
+<paths><basedir>%[2]s</basedir><logdir>%[2]s</logdir><webroot>%[2]s</webroot><adminroot>%[2]s</adminroot></paths>
+<logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>2</loglevel></logging><security><chroot>0</chroot></security></icecast>`, port, dir), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("icecast2", "-c", config)
+	if os.Geteuid() == 0 { // it refuses to be root
+		const nobody = 65534
+		for d := dir; d != os.TempDir() && len(d) > 1; d = filepath.Dir(d) {
+			err = errors.Join(err, os.Chmod(d, 0o777))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	err = cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	t.Cleanup(stop)
+	listening(t, fmt.Sprintf("127.0.0.1:%d", port))
+	return stop
 }

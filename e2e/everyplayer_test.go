@@ -210,16 +210,10 @@ type loudspeaker struct{ socket string }
 func pulse(t *testing.T) *loudspeaker {
 	t.Helper()
 	dir := t.TempDir()
-	l := &loudspeaker{socket: filepath.Join(dir, "pulse")}
+	l := &loudspeaker{socket: filepath.Join(dir, "speaker")}
 	args := []string{"-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes", "-L", "module-native-protocol-unix socket=" + l.socket + " auth-anonymous=1"}
 	for _, p := range everyPlayer {
 		args = append(args, "-L", "module-null-sink rate=48000 channels=2 sink_name="+p.name)
-	}
-	for d := dir; d != os.TempDir() && len(d) > 1; d = filepath.Dir(d) {
-		err := os.Chmod(d, 0o777)
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 	cmd := exec.Command("pulseaudio", args...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir)
@@ -235,6 +229,13 @@ func pulse(t *testing.T) *loudspeaker {
 		_, err := os.Stat(l.socket)
 		return err == nil
 	})
+	// It keeps its folder to itself, and players are other users.
+	for d := dir; d != os.TempDir() && len(d) > 1; d = filepath.Dir(d) {
+		err := os.Chmod(d, 0o777)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return l
 }
 
@@ -254,7 +255,7 @@ func (l *loudspeaker) waitFor(ctx context.Context, name string, most time.Durati
 		cmd.Env = append(os.Environ(), "PULSE_SERVER=unix:"+l.socket)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			wrong = fmt.Sprintf("ffmpeg: %v %s; before that: %s", err, out, wrong)
+			wrong = fmt.Sprintf("ffmpeg: %v %s", err, out)
 			continue
 		}
 		wrong = tonesOf(file)

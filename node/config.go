@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/drill/capacity"
 	"github.com/epidaurus-live/epidaurus/edge"
 )
@@ -108,6 +109,9 @@ type Config struct {
 	// PublishCredentials is a file with the bucket's key, as Amazon's tools write it. Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 	PublishCredentials string `help:"File with the bucket's key ([default], aws_access_key_id, aws_secret_access_key). Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment." placeholder:"FILE"`
 
+	// IcecastPush is the mount of an Icecast server to which rooms are pushed as Ogg Opus while they are live; {room} in it stands for the room. Default: none.
+	IcecastPush string `help:"Push rooms while live to an Icecast server: icecast://source:password@host:8000/{room}.opus, icecasts:// with TLS." placeholder:"URL"`
+
 	// ProxyFrom are the balancers that are believed in what they say of a client's address. Default: none.
 	ProxyFrom []string `help:"Prefixes of balancers that are believed in what they say of a client's address." placeholder:"PREFIX,..."`
 	// ProxyHeader is the field in which they say it, such as X-Forwarded-For. Default: none.
@@ -174,6 +178,10 @@ func (c *Config) Validate() error {
 	c.checkTimes(check)
 	_, err := c.publishTo()
 	check("publish", err)
+	if c.IcecastPush != "" {
+		_, err = cast.ParseIcecastMount(c.IcecastPush)
+		check("icecast-push", err)
+	}
 	check("alarm-webhook", checkWebhook(c.AlarmWebhook))
 	_, err = c.balancers()
 	check("proxy-from", err)

@@ -108,6 +108,8 @@ func TestValidate(t *testing.T) {
 		{"NATSCertificateWithoutKey", func(c *Config) { c.NATS, c.NATSCert = "tls://10.0.0.1", file }, "nats-cert: certificate and key go together"},
 		{"NATSCAWithoutBus", func(c *Config) { c.NATSCA = file }, "nats: there are certificates or credentials for a bus elsewhere, and no address of it"},
 		{"SecretMissing", func(c *Config) { c.NATS, c.ClusterSecretFile = "tls://10.0.0.1", "/nowhere" }, "cluster-secret-file: stat /nowhere"},
+		{"IcecastPush", func(c *Config) { c.IcecastPush = "icecasts://:hackme@radio.example.org/{room}" }, ""},
+		{"IcecastPushInPlainWords", func(c *Config) { c.IcecastPush = "radio.example.org" }, "icecast-push: this is no address of an Icecast server: write one such as icecast://"},
 		{"PublishFolder", func(c *Config) { c.Publish = "dir:/srv/epidaurus" }, ""},
 		{"PublishBucket", func(c *Config) {
 			c.Publish, c.PublishEndpoint, c.PublishCredentials = "s3://live/evening/2027", "http://127.0.0.1:9000", file

@@ -97,6 +97,7 @@ var (
 	pfailDesc   = prometheus.NewDesc("epidaurus_publish_failing", "Of these, rooms that do not reach their folder: 0, or something is to be done.", nil, nil)
 	pfailsDesc  = prometheus.NewDesc("epidaurus_publish_failures_total", "Times that the folder did not take something.", nil, nil)
 	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
+	relayDesc   = prometheus.NewDesc("epidaurus_icecast_failing", "Rooms that do not reach the Icecast server of --icecast-push: 0, or something is to be done.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -164,6 +165,11 @@ func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 	if c.node.publisher != nil {
 		p = c.node.publisher.Stats()
 	}
+	var relay int64
+	if c.node.relay != nil {
+		relay = c.node.relay.Failing()
+	}
+	ch <- prometheus.MustNewConstMetric(relayDesc, prometheus.GaugeValue, float64(relay))
 	ch <- prometheus.MustNewConstMetric(pubDesc, prometheus.GaugeValue, float64(p.Rooms))
 	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
 	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))

@@ -55,6 +55,7 @@ type Node struct {
 	cast  *cast.Handler
 
 	publisher *cast.Publisher // nil: nothing is published from here
+	relay     *cast.Relay     // nil: nothing is pushed from here
 
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
@@ -166,7 +167,11 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
-	return n.openPublisher()
+	err = n.openPublisher()
+	if err != nil {
+		return err
+	}
+	return n.openRelay()
 }
 
 // openRooms tells the bus what the store knows, and starts what is open.
@@ -190,6 +195,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 		if n.publisher != nil {
 			n.publisher.Follow(f)
+		}
+		if n.relay != nil {
+			n.relay.Follow(f)
 		}
 		if n.rooms != nil {
 			n.rooms.follow(f.ID)
@@ -263,6 +271,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.publisher != nil {
 		add(n.publisher.Close(ctx))
+	}
+	if n.relay != nil {
+		n.relay.Close()
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

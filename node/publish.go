@@ -56,6 +56,19 @@ func (n *Node) openPublisher() error {
 	return err
 }
 
+// openRelay makes what pushes rooms to an Icecast server.
+func (n *Node) openRelay() error {
+	if n.cfg.IcecastPush == "" {
+		return nil
+	}
+	to, err := cast.ParseIcecastMount(n.cfg.IcecastPush)
+	if err != nil {
+		return err
+	}
+	n.relay, err = cast.NewRelay(n.castConfig(), to)
+	return err
+}
+
 // publishLate is how much of a room may not be published yet before somebody should look: three segments.
 const publishLate = 3 * hls.SegmentDuration
 
