@@ -118,6 +118,7 @@ func testFitsEachState(t *testing.T, b context.Context) {
 	p.fits(l, "doors")
 	p.Click("#elsewhere")
 	p.until(`document.querySelector(".elsewhere img").naturalWidth > 0 && document.querySelectorAll(".elsewhere dd").length === 6`)
+	p.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".elsewhere").scrollIntoView()`))
 	p.fits(l, "elsewhere")
 	p.Do(chromedp.Click(chromedp.ID("elsewhere")), chromedp.Click(chromedp.ID("listen")))
 	p.until(wayBehind)
