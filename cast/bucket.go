@@ -32,6 +32,7 @@ type BucketConfig struct {
 
 const (
 	bucketTimeout = 20 * time.Second // of one operation with all its tries
+	bucketLong    = 2 * time.Minute  // of one that looks through all that is there
 	bucketTries   = 3
 	textsMost     = 16 << 20 // of a file that is read back
 	removePasses  = 3        // others may write meanwhile, and a store may list late
@@ -176,6 +177,8 @@ func (b *Bucket) Has(ctx context.Context, name string) (bool, error) {
 
 // List implements Store.
 func (b *Bucket) List(ctx context.Context, dir string) (names []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bucketLong)
+	defer cancel()
 	for o := range b.client.ListObjectsIter(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.key(dir), Recursive: true}) {
 		if o.Err != nil {
 			return nil, b.told("list", dir, o.Err)
@@ -187,6 +190,8 @@ func (b *Bucket) List(ctx context.Context, dir string) (names []string, err erro
 
 // Remove implements Store. In a bucket that keeps what was replaced, that is removed too: what was deleted is nowhere any more.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, bucketLong)
+	defer cancel()
 	for range removePasses {
 		objects, err := b.versions(ctx, name)
 		if err != nil {

@@ -45,6 +45,9 @@ var everyPlayer = []aPlayer{
 	{name: "ChromiumHLS", version: []string{"chromium", "--version"}, command: func(dir, page, _ string) []string {
 		return []string{"chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--autoplay-policy=no-user-gesture-required", "--user-data-dir=" + dir, page + "?plain"}
 	}},
+	{name: "HLSjs", version: []string{"echo", "hls.js " + hlsJS + " in Chromium"}, command: func(dir, page, _ string) []string {
+		return []string{"chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--autoplay-policy=no-user-gesture-required", "--user-data-dir=" + dir, strings.Replace(page, "/r/", "/hlsjs/", 1)}
+	}},
 	{name: "GStreamerOgg", version: []string{"gst-launch-1.0", "--version"}, command: func(_, _, room string) []string {
 		return []string{"gst-launch-1.0", "-q", "playbin", "uri=" + room + "/live.ogg", "audio-sink=pulsesink"}
 	}},
@@ -61,6 +64,8 @@ var everyPlayer = []aPlayer{
 		return []string{"cvlc", "--no-video", "--quiet", "--aout=pulse", room + "/hls/master.m3u8"}
 	}},
 }
+
+const hlsJS = "1.7.4"
 
 const miniBrowser = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"
 
@@ -185,6 +190,13 @@ func tapping(t *testing.T, s *show) (page string, said func() string) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", proxy)
+	mux.HandleFunc("/hlsjs/{room}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<!doctype html><audio id="audio" autoplay></audio><script src="/hls.min.js"></script><script>
+			const hls = new Hls(); hls.loadSource("/r/%s/hls/master.m3u8"); hls.attachMedia(audio)</script>%s`, r.PathValue("room"), strings.TrimSuffix(finger, "<style>"))
+	})
+	script := npm(t, "hls.js@"+hlsJS, "hls.js/dist/hls.min.js")
+	mux.HandleFunc("/hls.min.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, script) })
 	mux.HandleFunc("/said", func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -202,6 +214,17 @@ func tapping(t *testing.T, s *show) (page string, said func() string) {
 		}
 		return b.String()
 	}
+}
+
+// npm is a file of a package from the registry.
+func npm(t *testing.T, name, file string) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := command(t, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--loglevel=error", name)
+	if err != nil {
+		t.Fatalf("npm install %s: %v\n%s", name, err, out)
+	}
+	return filepath.Join(dir, "node_modules", file)
 }
 
 // loudspeaker is a PulseAudio with a sink for each player.

@@ -57,6 +57,8 @@ type Node struct {
 	publisher *cast.Publisher // nil: nothing is published from here
 	relay     *cast.Relay     // nil: nothing is pushed from here
 
+	closeStore func() // of what is published; nil: it needs none
+
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
 
@@ -271,6 +273,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.publisher != nil {
 		add(n.publisher.Close(ctx))
+	}
+	if n.closeStore != nil {
+		n.closeStore()
 	}
 	if n.relay != nil {
 		n.relay.Close()

@@ -49,6 +49,9 @@ func (n *Node) openPublisher() error {
 	if err != nil {
 		return err
 	}
+	if s, ok := store.(interface{ Close() }); ok {
+		n.closeStore = s.Close
+	}
 	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex})
 	if n.rooms != nil {
 		n.rooms.publisher = n.publisher

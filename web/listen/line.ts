@@ -95,7 +95,6 @@ export class Line {
     this.#heard = -Infinity;
     this.#attempt = wait?.attempt ?? 0;
     this.#barks = 0;
-    if (this.pull && !this.#pull) this.#held = setTimeout(() => this.#pieces().catch(() => {}), HELD);
     void this.#run(this.#closing.signal, wait);
   }
 
@@ -116,6 +115,7 @@ export class Line {
       this.on.waits(wait);
       await this.#rest(wait.at - Date.now(), false, closed);
     }
+    if (this.pull && !this.#pull && !closed.aborted) this.#held = setTimeout(() => this.#pieces().catch(() => {}), HELD);
     while (!closed.aborted) {
       this.broken = true;
       const trouble = await this.#once(closed).catch((): Setback => ({ why: "lost" }));
