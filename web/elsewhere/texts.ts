@@ -13,7 +13,7 @@ const en = {
   code: "Code that leads to this room",
   photograph: "For another device",
   open: "Open this in your browser",
-  inside: (app: string) => `Inside ${app || "another app"} the sound stops when you look at something else, or does not begin. Use the app’s menu, “Open in browser”, or copy the address.`,
+  inside: (app: string) => `Inside ${app || "another app"} the sound may stop when you look at something else, or not begin. Use the app’s menu, “Open in browser”, or copy the address.`,
   stay: "Listen here all the same",
 };
 
@@ -32,7 +32,7 @@ const fr: Texts = {
   code: "Code qui mène à cette salle",
   photograph: "Pour un autre appareil",
   open: "Ouvrez ceci dans votre navigateur",
-  inside: (app) => `Dans ${app || "une autre application"}, le son s’arrête quand vous regardez autre chose, ou ne commence pas. Choisissez « Ouvrir dans le navigateur » au menu de l’application, ou copiez l’adresse.`,
+  inside: (app) => `Dans ${app || "une autre application"}, le son peut s’arrêter quand vous regardez autre chose, ou ne pas commencer. Choisissez « Ouvrir dans le navigateur » au menu de l’application, ou copiez l’adresse.`,
   stay: "Écouter ici quand même",
 };
 
