@@ -48,6 +48,8 @@ func rules() []rule {
 		{"*", []string{"bus", "drill/fleet"}, []string{"github.com/nats-io/..."}, "the bus is the only user of NATS, besides the agents of a drill"},
 		{"*", []string{"node"}, []string{"github.com/caddyserver/...", "go.uber.org/zap/..."}, "the node is the only one to ask for certificates"},
 		{"*", []string{"store"}, []string{"database/sql/...", "modernc.org/...", "github.com/pressly/..."}, "the store is the only user of SQL"},
+		{"*", []string{"cast"}, []string{"github.com/minio/..."}, "what is published is written by cast"},
+		{"*", []string{"web"}, []string{"rsc.io/qr/..."}, "codes to be photographed are the pages'"},
 		{"*", []string{"cmd/epidaurus"}, []string{"github.com/alecthomas/kong"}, "the command line stays in the command"},
 		{"*", []string{"node", "internal/...", "cmd/..."}, []string{"./node/..."}, "arrows go down: only commands know nodes"},
 		{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -31,8 +32,8 @@ func (f Folder) path(name string) (string, error) {
 	return filepath.Join(f.root, name), nil
 }
 
-// Put implements Store. A file is on disk before it has its name.
-func (f Folder) Put(_ context.Context, name string, body []byte) (err error) {
+// Put implements Store. A file is on disk before it has its name. What others may keep is for the web server to say.
+func (f Folder) Put(_ context.Context, name string, body []byte, _ string) (err error) {
 	path, err := f.path(name)
 	if err != nil {
 		return err
@@ -89,6 +90,26 @@ func (f Folder) Has(_ context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// List implements Store.
+func (f Folder) List(_ context.Context, dir string) (names []string, err error) {
+	root, err := f.path(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(f.root, path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) { // or not any more
+		return names, nil
+	}
+	return names, err
 }
 
 // Remove implements Store.

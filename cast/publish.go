@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/hls"
@@ -17,13 +21,15 @@ import (
 
 // Store keeps files that strangers serve, under names with slashes. Its methods may be called from any goroutine.
 type Store interface {
-	// Put makes a file, or replaces it as a whole.
-	Put(ctx context.Context, name string, body []byte) error
+	// Put makes a file, or replaces it as a whole. Keep is a Cache-Control: how long who reads it may keep it.
+	Put(ctx context.Context, name string, body []byte, keep string) error
 	// Get returns a file; nil without an error where there is none.
 	Get(ctx context.Context, name string) ([]byte, error)
 	// Has reports whether there is such a file.
 	Has(ctx context.Context, name string) (bool, error)
-	// Remove removes a file, or all that is below a name. It is no error that there is nothing.
+	// List gives the names of the files below a name that ends in a slash, in no order.
+	List(ctx context.Context, dir string) ([]string, error)
+	// Remove removes a file, or all that is below a name that ends in a slash. It is no error that there is nothing.
 	Remove(ctx context.Context, name string) error
 }
 
@@ -67,6 +73,10 @@ type PublisherStats struct {
 const (
 	publishEvery = 500 * time.Millisecond
 	publishSteps = 4
+
+	// puts is how many segments of a variant are written at the same moment, beside those of the other variants: a store elsewhere takes its time
+	// for each.
+	puts = 4
 
 	// A store that fails is tried again after firstRetry, then after twice as long, up to lastRetry.
 	firstRetry = time.Second
@@ -173,6 +183,23 @@ func (p *Publisher) Stats() PublisherStats {
 	return PublisherStats{Rooms: len(p.rooms), Failing: p.counts.failing.Load(), Failures: p.counts.failures.Load(), Objects: p.counts.objects.Load()}
 }
 
+// Lag tells how long there has been something of a room that is not in the store, and whether the store does not take it. It is not ok for a room
+// that is not published now.
+func (p *Publisher) Lag(id room.ID) (behind time.Duration, failing, ok bool) {
+	p.mu.Lock()
+	r := p.rooms[id]
+	p.mu.Unlock()
+	if r == nil {
+		return 0, false, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.due.IsZero() {
+		behind = time.Since(r.due)
+	}
+	return behind, r.failing, true
+}
+
 // Close stops publishing, and waits. What was published stays; the next start goes on with it.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
@@ -201,15 +228,18 @@ type published struct {
 	wiping  atomic.Bool
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
+	due     time.Time     // guarded by mu; since when something is not there; zero: all is
+	failing bool          // guarded by mu
 
-	shelves map[tape.Variant]map[tape.Number]bool // which segments are there
-	filled  map[tape.Variant]map[tape.Number]bool // of these, those that are not proven: with silence, it may be, for what came later
-	texts   map[string][]byte                     // what else is there
-	whole   bool                                  // a playlist of the whole evening is
+	books   sync.Mutex                            // variants are written side by side; while none is, the goroutine needs no lock
+	shelves map[tape.Variant]map[tape.Number]bool // guarded by books; which segments are there
+	filled  map[tape.Variant]map[tape.Number]bool // guarded by books; of these, those that are not proven: with silence, it may be, for what came later
+	texts   map[string][]byte                     // guarded by books; what else is there
+	stock   map[string]bool                       // what there was before; nil: that is not known yet
+	whole   bool                                  // a playlist of the whole evening is there
 	seen    sight                                 // what there was when all of it was published
 	indexed time.Time                             // when the index of its tape was written
 	over    time.Time                             // when it was first known that there will be no more of what is not on tape
-	failing bool
 }
 
 func newPublished(p *Publisher, id room.ID) *published {
@@ -221,7 +251,7 @@ func newPublished(p *Publisher, id room.ID) *published {
 // forget is to know of nothing that is there.
 func (r *published) forget() {
 	r.shelves, r.filled = map[tape.Variant]map[tape.Number]bool{}, map[tape.Variant]map[tape.Number]bool{}
-	r.texts, r.whole = map[string][]byte{}, false
+	r.texts, r.stock, r.whole = map[string][]byte{}, nil, false
 	r.seen, r.indexed = sight{}, time.Time{}
 	for _, rendition := range r.publisher.source.renditions() {
 		r.shelves[rendition.Variant], r.filled[rendition.Variant] = map[tape.Number]bool{}, map[tape.Number]bool{}
@@ -304,7 +334,25 @@ func (r *published) fail(err error) {
 		log.Warn("the room is published again")
 		c.failing.Add(-1)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.failing = err != nil
+}
+
+// await takes note that there is something to be published.
+func (r *published) await() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.due.IsZero() {
+		r.due = time.Now()
+	}
+}
+
+// settled takes note that all of it is.
+func (r *published) settled() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.due = time.Time{}
 }
 
 // step writes what is new. It reports whether there is nothing more to come.
@@ -346,11 +394,13 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	if waits && now.is(r.seen) {
 		return false, nil
 	}
+	r.await()
 	over, err := r.live(ctx, c)
 	if err != nil {
 		return false, err
 	}
 	r.seen = now
+	r.settled()
 	if waits {
 		return false, nil
 	}
@@ -384,7 +434,7 @@ func (r *published) finish(ctx context.Context, c channel) (done bool, err error
 		err = r.refill(ctx, c)
 	}
 	if err == nil {
-		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions()))
+		err = r.text(ctx, hls.Dir+"/"+hls.Master, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions()), cacheShort)
 	}
 	return err == nil, err
 }
@@ -399,7 +449,7 @@ func (r *published) refill(ctx context.Context, c channel) error {
 			}
 			if ok {
 				name := r.dir + hls.Dir + "/" + string(c.name) + "/" + string(rendition.Variant) + "/" + hls.SegmentName(k)
-				err = r.publisher.to.Store.Put(ctx, name, body)
+				err = r.publisher.to.Store.Put(ctx, name, body, cacheForEver)
 				if err != nil {
 					return fmt.Errorf("publish segment %d anew: %w", k, err)
 				}
@@ -435,8 +485,13 @@ func (r *published) forgetLater(ctx context.Context, c channel, over bool) (done
 
 // live publishes what there is now: segments, then the playlists that list them. It reports whether the live playlists have ended.
 func (r *published) live(ctx context.Context, c channel) (over bool, err error) {
+	err = r.take(ctx)
+	if err != nil {
+		return false, err
+	}
 	over = true
 	heard := false
+	var variants errgroup.Group
 	for _, rendition := range c.renditions() {
 		live, _, ok := c.live(ctx, rendition)
 		whole, taped := c.whole(ctx, rendition)
@@ -445,22 +500,40 @@ func (r *published) live(ctx context.Context, c channel) (over bool, err error) 
 		}
 		heard = true
 		over = over && live.Over
-		err = r.variant(ctx, c, rendition, [2]list{live, whole})
-		if err != nil {
-			return false, err
-		}
+		variants.Go(func() error { return r.variant(ctx, c, rendition, [2]list{live, whole}) })
 		r.whole = r.whole || taped
 	}
-	if !heard {
+	err = variants.Wait()
+	switch {
+	case err != nil:
+		return false, err
+	case !heard:
 		return c.facts.State == room.Ended, nil
 	}
+	clear(r.stock) // all that is listed is on the shelves now, and others may remove what was there
 	return over, r.rest(ctx, c)
+}
+
+// take takes stock of what there is, once: as after a restart, that of a whole evening.
+func (r *published) take(ctx context.Context) error {
+	if r.stock != nil {
+		return nil
+	}
+	names, err := r.publisher.to.Store.List(ctx, r.dir)
+	if err != nil {
+		return fmt.Errorf("look at what was published: %w", err)
+	}
+	r.stock = make(map[string]bool, len(names))
+	for _, name := range names {
+		r.stock[name] = true
+	}
+	return nil
 }
 
 // variant publishes one variant of the room: its live list and the whole one. A list without segments is not written.
 func (r *published) variant(ctx context.Context, c channel, rendition hls.Rendition, lists [2]list) error {
 	dir := hls.Dir + "/" + string(c.name) + "/" + string(rendition.Variant) + "/"
-	err := r.text(ctx, dir+hls.Init, rendition.Init(c.PreSkip))
+	err := r.text(ctx, dir+hls.Init, rendition.Init(c.PreSkip), cacheForEver)
 	if err != nil {
 		return err
 	}
@@ -472,11 +545,14 @@ func (r *published) variant(ctx context.Context, c channel, rendition hls.Rendit
 		if err != nil {
 			return err
 		}
-		name := hls.Live
+		name, keep := hls.Live, cacheShort
 		if l.Whole {
 			name = hls.DVR
 		}
-		err = r.text(ctx, dir+name, hls.AppendMedia(nil, l.Media))
+		if l.closed {
+			keep = cacheLong
+		}
+		err = r.text(ctx, dir+name, hls.AppendMedia(nil, l.Media), keep)
 		if err != nil {
 			return err
 		}
@@ -484,51 +560,83 @@ func (r *published) variant(ctx context.Context, c channel, rendition hls.Rendit
 	return r.sweep(ctx, rendition, dir, lists)
 }
 
-// segments publishes what a playlist lists.
+// segments publishes what a playlist lists, several at a time.
 func (r *published) segments(ctx context.Context, c channel, rendition hls.Rendition, dir string, l list) error {
-	shelf, store := r.shelves[rendition.Variant], r.publisher.to.Store
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(puts)
 	for i, s := range l.Segments {
 		k := l.First + tape.Number(i)
-		if s.Gap || shelf[k] {
+		if s.Gap || r.has(rendition, k) {
 			continue
 		}
-		name := r.dir + dir + hls.SegmentName(k)
-		there, err := store.Has(ctx, name) // as after a restart
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return r.segment(ctx, c, rendition, dir, k) })
+	}
+	return group.Wait()
+}
+
+func (r *published) has(rendition hls.Rendition, k tape.Number) bool {
+	r.books.Lock()
+	defer r.books.Unlock()
+	return r.shelves[rendition.Variant][k]
+}
+
+// segment publishes segment k, unless it is there.
+func (r *published) segment(ctx context.Context, c channel, rendition hls.Rendition, dir string, k tape.Number) (err error) {
+	name, store := r.dir+dir+hls.SegmentName(k), r.publisher.to.Store
+	there := r.stock[name]
+	if !there { // nor was it, but another node may have been here
+		there, err = store.Has(ctx, name)
 		if err != nil {
 			return err
 		}
-		if !there {
-			body, proven, ok, err := c.segment(ctx, rendition, k)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return fmt.Errorf("segment %d of %s is listed, and not there", k, rendition.Variant)
-			}
-			if !proven {
-				r.filled[rendition.Variant][k] = true // before the write, which may be done though it fails
-			}
-			err = store.Put(ctx, name, body)
-			if err != nil {
-				return fmt.Errorf("publish segment %d: %w", k, err)
-			}
-			r.publisher.counts.objects.Add(1)
-		}
-		shelf[k] = true
 	}
+	if !there {
+		err = r.put(ctx, c, rendition, name, k)
+		if err != nil {
+			return err
+		}
+	}
+	r.books.Lock()
+	defer r.books.Unlock()
+	r.shelves[rendition.Variant][k] = true
+	return nil
+}
+
+func (r *published) put(ctx context.Context, c channel, rendition hls.Rendition, name string, k tape.Number) error {
+	body, proven, ok, err := c.segment(ctx, rendition, k)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("segment %d of %s is listed, and not there", k, rendition.Variant)
+	}
+	keep := cacheForEver
+	if !proven {
+		keep = cacheShort
+		r.books.Lock()
+		r.filled[rendition.Variant][k] = true // before the write, which may be done though it fails
+		r.books.Unlock()
+	}
+	err = r.publisher.to.Store.Put(ctx, name, body, keep)
+	if err != nil {
+		return fmt.Errorf("publish segment %d: %w", k, err)
+	}
+	r.publisher.counts.objects.Add(1)
 	return nil
 }
 
 // sweep removes what no list has, and no player needs any more: what was heard before the tape began, or is not on tape. Where this node has no
 // tape and the folder has the list of one, that is another node's, and may need everything.
 func (r *published) sweep(ctx context.Context, rendition hls.Rendition, dir string, lists [2]list) error {
-	shelf := r.shelves[rendition.Variant]
 	live, whole := lists[0], lists[1]
 	if len(live.Segments) == 0 {
 		return nil
 	}
 	asked := whole.Whole
-	for k := range shelf {
+	for _, k := range r.kept(rendition) {
 		taped := whole.Whole && k >= whole.First && k < whole.First+tape.Number(len(whole.Segments))
 		if k >= live.First-keptBehind || taped {
 			continue
@@ -544,10 +652,23 @@ func (r *published) sweep(ctx context.Context, rendition hls.Rendition, dir stri
 		if err != nil {
 			return fmt.Errorf("remove segment %d: %w", k, err)
 		}
-		delete(shelf, k)
-		delete(r.filled[rendition.Variant], k)
+		r.dropped(rendition, k)
 	}
 	return nil
+}
+
+// kept are the segments of a variant that are there.
+func (r *published) kept(rendition hls.Rendition) []tape.Number {
+	r.books.Lock()
+	defer r.books.Unlock()
+	return slices.Collect(maps.Keys(r.shelves[rendition.Variant]))
+}
+
+func (r *published) dropped(rendition hls.Rendition, k tape.Number) {
+	r.books.Lock()
+	defer r.books.Unlock()
+	delete(r.shelves[rendition.Variant], k)
+	delete(r.filled[rendition.Variant], k)
 }
 
 // rest publishes what leads to the variants.
@@ -567,7 +688,7 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions())})
 	}
 	for _, t := range texts {
-		err := r.text(ctx, t.name, t.body)
+		err := r.text(ctx, t.name, t.body, cacheShort)
 		if err != nil {
 			return err
 		}
@@ -587,7 +708,7 @@ func (r *published) index(ctx context.Context, c channel) error {
 	if err != nil {
 		return err
 	}
-	err = r.text(ctx, "tape/index.json", index)
+	err = r.text(ctx, "tape/index.json", index, cacheShort)
 	if err == nil {
 		r.indexed = time.Now()
 	}
@@ -595,15 +716,20 @@ func (r *published) index(ctx context.Context, c channel) error {
 }
 
 // text publishes a file that may change.
-func (r *published) text(ctx context.Context, name string, body []byte) error {
-	if bytes.Equal(r.texts[name], body) {
+func (r *published) text(ctx context.Context, name string, body []byte, keep string) error {
+	r.books.Lock()
+	same := bytes.Equal(r.texts[name], body)
+	r.books.Unlock()
+	if same {
 		return nil
 	}
-	err := r.publisher.to.Store.Put(ctx, r.dir+name, body)
+	err := r.publisher.to.Store.Put(ctx, r.dir+name, body, keep)
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", name, err)
 	}
 	r.publisher.counts.objects.Add(1)
+	r.books.Lock()
+	defer r.books.Unlock()
 	r.texts[name] = body
 	return nil
 }

@@ -29,11 +29,12 @@ type shelf struct {
 	mu    sync.Mutex
 	there map[string][]byte                           // guarded by mu
 	puts  map[string]int                              // guarded by mu
+	keep  map[string]string                           // guarded by mu
 	fail  func(op, name string) (before, after error) // guarded by mu; an error before it is done, or though it is done
 }
 
 func newShelf(t *testing.T) *shelf {
-	return &shelf{t: t, there: map[string][]byte{}, puts: map[string]int{}}
+	return &shelf{t: t, there: map[string][]byte{}, puts: map[string]int{}, keep: map[string]string{}}
 }
 
 func (s *shelf) let(fail func(op, name string) (before, after error)) {
@@ -45,18 +46,21 @@ func (s *shelf) let(fail func(op, name string) (before, after error)) {
 // do is an operation that may fail.
 func (s *shelf) do(op, name string, do func()) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	fail := s.fail
+	s.mu.Unlock()
 	var before, after error
-	if s.fail != nil {
-		before, after = s.fail(op, name)
+	if fail != nil {
+		before, after = fail(op, name) // it may take its time, which others do not wait for
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if before == nil {
 		do()
 	}
 	return errors.Join(before, after)
 }
 
-func (s *shelf) Put(_ context.Context, name string, body []byte) error {
+func (s *shelf) Put(_ context.Context, name string, body []byte, keep string) error {
 	return s.do("put", name, func() {
 		gap := false
 		for line := range strings.Lines(string(body)) {
@@ -70,7 +74,7 @@ func (s *shelf) Put(_ context.Context, name string, body []byte) error {
 			}
 			gap = false
 		}
-		s.there[name] = body
+		s.there[name], s.keep[name] = body, keep
 		s.puts[name]++
 	})
 }
@@ -78,6 +82,17 @@ func (s *shelf) Put(_ context.Context, name string, body []byte) error {
 func (s *shelf) Get(_ context.Context, name string) (body []byte, err error) {
 	err = s.do("get", name, func() { body = s.there[name] })
 	return body, err
+}
+
+func (s *shelf) List(_ context.Context, dir string) (names []string, err error) {
+	err = s.do("list", dir, func() {
+		for n := range s.there {
+			if strings.HasPrefix(n, dir) {
+				names = append(names, n)
+			}
+		}
+	})
+	return names, err
 }
 
 func (s *shelf) Has(_ context.Context, name string) (there bool, err error) {
@@ -236,6 +251,55 @@ func TestPublishToAFolderThatFails(t *testing.T) {
 		time.Sleep(lastRetry + time.Second)
 		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
 			t.Errorf("there is still %v, %+v", left, p.Stats())
+		}
+	})
+}
+
+// Who asks is told how far a store is behind: of one that takes its time, and of one that takes nothing. What is served from it says how long it may be
+// kept: a segment for ever, unless it may be written anew.
+func TestPublishLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.unknown = 119
+		p, stop := m.publisher(t, s)
+		defer stop()
+		if _, _, ok := p.Lag("harbour"); ok {
+			t.Error("of a room that is not published something is known")
+		}
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(time.Second)
+		if behind, failing, ok := p.Lag("harbour"); behind != 0 || failing || !ok {
+			t.Errorf("all is there, and it is %v behind, %v", behind, failing)
+		}
+		const dir = "r/harbour/hls/floor/opus-24/"
+		for name, keep := range map[string]string{"init.mp4": cacheForEver, "seg-117.m4s": cacheForEver, "seg-119.m4s": cacheShort, "live.m3u8": cacheShort} {
+			if s.keep[dir+name] != keep {
+				t.Errorf("%s may be kept %q", name, s.keep[dir+name])
+			}
+		}
+		slow := 6 * time.Second
+		s.let(func(op, _ string) (before, after error) {
+			if op == "put" {
+				time.Sleep(slow)
+			}
+			return nil, nil
+		})
+		m.to(121, false)
+		time.Sleep(8 * time.Second)
+		if behind, failing, _ := p.Lag("harbour"); behind < 7*time.Second || failing {
+			t.Errorf("a slow store is %v behind, %v", behind, failing)
+		}
+		s.let(func(string, string) (before, after error) { return errors.New("nobody answers"), nil })
+		m.to(122, false)
+		time.Sleep(time.Minute)
+		if behind, failing, _ := p.Lag("harbour"); behind < 45*time.Second || !failing {
+			t.Errorf("a store that takes nothing is %v behind, %v", behind, failing)
+		}
+		s.let(nil)
+		time.Sleep(lastRetry + time.Second)
+		if behind, failing, _ := p.Lag("harbour"); behind != 0 || failing {
+			t.Errorf("well again it is %v behind, %v", behind, failing)
 		}
 	})
 }
@@ -557,7 +621,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, body := range []string{"first", "second"} {
-		err := f.Put(t.Context(), "r/a/x.m3u8", []byte(body))
+		err := f.Put(t.Context(), "r/a/x.m3u8", []byte(body), "")
 		if got, getErr := f.Get(t.Context(), "r/a/x.m3u8"); err != nil || getErr != nil || !bytes.Equal(got, []byte(body)) {
 			t.Errorf("%q came back as %q, %v, %v", body, got, err, getErr)
 		}
@@ -570,7 +634,7 @@ func TestFolder(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	for _, name := range []string{"../x", "/etc/x", ""} {
-		if err := f.Put(t.Context(), name, nil); err == nil {
+		if err := f.Put(t.Context(), name, nil, ""); err == nil {
 			t.Errorf("%q is taken for a name", name)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// cast is everybody of an evening.
-type cast struct {
+// troupe is everybody of an evening.
+type troupe struct {
 	*show
 	t *testing.T
 
@@ -29,7 +29,7 @@ func TestPagesOfAnEvening(t *testing.T) {
 	if os.Getenv("EPIDAURUS_EVENING") == "" {
 		t.Skip("it takes five minutes, and others try each of its steps: set EPIDAURUS_EVENING")
 	}
-	c := &cast{show: &show{server: serve(t)}, t: t}
+	c := &troupe{show: &show{server: serve(t)}, t: t}
 	c.announce()
 	c.invite()
 	c.openDoors()
@@ -42,7 +42,7 @@ func TestPagesOfAnEvening(t *testing.T) {
 }
 
 // seen waits until somebody else's page shows what was done, and says after how long.
-func (c *cast) seen(p *browsertest.Tab, what, condition string) {
+func (c *troupe) seen(p *browsertest.Tab, what, condition string) {
 	c.t.Helper()
 	since := time.Now()
 	p.Until(condition, browsertest.Body)
@@ -54,12 +54,12 @@ func (c *cast) seen(p *browsertest.Tab, what, condition string) {
 }
 
 // heard waits until a listener's page shows it, which is at its frame.
-func (c *cast) heard(p *browsertest.Tab, condition string) {
+func (c *troupe) heard(p *browsertest.Tab, condition string) {
 	c.t.Helper()
 	p.Until(condition, "JSON.stringify(epidaurus) + document.body.innerText")
 }
 
-func (c *cast) air(p *browsertest.Tab, reason string) string {
+func (c *troupe) air(p *browsertest.Tab, reason string) string {
 	return fmt.Sprintf(`document.querySelector('.air[data-reason=%q]')`, reason)
 }
 
@@ -75,7 +75,7 @@ func set(p *browsertest.Tab, id, value string) {
 }
 
 // announce claims the server, and announces a room by its form, to begin at the next minute but one.
-func (c *cast) announce() {
+func (c *troupe) announce() {
 	c.host = openTapped(c.t, ada.New(c.t), c.claim)
 	shoot(c.t, c.host, "evening-01-claim")
 	c.host.Press("claim")
@@ -100,7 +100,7 @@ func (c *cast) announce() {
 }
 
 // place makes an invitation at the host's desk.
-func (c *cast) place(name string, role room.Role) string {
+func (c *troupe) place(name string, role room.Role) string {
 	c.t.Helper()
 	c.host.Write("invite-name", name)
 	set(c.host, "invite-role", string(role))
@@ -109,7 +109,7 @@ func (c *cast) place(name string, role room.Role) string {
 	return raw(browsertest.Eval[string](c.host, browsertest.At("invite-link")+".value"))
 }
 
-func (c *cast) invite() {
+func (c *troupe) invite() {
 	c.producer = browsertest.Open(c.t, listeners.New(c.t), c.place("Pru", room.Producer))
 	c.cohost = openTapped(c.t, grace.New(c.t), c.place("Cora", room.CoHost))
 	c.guest = openTapped(c.t, clicking.New(c.t), c.place("Grace", room.Speaker))
@@ -119,7 +119,7 @@ func (c *cast) invite() {
 }
 
 // openDoors waits for the clock, which opens them; then all go on stage behind the curtain.
-func (c *cast) openDoors() {
+func (c *troupe) openDoors() {
 	c.host.Until(`document.querySelector(".chip.doors")`, browsertest.Body)
 	set(c.producer, "delay", "5")
 	for name, p := range map[string]*browsertest.Tab{"Ada": c.host, "Cora": c.cohost, "Grace": c.guest} {
@@ -134,7 +134,7 @@ func (c *cast) openDoors() {
 }
 
 // begin waits for the start, with a crowd.
-func (c *cast) begin() {
+func (c *troupe) begin() {
 	crowd := exec.Command(program, "drill", "run", c.room.ListenURL, "--listeners", "50", "--ramp", "5s", "--hold", "10m", "--no-keep")
 	crowd.Stdout = nil
 	err := crowd.Start()
@@ -154,7 +154,7 @@ func (c *cast) begin() {
 }
 
 // raiseHand brings a listener on stage.
-func (c *cast) raiseHand() {
+func (c *troupe) raiseHand() {
 	lena := browsertest.Open(c.t, silent.New(c.t), c.room.ListenURL)
 	lena.Click("#listen")
 	c.heard(lena, `epidaurus.state === "listening" && epidaurus.frame > 0`)
@@ -190,7 +190,7 @@ func (c *cast) raiseHand() {
 }
 
 // takeBack dumps what was said last.
-func (c *cast) takeBack() {
+func (c *troupe) takeBack() {
 	c.producer.Press("dump")
 	c.seen(c.producer, "the dump", browsertest.At("dumped")+`.textContent`)
 	shoot(c.t, c.producer, "evening-15-dumped")
@@ -199,7 +199,7 @@ func (c *cast) takeBack() {
 }
 
 // closeDoors turns newcomers away, and lets them in again.
-func (c *cast) closeDoors() {
+func (c *troupe) closeDoors() {
 	c.cohost.Press("closing")
 	set(c.cohost, "closed-at", "1")
 	set(c.cohost, "notice", "Full already: come back tomorrow.")
@@ -215,7 +215,7 @@ func (c *cast) closeDoors() {
 }
 
 // loseHost reloads the host's page in the middle: the room goes on, and the host comes back by it.
-func (c *cast) loseHost() {
+func (c *troupe) loseHost() {
 	c.host.Do(chromedp.Navigate("about:blank"))
 	c.cohost.Until(`document.querySelectorAll('.person:not([data-away="true"])').length === 2`, browsertest.Body)
 	c.cohost.Until(onAir, browsertest.Body)
@@ -232,7 +232,7 @@ func (c *cast) loseHost() {
 }
 
 // finish ends it, takes that back, and ends it again; then it is heard once more.
-func (c *cast) finish() {
+func (c *troupe) finish() {
 	c.cohost.Press("end")
 	c.cohost.Press("end-yes")
 	c.seen(c.host, "the coming end", browsertest.At("ending"))

@@ -51,7 +51,7 @@ var revision = sync.OnceValue(func() string {
 })
 
 // fingerprint changes when anything does that was set, wherever it was, or what the runtime may use. Who gets in by which password, and
-// whom alarms are told, is not in it.
+// whom alarms and sound are told, is not in it.
 func (c Config) fingerprint() string {
 	var buses []string
 	for s := range strings.SplitSeq(c.NATS, ",") {
@@ -62,7 +62,7 @@ func (c Config) fingerprint() string {
 		}
 		buses = append(buses, s)
 	}
-	c.NATS, c.AlarmWebhook = strings.Join(buses, ","), ""
+	c.NATS, c.AlarmWebhook, c.IcecastPush = strings.Join(buses, ","), "", ""
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // texts and numbers always marshal

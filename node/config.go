@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/drill/capacity"
 	"github.com/epidaurus-live/epidaurus/edge"
 )
@@ -101,8 +102,19 @@ type Config struct {
 	TapeMax string `help:"What tapes may take, such as 100GB: the oldest are deleted." placeholder:"SIZE"`
 
 	// Publish is where rooms are written to as HLS, page and all, so that any web server or file host serves them while no node can be reached:
-	// "dir:" and a folder. Default: nowhere.
-	Publish string `help:"Write rooms as HLS to a folder that a web server serves: dir:/path." placeholder:"dir:PATH"`
+	// "dir:" and a folder, or "s3://" and a bucket with a prefix, if any. Default: nowhere.
+	Publish string `help:"Write rooms as HLS to where others serve them from: dir:/path, or s3://bucket/prefix." placeholder:"PLACE"`
+	// PublishEndpoint is the store that has the bucket of Publish. Default: Amazon's.
+	PublishEndpoint string `help:"Store that has the bucket, such as https://s3.example.org. Default: Amazon's." placeholder:"URL"`
+	// PublishRegion is the region of that bucket. Default: the one that Amazon says; elsewhere us-east-1.
+	PublishRegion string `help:"Region of the bucket. Default: what the store says." placeholder:"NAME"`
+	// PublishPathStyle puts the bucket into the path of addresses, as many stores but Amazon's want it. Default: false.
+	PublishPathStyle bool `help:"The bucket is in the path of addresses, not in the name of the host."`
+	// PublishCredentials is a file with the bucket's key, as Amazon's tools write it. Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	PublishCredentials string `help:"File with the bucket's key ([default], aws_access_key_id, aws_secret_access_key). Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment." placeholder:"FILE"`
+
+	// IcecastPush is the mount of an Icecast server to which rooms are pushed as Ogg Opus while they are live; {room} in it stands for the room. Default: none.
+	IcecastPush string `help:"Push rooms while live to an Icecast server: icecast://source:password@host:8000/{room}.opus, icecasts:// with TLS." placeholder:"URL"`
 
 	// ProxyFrom are the balancers that are believed in what they say of a client's address. Default: none.
 	ProxyFrom []string `help:"Prefixes of balancers that are believed in what they say of a client's address." placeholder:"PREFIX,..."`
@@ -171,6 +183,10 @@ func (c *Config) Validate() error {
 	c.checkTimes(check)
 	_, err := c.publishTo()
 	check("publish", err)
+	if c.IcecastPush != "" {
+		_, err = cast.ParseIcecastMount(c.IcecastPush)
+		check("icecast-push", err)
+	}
 	check("alarm-webhook", checkWebhook(c.AlarmWebhook))
 	_, err = c.balancers()
 	check("proxy-from", err)
@@ -221,7 +237,7 @@ func (c *Config) checkFiles(check func(name string, err error)) {
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"hold-sound", c.HoldSound},
 		{"listen-tls-cert", c.ListenTLSCert}, {"listen-tls-key", c.ListenTLSKey},
 		{"bus-cert", c.BusCert}, {"bus-key", c.BusKey}, {"cluster-secret-file", c.ClusterSecretFile},
-		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds},
+		{"nats-ca", c.NATSCA}, {"nats-cert", c.NATSCert}, {"nats-key", c.NATSKey}, {"nats-creds", c.NATSCreds}, {"publish-credentials", c.PublishCredentials},
 	} {
 		if f.file != "" {
 			_, err := os.Stat(f.file)

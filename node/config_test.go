@@ -108,6 +108,17 @@ func TestValidate(t *testing.T) {
 		{"NATSCertificateWithoutKey", func(c *Config) { c.NATS, c.NATSCert = "tls://10.0.0.1", file }, "nats-cert: certificate and key go together"},
 		{"NATSCAWithoutBus", func(c *Config) { c.NATSCA = file }, "nats: there are certificates or credentials for a bus elsewhere, and no address of it"},
 		{"SecretMissing", func(c *Config) { c.NATS, c.ClusterSecretFile = "tls://10.0.0.1", "/nowhere" }, "cluster-secret-file: stat /nowhere"},
+		{"IcecastPush", func(c *Config) { c.IcecastPush = "icecasts://:hackme@radio.example.org/{room}" }, ""},
+		{"IcecastPushInPlainWords", func(c *Config) { c.IcecastPush = "radio.example.org" }, "icecast-push: this is no address of an Icecast server: write one such as icecast://"},
+		{"PublishFolder", func(c *Config) { c.Publish = "dir:/srv/epidaurus" }, ""},
+		{"PublishBucket", func(c *Config) {
+			c.Publish, c.PublishEndpoint, c.PublishCredentials = "s3://live/evening/2027", "http://127.0.0.1:9000", file
+		}, ""},
+		{"PublishNowhere", func(c *Config) { c.Publish = "/srv/epidaurus" }, `publish: "/srv/epidaurus" is no place: write dir: and the path of a folder`},
+		{"PublishNoBucket", func(c *Config) { c.Publish = "s3:///evening" }, `publish: "" is no name of a bucket: write s3://bucket or s3://bucket/prefix`},
+		{"PublishUp", func(c *Config) { c.Publish = "s3://live/../x" }, `publish: "../x" is no prefix`},
+		{"PublishEndpointWithoutScheme", func(c *Config) { c.Publish, c.PublishEndpoint = "s3://live", "s3.example.org" }, `publish: "s3.example.org" is no address of a store: write one such as https://s3.example.org`},
+		{"PublishCredentialsMissing", func(c *Config) { c.Publish, c.PublishCredentials = "s3://live", "/nowhere" }, "publish-credentials: stat /nowhere: no such file or directory"},
 		{"DrainOver", func(c *Config) { c.DrainOver = time.Minute }, ""},
 		{"DrainOverNegative", func(c *Config) { c.DrainOver = -time.Second }, "drain-over: -1s is no time to drain"},
 		{"DrainOverADay", func(c *Config) { c.DrainOver = 24 * time.Hour }, "drain-over: 24h0m0s is no time to drain"},

@@ -57,7 +57,7 @@ func (l *lights) Lights(ctx context.Context, f room.Facts) []api.Light {
 	n := l.node
 	return []api.Light{
 		n.lightOfSpeakers(f), l.lightOfHold(ctx, f), n.lightOfTape(f), lightOfSeats(expects(f, n.cfg.Expect), n.bus.Edges(), n.bus.Seats(f.ID)),
-		lightOfLine(n.bus.Edges()), lightOfClock(), n.lightOfDrill(time.Now()),
+		lightOfLine(n.bus.Edges()), n.lightOfPublishing(f), lightOfClock(), n.lightOfDrill(time.Now()),
 	}
 }
 

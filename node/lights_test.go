@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,6 +37,7 @@ func TestLights(t *testing.T) {
 		"speakers": {State: api.Red, Why: "nobody"},
 		"sound":    {State: api.Green, Why: "arrives", N: got["sound"].N},
 		"line":     {State: api.Green, Why: "near", N: 1, Of: 1},
+		"publish":  {State: api.Dark, Why: "off"},
 		"drill":    {State: api.Amber, Why: "none"},
 	} {
 		want.Name = name
@@ -148,4 +150,25 @@ func TestLightOfSeatsCountsOnExpect(t *testing.T) {
 	if l := h.lightsOf(r.ID)["seats"]; l.State != api.Green {
 		t.Errorf("of a room that expects 50: %+v", l)
 	}
+}
+
+// A desk is told that what is said does not reach the file host: here a folder that a file stands in the way of.
+func TestLightOfPublishing(t *testing.T) {
+	cfg := usual(t)
+	dir := t.TempDir()
+	cfg.Publish = "dir:" + dir
+	h := openHouse(t, cfg)
+	r := h.room()
+	f, _ := h.bus.Facts(r.ID)
+	hear(t, h.Node, r.ID, 2*96)
+	until(t, "it is published", func() bool { return h.lightOfPublishing(f) == api.Light{Name: "publish", State: api.Green, Why: "on"} })
+	if got := h.lightOfPublishing(room.Facts{ID: "nobody-knows", State: room.Announced}); got.State != api.Dark || got.Why != "not_open" {
+		t.Errorf("%+v", got)
+	}
+	until(t, "it is seen that nothing arrives", func() bool {
+		in := filepath.Join(dir, "r")
+		err := errors.Join(os.RemoveAll(in), os.WriteFile(in, nil, 0o600))
+		l := h.lightOfPublishing(f)
+		return err == nil && l.State == api.Red && l.Why == "failed"
+	})
 }

@@ -98,6 +98,7 @@ var (
 	pfailsDesc  = prometheus.NewDesc("epidaurus_publish_failures_total", "Times that the folder did not take something.", nil, nil)
 	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
 	owedDesc    = prometheus.NewDesc("epidaurus_store_unwritten", "Changes that were made and are not in the database yet: above 0 for long, something is to be done.", nil, nil)
+	relayDesc   = prometheus.NewDesc("epidaurus_icecast_failing", "Rooms that do not reach the Icecast server of --icecast-push: 0, or something is to be done.", nil, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -166,6 +167,11 @@ func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 	if c.node.publisher != nil {
 		p = c.node.publisher.Stats()
 	}
+	var relay int64
+	if c.node.relay != nil {
+		relay = c.node.relay.Failing()
+	}
+	ch <- prometheus.MustNewConstMetric(relayDesc, prometheus.GaugeValue, float64(relay))
 	ch <- prometheus.MustNewConstMetric(pubDesc, prometheus.GaugeValue, float64(p.Rooms))
 	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
 	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))

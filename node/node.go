@@ -56,6 +56,9 @@ type Node struct {
 	cast  *cast.Handler
 
 	publisher *cast.Publisher // nil: nothing is published from here
+	relay     *cast.Relay     // nil: nothing is pushed from here
+
+	closeStore func() // of what is published; nil: it needs none
 
 	balancers []netip.Prefix
 	proxied   *proxyproto.Listener // nil: no balancer speaks the PROXY protocol
@@ -171,7 +174,11 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
-	return n.openPublisher()
+	err = n.openPublisher()
+	if err != nil {
+		return err
+	}
+	return n.openRelay()
 }
 
 // openRooms tells the bus what the store knows, and starts what is open.
@@ -196,6 +203,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 		if n.publisher != nil && !f.IsRun() { // of that nothing leaves the house
 			n.publisher.Follow(f)
+		}
+		if n.relay != nil {
+			n.relay.Follow(f)
 		}
 		if n.rooms != nil {
 			n.rooms.follow(f.ID)
@@ -281,6 +291,12 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.publisher != nil {
 		add(n.publisher.Close(ctx))
+	}
+	if n.closeStore != nil {
+		n.closeStore()
+	}
+	if n.relay != nil {
+		n.relay.Close()
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

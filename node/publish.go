@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/api"
 	"github.com/epidaurus-live/epidaurus/cast"
+	"github.com/epidaurus-live/epidaurus/pack/hls"
 	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -17,33 +19,81 @@ import (
 // unpublishTimeout is how long a host who deletes a tape waits for its published copy to be gone. It is tried again after that.
 const unpublishTimeout = 5 * time.Second
 
-// publishTo is the folder of Publish; empty: none.
-func (c *Config) publishTo() (folder string, err error) {
+// publishTo is where Publish says; a function that opens it, nil: nowhere.
+func (c *Config) publishTo() (open func() (cast.Store, error), err error) {
+	const how = "write dir: and the path of a folder, such as dir:/srv/epidaurus, or s3://bucket/prefix"
 	if c.Publish == "" {
-		return "", nil
+		return nil, nil
 	}
-	folder, ok := strings.CutPrefix(c.Publish, "dir:")
-	if !ok || folder == "" {
-		return "", fmt.Errorf("%q is no place: write dir: and the path of a folder, such as dir:/srv/epidaurus", c.Publish)
+	if folder, ok := strings.CutPrefix(c.Publish, "dir:"); ok && folder != "" {
+		return func() (cast.Store, error) { return cast.NewFolder(folder) }, nil
 	}
-	return folder, nil
+	place, ok := strings.CutPrefix(c.Publish, "s3://")
+	if !ok {
+		return nil, fmt.Errorf("%q is no place: %s", c.Publish, how)
+	}
+	bucket, prefix, _ := strings.Cut(strings.TrimSuffix(place, "/"), "/")
+	cfg := cast.BucketConfig{
+		Bucket: bucket, Prefix: prefix, Endpoint: c.PublishEndpoint, Region: c.PublishRegion, PathStyle: c.PublishPathStyle, Credentials: c.PublishCredentials,
+	}
+	return func() (cast.Store, error) { return cast.NewBucket(cfg) }, cfg.Check()
 }
 
 // openPublisher makes what writes rooms to where others serve them from.
 func (n *Node) openPublisher() error {
-	folder, err := n.cfg.publishTo()
-	if err != nil || folder == "" {
+	open, err := n.cfg.publishTo()
+	if err != nil || open == nil {
 		return err
 	}
-	store, err := cast.NewFolder(folder)
+	store, err := open()
 	if err != nil {
 		return err
+	}
+	if s, ok := store.(interface{ Close() }); ok {
+		n.closeStore = s.Close
 	}
 	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex})
 	if n.rooms != nil {
 		n.rooms.publisher = n.publisher
 	}
 	return err
+}
+
+// openRelay makes what pushes rooms to an Icecast server.
+func (n *Node) openRelay() error {
+	if n.cfg.IcecastPush == "" {
+		return nil
+	}
+	to, err := cast.ParseIcecastMount(n.cfg.IcecastPush)
+	if err != nil {
+		return err
+	}
+	n.relay, err = cast.NewRelay(n.castConfig(), to)
+	return err
+}
+
+// publishLate is how much of a room may not be published yet before somebody should look: three segments.
+const publishLate = 3 * hls.SegmentDuration
+
+// lightOfPublishing asks whether what is said reaches those who are not served by us.
+func (n *Node) lightOfPublishing(f room.Facts) api.Light {
+	const name = "publish"
+	if n.publisher == nil {
+		return light(name, api.Dark, "off")
+	}
+	behind, failing, ok := n.publisher.Lag(f.ID)
+	late := int64(behind / time.Second)
+	switch {
+	case !ok && f.State.Open():
+		return light(name, api.Dark, "not_yet")
+	case !ok:
+		return light(name, api.Dark, "not_open")
+	case failing:
+		return light(name, api.Red, "failed", late)
+	case behind > publishLate:
+		return light(name, api.Amber, "behind", late)
+	}
+	return light(name, api.Green, "on")
 }
 
 // publishedIndex is what the published page of a room reads.

@@ -156,20 +156,27 @@ func (n *Node) listenersHandler() http.Handler {
 	hls := n.invited(seatOf, bySeatPath(n.cast))
 	mux.Handle("/r/{room}/hls/", hls)
 	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
+	address := func(r *http.Request, id room.ID) string { return n.listenersAt(r) + "/r/" + string(id) }
 	listen, replay := web.ListenPage(n.bus.Facts, n.ogImage), web.ReplayPage(n.bus.Facts)
 	foyer := web.Foyer(web.FoyerConfig{Rooms: n.foyer.list, Picture: picturePath})
 	mux.Handle("GET /{$}", foyer)
 	mux.Handle("GET /rooms.json", foyer)
 	mux.Handle("GET /gate.js", web.Gate())
 	mux.HandleFunc("GET /r/{room}/card/{file}", n.servePicture)
-	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: func(r *http.Request, id room.ID) string {
-		return n.listenersAt(r) + "/r/" + string(id)
-	}})
+	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: address})
 	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js"} {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)
 	mux.Handle("GET /r/{room}/hls/master.m3u8", n.away("/hls/master.m3u8", hls))
+	elsewhere := web.Elsewhere(n.isShown, address)
+	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
+		mux.Handle("GET /r/{room}/"+file, elsewhere)
+	}
+	embed := web.Embed(web.EmbedConfig{Facts: n.openly, Base: n.listenersAt})
+	for _, path := range []string{"/r/{room}/embed", "/r/{room}/embed.js", "/oembed"} {
+		mux.Handle("GET "+path, embed)
+	}
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
 	mux.Handle("GET /r/{room}/listen.m3u", n.away("/listen.m3u", n.invited(seatOf, radio)))
@@ -210,6 +217,12 @@ func writeCached(w http.ResponseWriter, r *http.Request, v any, life time.Durati
 func (n *Node) isShown(id room.ID) bool {
 	f, ok := n.bus.Facts(id)
 	return ok && f.State != room.Draft
+}
+
+// openly is the facts of a room that may be shown to anybody who asks.
+func (n *Node) openly(id room.ID) (room.Facts, bool) {
+	f, ok := n.bus.Facts(id)
+	return f, ok && f.IsOpen()
 }
 
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.

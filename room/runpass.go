@@ -24,6 +24,9 @@ const TokenMark = "~"
 // IsPrivate reports whether nobody without a token may listen to the room, or know of it.
 func (f *Facts) IsPrivate() bool { return f.RunOf != "" || len(f.Listeners) > 0 }
 
+// IsOpen reports whether anybody who has the room's address may listen, now or later.
+func (f *Facts) IsOpen() bool { return !f.IsPrivate() && !f.Life.Access.Gated() }
+
 // LetsIn reports whether somebody with this token, or with none, may listen to the room, and know of it.
 func (f *Facts) LetsIn(token string, now time.Time) bool {
 	return !f.IsPrivate() || VerifyPass(token, f.ID, f.Listeners, now) == nil

@@ -121,6 +121,18 @@ func TestDeskDump(t *testing.T) {
 	p.until(browsertest.At("dead-air") + ` === null`)
 }
 
+// While a room is live, its team is told that what is said does not reach the file host, and of no other light.
+func TestDeskTellsOfALateFileHost(t *testing.T) {
+	t.Parallel()
+	d := newDeskServer(t)
+	d.lights = []byte(`{"lights":[{"name":"clock","state":"amber","why":"free","n":0},{"name":"publish","state":"red","why":"failed","n":42}]}`)
+	p := openDesk(t, chromium.New(t), d.link("grace", "Grace", room.CoHost, "?raw=1&lang=en"))
+	p.reads("publish-late", "For 42 s nothing has reached the file host.")
+	if shown := browsertest.Eval[bool](p.Tab, browsertest.At("light-clock")+` !== null`); shown {
+		t.Error("the lights before the beginning are shown while it is live")
+	}
+}
+
 // A letter that is written dumps nothing, and a speaker has no levers.
 func TestDeskDumpIsNotPressedByMistake(t *testing.T) {
 	t.Parallel()

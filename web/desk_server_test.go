@@ -31,6 +31,7 @@ type deskServer struct {
 	heard  map[room.PersonID]time.Time // by person: when a packet came
 	people []room.Person               // on stage
 	pulled []string                    // what was done to delay, dump and carts
+	lights []byte                      // as the host's side tells them; nil: not at all
 
 	// owned by the test's goroutine
 	http  *http.Server
@@ -137,6 +138,15 @@ func (d *deskServer) routes() http.Handler {
 	mux.HandleFunc("POST /api/rooms/{room}/invites", d.invite)
 	mux.HandleFunc("POST /api/rooms/{room}/end", d.end)
 	mux.HandleFunc("GET /api/rooms/{room}/life", d.life)
+	mux.HandleFunc("GET /api/rooms/{room}/lights", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.lights == nil {
+			problem.Write(w, problem.New(problem.NotFound, "Nobody knows."))
+			return
+		}
+		_, _ = w.Write(d.lights)
+	})
 	d.levers(mux)
 	return mux
 }

@@ -92,6 +92,7 @@ func serveFakeEdge(t *testing.T, start time.Time, facts room.Facts) *fakeEdge {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/r/{room}", ListenPage(func(id room.ID) (room.Facts, bool) { return facts, id == testRoom }, testImage))
+	mux.Handle("/r/{room}/", Elsewhere(func(id room.ID) bool { return id == testRoom }, func(r *http.Request, id room.ID) string { return "http://" + r.Host + "/r/" + string(id) }))
 	mux.HandleFunc("GET /r/{room}/live.mp4", e.live)
 	mux.HandleFunc("GET /r/{room}/live.ogg", e.live) // a browser looks at what comes, not at the name
 	later := Event(EventConfig{Facts: testFacts, Now: time.Now, URL: func(*http.Request, room.ID) string { return "" }})

@@ -152,6 +152,7 @@ func headOf(f room.Facts, image string) string {
 			meta("description", text)
 		}
 		meta("image", image)
+		b.WriteString(`<link rel="alternate" type="application/json+oembed" href="/oembed?url=/r/` + string(f.ID) + `">`)
 	}
 	if waits(f) {
 		b.WriteString(`<script src="/r/` + string(f.ID) + `/before.js" defer></script>`)

@@ -117,6 +117,8 @@ func testFitsEachState(t *testing.T, b context.Context) {
 	p.plays(2 * time.Second)
 	p.fits(l, "doors")
 	p.Click("#elsewhere")
+	p.until(`document.querySelector(".elsewhere img").naturalWidth > 0 && document.querySelectorAll(".elsewhere dd").length === 6`)
+	p.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".elsewhere").scrollIntoView()`))
 	p.fits(l, "elsewhere")
 	p.Do(chromedp.Click(chromedp.ID("elsewhere")), chromedp.Click(chromedp.ID("listen")))
 	p.until(wayBehind)
@@ -127,6 +129,20 @@ func testFitsEachState(t *testing.T, b context.Context) {
 	e.setState(room.Ended)
 	p.until(`epidaurus.state === "ended"`)
 	p.fits(l, "ended")
+}
+
+// Inside another app the page says so, above all else, and plays all the same.
+func testSaysWhereItIs(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	l := look{360, 740, "dark", "fr"}
+	const agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22F76 Instagram 380.0.0.28.83"
+	p := openLook(t, b, e.url()+"?lang=fr", l, fmt.Sprintf(`Object.defineProperty(navigator, "userAgent", { get: () => %q })`, agent))
+	p.until(`document.querySelector(".inapp b").innerText.includes("navigateur") && document.querySelector(".inapp p").innerText.includes("Instagram")`)
+	p.fits(l, "inapp")
+	p.listen()
+	p.plays(time.Second)
+	p.Click(".inapp > .copy")
+	p.until(`!document.querySelector(".inapp")`)
 }
 
 // Who wants no motion sees rows that light up together, and only when the speaker changes.

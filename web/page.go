@@ -68,7 +68,7 @@ const mostMade = 256
 const headPlace = "<style>"
 
 func newRoomPage(name, policy string, image func(room.Facts) string) *roomPage {
-	return &roomPage{bare: newPage(name, policy), policy: policy, image: image, made: map[room.ID]madePage{}}
+	return &roomPage{bare: makePage(newPage(name, policy).plain, policy, " 'self'"), policy: policy, image: image, made: map[room.ID]madePage{}}
 }
 
 // of is the page of a room as it is now.

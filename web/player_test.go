@@ -58,6 +58,7 @@ func TestListener(t *testing.T) {
 		"FitsEachState":           testFitsEachState,
 		"FitsACrowdedStage":       testFitsACrowdedStage,
 		"KeepsStillWhenAsked":     testKeepsStillWhenAsked,
+		"SaysWhereItIs":           testSaysWhereItIs,
 	})
 }
 

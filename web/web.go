@@ -106,4 +106,4 @@ const handPolicy = "connect-src 'self'"
 // listenPolicy lets the listener's page speak to its own edge and to others, and play what it hears; newPage adds its style and script.
 // The others are named by the signed list in the sound, which nobody knows when the page, the same for everybody, is sent. Nothing runs in
 // it but the one script whose hash is in the policy, and scripts of its own origin that it loads later, and those fetch without cookies. To a policy http: is https: too.
-const listenPolicy = "connect-src 'self' http:;media-src 'self' blob:;img-src data:;frame-src 'self'"
+const listenPolicy = "connect-src 'self' http:;media-src 'self' blob:;img-src 'self' data:;frame-src 'self'"

@@ -137,9 +137,10 @@ func TestHead(t *testing.T) {
 	const title = `<meta property="og:title" content="&#34;Quotes&#34; &amp; &lt;tags&gt;">`
 	const text = `<meta property="og:description" content="Ada Lovelace and Grace Hopper on the machines that remember, the seas that forget, and what is left to say when both are…">`
 	const picture = `<meta property="og:image" content="/x.png">`
+	const embed = `<link rel="alternate" type="application/json+oembed" href="/oembed?url=/r/harbour-talk-k3f9x2">`
 	const script = `<script src="/r/harbour-talk-k3f9x2/before.js" defer></script>`
 	for state, want := range map[room.State]string{
-		room.Announced: title + text + picture + script, room.Doors: title + text + picture + script, room.Live: title + text + picture, room.Ended: title + text + picture,
+		room.Announced: title + text + picture + embed + script, room.Doors: title + text + picture + embed + script, room.Live: title + text + picture + embed, room.Ended: title + text + picture + embed,
 	} {
 		f.State = state
 		if got := headOf(f, "/x.png"); got != want {
@@ -147,7 +148,7 @@ func TestHead(t *testing.T) {
 		}
 	}
 	f.State, f.Life = room.Doors, room.Life{}
-	if got := headOf(f, "/x.png"); got != title+picture {
+	if got := headOf(f, "/x.png"); got != title+picture+embed {
 		t.Errorf("without a plan: %s", got)
 	}
 }

@@ -11,12 +11,16 @@ import (
 // The listener's page needs nothing from node_modules, so whoever has Go can tell whether it is fresh.
 func TestListenIsFresh(t *testing.T) {
 	for file, make := range map[string]func() ([]byte, error){
-		"listen.html": func() ([]byte, error) { return bundle("../listen") },
-		"before.js":   func() ([]byte, error) { return script("../before") },
-		"gate.js":     func() ([]byte, error) { return script("../gate") },
-		"foyer.html":  func() ([]byte, error) { return bundle("../foyer") },
-		"more.js":     func() ([]byte, error) { return script("../more") },
-		"moved.js":    func() ([]byte, error) { return script("../moved") },
+		"listen.html":  func() ([]byte, error) { return bundle("../listen") },
+		"before.js":    func() ([]byte, error) { return script("../before") },
+		"gate.js":      func() ([]byte, error) { return script("../gate") },
+		"foyer.html":   func() ([]byte, error) { return bundle("../foyer") },
+		"more.js":      func() ([]byte, error) { return script("../more") },
+		"moved.js":     func() ([]byte, error) { return script("../moved") },
+		"embed.js":     func() ([]byte, error) { return script("../embed") },
+		"elsewhere.js": func() ([]byte, error) { return script("../elsewhere") },
+		"plain.js":     func() ([]byte, error) { return script("../plain") },
+		"pull.js":      func() ([]byte, error) { return script("../pull") },
 	} {
 		made, err := make()
 		if err != nil {

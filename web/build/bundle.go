@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -58,29 +59,37 @@ func script(dir string) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// listenNames are members that only the listener's page itself knows, neither a browser nor a server nor what the page loads later (moved/): they may have any name, and a short one
+// listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
 // leaves room for more in the page's first flight.
-const listenNames = "^(seated|begun|changed|behind|wedges|chance|grown|unreached|armed|unreached|untitled|retryAt|orchestra|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark)$"
+const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark)$"
+
+// sharesNames are the modules that listen/main.ts gives objects of its own, whose members have the names that they have there.
+var sharesNames = []string{"plain", "moved"}
 
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {
-	mangle, format := "", api.FormatIIFE
-	if filepath.Base(entry) == "module.ts" {
-		format = api.FormatESModule
+	options := optionsOf(entry)
+	folder := filepath.Base(filepath.Dir(entry))
+	if slices.Contains(sharesNames, folder) {
+		listen := optionsOf(filepath.Join(filepath.Dir(filepath.Dir(entry)), "listen", "main.ts"))
+		names, err := build(listen)
+		if err != nil {
+			return nil, err
+		}
+		options.MangleProps, options.MangleCache = listenNames, names.MangleCache
 	}
-	if filepath.Base(filepath.Dir(entry)) == "listen" {
-		mangle = listenNames
+	result, err := build(options)
+	if err != nil {
+		return nil, err
 	}
-	loaders := map[string]api.Loader{}
-	if base := filepath.Base(entry); base == "script.ts" || base == "module.ts" {
-		loaders[".css"] = api.LoaderText
-	}
-	result := api.Build(api.BuildOptions{
-		Loader:            loaders,
-		MangleProps:       mangle,
+	return bytes.TrimSpace(result.OutputFiles[0].Contents), nil
+}
+
+func optionsOf(entry string) api.BuildOptions {
+	options := api.BuildOptions{
 		EntryPoints:       []string{entry},
 		Bundle:            true,
-		Format:            format,
+		Format:            api.FormatIIFE,
 		Target:            api.ES2022,
 		Charset:           api.CharsetUTF8,
 		LegalComments:     api.LegalCommentsNone,
@@ -90,12 +99,28 @@ func esbuild(entry string) ([]byte, error) {
 		JSX:               api.JSXAutomatic,
 		JSXImportSource:   "preact",
 		LogLevel:          api.LogLevelSilent,
-	})
+	}
+	if filepath.Base(filepath.Dir(entry)) == "listen" {
+		options.MangleProps = listenNames
+		options.MangleCache = map[string]any{} // to be told them
+	}
+	switch filepath.Base(entry) {
+	case "module.ts":
+		options.Format = api.FormatESModule
+		fallthrough
+	case "script.ts":
+		options.Loader = map[string]api.Loader{".css": api.LoaderText}
+	}
+	return options
+}
+
+func build(options api.BuildOptions) (api.BuildResult, error) {
+	result := api.Build(options)
 	if len(result.Errors) > 0 {
 		messages := api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return nil, errors.New(strings.TrimSpace(strings.Join(messages, "")))
+		return result, errors.New(strings.TrimSpace(strings.Join(messages, "")))
 	}
-	return bytes.TrimSpace(result.OutputFiles[0].Contents), nil
+	return result, nil
 }
 
 func inline(element string, text []byte) []byte {

@@ -7,7 +7,7 @@ type Sentences = Record<string, Record<string, Say>>;
 
 const en = {
   title: "Ready to begin?",
-  names: { speakers: "Speakers", sound: "Sound outside", tape: "Recorder", seats: "Seats", line: "Line", clock: "Clock", drill: "Last drill" },
+  names: { speakers: "Speakers", sound: "Sound outside", tape: "Recorder", seats: "Seats", line: "Line", publish: "File host", clock: "Clock", drill: "Last drill" },
   colours: { green: "well", amber: "look at it", red: "not well", dark: "not known" },
   safe: (n: string) => `${n} seated, and sound reaches them. Starting is safe.`,
   early: "Before the doors not everything can be looked at.",
@@ -48,6 +48,14 @@ const en = {
       full: () => ["Every edge is full.", "Add edges. Nobody who is in is sent away."],
       no_edge: () => ["No edge speaks.", "Start one."],
     },
+    publish: {
+      on: () => ["All that was said is on the file host."],
+      behind: (n) => [`The file host gets it ${n} s late.`, "Is the server's line full, or the host slow? Listeners there hear it later."],
+      failed: (n) => [`For ${n} s nothing has reached the file host.`, "The server's log says why. It is tried again until it works."],
+      off: () => ["Nothing is published to a file host."],
+      not_open: () => ["Nothing is published before the doors open."],
+      not_yet: () => ["This server publishes nothing of the room now."],
+    },
     clock: {
       right: (n) => [`The server's clock is right to ${n} ms.`],
       free: () => ["Nothing keeps the server's clock right.", "Turn on NTP there (chrony): the start would be as wrong as the clock is."],
@@ -70,7 +78,7 @@ type Words = typeof en;
 
 const fr: Words = {
   title: "Prêt à commencer ?",
-  names: { speakers: "Intervenants", sound: "Son au dehors", tape: "Enregistreur", seats: "Places", line: "Ligne", clock: "Horloge", drill: "Dernier exercice" },
+  names: { speakers: "Intervenants", sound: "Son au dehors", tape: "Enregistreur", seats: "Places", line: "Ligne", publish: "Hébergeur", clock: "Horloge", drill: "Dernier exercice" },
   colours: { green: "bien", amber: "à regarder", red: "pas bien", dark: "inconnu" },
   safe: (n) => `${n} assis, et le son leur parvient. On peut commencer.`,
   early: "Avant les portes, tout ne peut pas être regardé.",
@@ -110,6 +118,14 @@ const fr: Words = {
       some_full: (n, of) => [`${n} relais sur ${of} sont pleins.`, "Les nouveaux vont aux autres ; ajoutez des relais."],
       full: () => ["Tous les relais sont pleins.", "Ajoutez des relais. Personne n’est renvoyé."],
       no_edge: () => ["Aucun relais ne répond.", "Démarrez-en un."],
+    },
+    publish: {
+      on: () => ["Tout ce qui a été dit est chez l’hébergeur."],
+      behind: (n) => [`L’hébergeur le reçoit avec ${n} s de retard.`, "La ligne du serveur est-elle pleine, ou l’hébergeur lent ? On y entend plus tard."],
+      failed: (n) => [`Depuis ${n} s rien ne parvient à l’hébergeur.`, "Le journal du serveur dit pourquoi. Il essaie jusqu’à ce que cela passe."],
+      off: () => ["Rien n’est publié chez un hébergeur."],
+      not_open: () => ["Rien n’est publié avant l’ouverture des portes."],
+      not_yet: () => ["Ce serveur ne publie rien de la salle en ce moment."],
     },
     clock: {
       right: (n) => [`L’horloge du serveur est juste à ${n} ms près.`],

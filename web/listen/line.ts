@@ -56,6 +56,11 @@ export function silence(others: boolean, barks: number): number {
   return Math.min(LONGEST_SILENCE, (others ? SILENCE_HOP : SILENCE) * 2 ** barks);
 }
 
+/** The same sound by pieces. */
+export type Pull = (signal: AbortSignal) => ReadableStream<Uint8Array>;
+/** When the first answer has not brought anything in this time, in ms, something on the way may hold it back until its end, which does not come. */
+const HELD = 3000;
+
 export class Line {
   /** How often sound flowed again after the line was lost. */
   reconnects = 0;
@@ -73,9 +78,12 @@ export class Line {
   #frames = 0; // that came in them
   #barks = 0; // how often nothing came for too long
   #barked = 0; // when that was last, as performance.now()
+  #pull: Pull | undefined; // how sound comes here, where endless answers do not
+  #held = 0; // timer
+  #cut = (): void => {}; // ends an answer
 
   /** `path` and query of the sound are the same at all places. */
-  constructor(readonly places: Places, readonly path: string, private readonly on: Listener) {
+  constructor(readonly places: Places, readonly path: string, private readonly on: Listener, private readonly pull?: () => Promise<Pull>) {
     addEventListener("online", () => this.#wake());
   }
 
@@ -92,6 +100,7 @@ export class Line {
 
   /** Leaves the seat. */
   close(): void {
+    clearTimeout(this.#held);
     this.#closing.abort();
   }
 
@@ -106,6 +115,7 @@ export class Line {
       this.on.waits(wait);
       await this.#rest(wait.at - Date.now(), false, closed);
     }
+    if (this.pull && !this.#pull && !closed.aborted) this.#held = setTimeout(() => this.#pieces().catch(() => {}), HELD);
     while (!closed.aborted) {
       this.broken = true;
       const trouble = await this.#once(closed).catch((): Setback => ({ why: "lost" }));
@@ -134,7 +144,7 @@ export class Line {
   /** One answer, to its end. Nothing more is to be done when it returns undefined. */
   async #once(closed: AbortSignal): Promise<Setback | undefined> {
     const cut = new AbortController();
-    const stop = () => cut.abort();
+    const stop = (this.#cut = () => cut.abort());
     closed.addEventListener("abort", stop);
     const watch = new Watch(() => {
       this.#barks++;
@@ -143,14 +153,9 @@ export class Line {
     });
     try {
       watch.wait(this.places.others ? 2 * silence(true, this.#barks) : LONGEST_SILENCE);
-      const from = this.#next < 0 ? "" : `&from=${this.#next}&depth=${this.on.depth()}`;
-      const answer = await fetch(this.places.at + this.path + from, { signal: cut.signal, cache: "no-store", credentials: "omit" });
-      if (!answer.ok || !answer.body) return await this.#refusal(answer);
-      if (Number(answer.headers.get("Epidaurus-Frame") ?? NaN) < this.#next - ANEW) {
-        this.#next = -1;
-        this.on.anew();
-      }
-      await this.#read(answer.body.getReader(), watch);
+      const reader = this.#pull ? this.#pull(cut.signal).getReader() : await this.#ask(cut.signal);
+      if (!(reader instanceof ReadableStreamDefaultReader)) return reader;
+      await this.#read(reader, watch);
     } finally {
       watch.stop();
       closed.removeEventListener("abort", stop);
@@ -159,6 +164,27 @@ export class Line {
     if (!this.#ended) return { why: "lost" };
     this.on.finished();
     return undefined;
+  }
+
+  /** The endless answer, or why there is none. */
+  async #ask(signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array> | Setback | undefined> {
+    const from = this.#next < 0 ? "" : `&from=${this.#next}&depth=${this.on.depth()}`;
+    const answer = await fetch(this.places.at + this.path + from, { signal, cache: "no-store", credentials: "omit" });
+    if (!answer.ok || !answer.body) return await this.#refusal(answer);
+    if (Number(answer.headers.get("Epidaurus-Frame") ?? NaN) < this.#next - ANEW) {
+      this.#next = -1;
+      this.on.anew();
+    }
+    return answer.body.getReader();
+  }
+
+  /** Takes the sound by pieces from now on, if that comes before anything else. */
+  async #pieces(): Promise<void> {
+    const pull = await this.pull!();
+    if (!this.broken) return;
+    this.#pull = pull;
+    this.#cut();
+    this.#wake();
   }
 
   /** Returns when the edge ended the answer; throws when the line was cut. */
@@ -179,6 +205,7 @@ export class Line {
 
   #fragment(f: Fragment): void {
     if (this.broken) {
+      clearTimeout(this.#held);
       this.broken = false;
       this.#attempt = 0;
       this.places.flows();
@@ -209,6 +236,7 @@ export class Line {
 
   /** Reads why there is no sound, and tells when it is for good. */
   async #refusal(answer: Response): Promise<Setback | undefined> {
+    clearTimeout(this.#held);
     const problem = (await answer.json().catch(() => ({}))) as { code?: string; retry_after_ms?: number; inside?: number };
     const gone = REFUSALS[problem.code ?? ""];
     if (gone && !(gone === "unknown" && performance.now() < this.#heard + UNKNOWN_GRACE)) {

@@ -2,7 +2,6 @@
 
 import type { MovedEvent, RoomEvent } from "./events";
 import { Loudness } from "./loudness";
-import { Plain } from "./plain";
 import { Places } from "./places";
 import { Player, type Ear } from "./player";
 import { mediaSource, Sound } from "./sound";
@@ -22,13 +21,18 @@ const room: Room = { title: guessTitle(), language: "", state: "", people: [], s
 const source = mediaSource();
 const saving = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData;
 const path = `${base}/live.mp4?pace=1${saving ? "&variant=opus-24" : ""}`;
-const ear: Ear = source
-  ? new Player(audio, new Sound(audio, source), new Places(location.origin), path, new WaitStore(base), heard, changed)
-  : new Plain(audio, base, changed);
-const view = new View(ear, audio, room, !source);
+let ear = { phase: "ready", frame: 0, delay: 0 } as Ear; // until there is one, for those who ask
+let view: View;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const loudness = new Loudness((frame) => ear.size(frame));
 const theatre = new Theatre(element<HTMLCanvasElement>("rows"), element("listen"), paint);
+
+/** What few need comes from an address of its own, to those who do. */
+const later = <T>(name: string): Promise<T> => import(`${base}/${name}.js`) as Promise<T>;
+const pull = async () => (await later<typeof import("../pull/module")>("pull")).pieces(base, saving ? "opus-24" : "opus-48");
+const elsewhere = async (what: "fill" | "warn") => (await later<typeof import("../elsewhere/module")>("elsewhere"))[what](element("more"), base);
+/** Apps that show pages inside themselves: elsewhere/inapp.ts knows them. */
+const APPS = /FB[AI_]|Instagram|Twitter|; wv|TikTok|musical_ly|Bytedance|LinkedInApp|Snapchat|Pinterest|MicroMessenger|Line\/|Telegram/;
 
 /** The page's script is the same for every room, so before the sound only the address can tell it a title: harbour-talk-k3f9x2. */
 function guessTitle(): string {
@@ -117,7 +121,8 @@ function wire(): void {
     element("hand").hidden = true;
     element("sound").append(frame);
   };
-  element("elsewhere").onclick = () => import(`${base}/more.js`);
+  element("more").addEventListener("toggle", () => elsewhere("fill"), { once: true });
+  if (APPS.test(navigator.userAgent)) elsewhere("warn");
   if ("mediaSession" in navigator) {
     navigator.mediaSession.setActionHandler("play", () => ear.play());
     navigator.mediaSession.setActionHandler("pause", () => ear.pause());
@@ -149,8 +154,16 @@ globalThis.epidaurus = Object.freeze({
   },
 });
 
-say(pickLanguage());
-wire();
-// Where the browser tells with which status the page came, a wrong link is known before the tap.
-const [came] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-if (ear instanceof Player) came?.responseStatus === 404 ? ear.refused("unknown") : ear.restore();
+async function begin(): Promise<void> {
+  ear = source
+    ? new Player(audio, new Sound(audio, source), new Places(location.origin), path, new WaitStore(base), heard, changed, pull)
+    : new (await later<typeof import("../plain/module")>("plain")).Plain(audio, base, changed);
+  view = new View(ear, audio, room, !source);
+  say(pickLanguage());
+  wire();
+  // Where the browser tells with which status the page came, a wrong link is known before the tap.
+  const [came] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  if (ear instanceof Player) came?.responseStatus === 404 ? ear.refused("unknown") : ear.restore();
+}
+
+void begin();

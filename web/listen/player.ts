@@ -2,7 +2,7 @@
 
 import { FRAMES_PER_SECOND, type Fragment } from "./boxes";
 import { Timeline, type RoomEvent } from "./events";
-import { Line, type Listener, type Refusal, type Trouble } from "./line";
+import { Line, type Listener, type Pull, type Refusal, type Trouble } from "./line";
 import { Pace } from "./pace";
 import type { Places } from "./places";
 import { Sound } from "./sound";
@@ -103,8 +103,9 @@ export class Player implements Ear, Listener {
     private readonly show: (e: RoomEvent) => void,
     /** Something that is shown may have changed. */
     private readonly changed: () => void,
+    pull?: () => Promise<Pull>,
   ) {
-    this.line = new Line(places, path, this);
+    this.line = new Line(places, path, this, pull);
     audio.addEventListener("pause", () => {
       this.#rested = true;
       this.#pausedAt = performance.now();

@@ -47,7 +47,7 @@ const en = {
   free: "no account, no cookies",
   tape: "Recorded: from the beginning",
   data: (mb: number) => `about ${mb} MB an hour`,
-  elsewhere: "How it is going · other players",
+  elsewhere: "How it is going · listen elsewhere",
   untitled: "A conversation",
   nowhere: "Nowhere",
 };
@@ -99,7 +99,7 @@ const fr: Texts = {
   free: "ni compte, ni cookies",
   tape: "Enregistré : depuis le début",
   data: (mb) => `environ ${mb} Mo par heure`,
-  elsewhere: "État de la salle · autres lecteurs",
+  elsewhere: "État de la salle · écouter ailleurs",
   untitled: "Une conversation",
   nowhere: "Nulle part",
 };

@@ -1,6 +1,9 @@
 // Tests of what needs no sound. TestUnits bundles this file and runs each of `tests` in a browser: a throw is a failure.
 
 import { joinAt, parts, ServerClock } from "../before/clock";
+import { insideOf } from "../elsewhere/inapp";
+import { boxOf } from "../pull/emsg";
+import { follow, parse } from "../pull/playlist";
 import { BoxReader, type Piece } from "./boxes";
 import { parseEvent, Timeline, type RoomEvent } from "./events";
 import { silence } from "./line";
@@ -61,6 +64,43 @@ const A = "https://a.example", B = "https://b.example", C = "https://c.example";
  * `edges` is a list of https://e1.example and https://e2.example, rightly signed.
  */
 export const tests: Record<string, (stream: Uint8Array, edges: EdgesEvent) => void | Promise<void>> = {
+  piecesAreFollowedWithoutAHole() {
+    const text = "#EXTM3U\n#EXT-X-VERSION:8\n#EXTINF:1.92,\nseg-7.m4s\n#EXT-X-GAP\n#EXTINF:1.92,\nseg-8.m4s\n" + [9, 10, 11, 12, 13].map((k) => `#EXTINF:1.92,\nseg-${k}.m4s\n`).join("");
+    const list = parse(text);
+    equal(list, { segments: [7, 9, 10, 11, 12, 13], over: false });
+    equal(follow(list, -1), [10, 11, 12, 13]);
+    equal(follow(list, 12), [12, 13]);
+    equal(follow(list, 14), []);
+    equal(parse(`${text}#EXT-X-ENDLIST\n`).over, true);
+    equal(parse("#EXTM3U\nseg--1.m4s\nseg-1.m4s.js\n../seg-2.m4s\nseg-99999999999999999999.m4s").segments, []);
+    try {
+      parse("<!doctype html>");
+    } catch {
+      return;
+    }
+    throw new Error("a page is taken for a playlist");
+  },
+  eventsInPiecesAreReadAsOfTheSound() {
+    const event = { t: "seat", depth_ms: 6000, cadence_ms: 3840 };
+    equal(read([boxOf(20_000_005, event)]), [{ kind: "message", at: 20_000_005, data: JSON.stringify(event) }]);
+  },
+  appsAreKnownAndBrowsersAreNone() {
+    const phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) ";
+    const android = "Mozilla/5.0 (Linux; Android 15; Pixel 9 Build/AP4A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/142.0.0.0 Mobile Safari/537.36";
+    for (const [agent, app] of [
+      [`${phone}Mobile/22F76 [FBAN/FBIOS;FBAV/512.0.0.40.101]`, "Facebook"],
+      [`${phone}Mobile/22F76 Instagram 380.0.0.28.83 (iPhone16,2)`, "Instagram"],
+      [`${phone}Mobile/22F76 Twitter for iPhone/11.2`, "X"],
+      [`${android} TwitterAndroid`, "X"],
+      [`${android} musical_ly_2023708040 BytedanceWebview/d8a21c6`, "TikTok"],
+      [`${android} Line/15.1.2/IAB`, "LINE"],
+      [android, ""],
+      [`${phone}Version/18.5 Mobile/15E148 Safari/604.1`, undefined],
+      [android.replace("; wv", ""), undefined],
+      ["Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0", undefined],
+      [navigator.userAgent, undefined],
+    ] as const) equal([insideOf(agent)], [app]);
+  },
   boxesReadWhatTheEdgeWrites(stream) {
     const pieces = new BoxReader().push(stream);
     equal(pieces.map((p) => p.kind), ["head", "message", "fragment", "fragment"]);

@@ -1,5 +1,5 @@
-// What the listener's page shows at its foot when somebody opens it: how it goes in the room, in facts that were counted, and addresses for other
-// players. It comes after the page, from its own address, and asks only while it is open and seen.
+// What the listener's page shows at its foot when somebody opens it: how it goes in the room, in facts that were counted. It comes after the page,
+// from its own address, and asks only while it is open and seen.
 
 import style from "./style.css";
 import { texts, type Language } from "./texts";
@@ -37,16 +37,11 @@ async function look(): Promise<void> {
 
 function show(): void {
   const lang = document.documentElement.lang as Language;
-  const base = location.origin + location.pathname.replace(/\/$/, "");
-  const made = JSON.stringify([lang, base, failed, status]);
+  const made = JSON.stringify([lang, failed, status]);
   if (made === shown) return;
   shown = made;
   const t = texts[lang] ?? texts.en;
-  panel.replaceChildren(make("h2", t.going), facts(t), make("h2", t.elsewhere), make("p", t.players), ...["ogg", "mp4"].map((kind) => {
-    const link = make("a", `${base}/live.${kind}`) as HTMLAnchorElement;
-    link.href = link.textContent!;
-    return make("p", "", link);
-  }));
+  panel.replaceChildren(make("h2", t.going), facts(t));
 }
 
 function facts(t: (typeof texts)["en"]): HTMLElement {
@@ -75,8 +70,8 @@ function lookOn(): void {
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(style);
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-details.id = "more";
-details.append(panel);
+panel.id = "going";
+details.querySelector("summary")!.after(panel);
 details.addEventListener("toggle", () => void look());
 // The page changes its language without telling anybody.
 new MutationObserver(show).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });

@@ -1,4 +1,4 @@
-// All words about how it goes, and about other players. A word that is missing in one language is a type error.
+// All words about how it goes. A word that is missing in one language is a type error.
 
 const hour: Intl.DateTimeFormatOptions = { hour: "numeric", minute: "2-digit" };
 
@@ -16,8 +16,6 @@ const en = {
   delay: "Behind the stage",
   delayOf: (s: string) => `about ${s} s, for who comes now`,
   unknown: "This cannot be told now.",
-  elsewhere: "Other players",
-  players: "Open one of these in VLC, mpv or a radio.",
 };
 
 type Texts = typeof en;
@@ -36,8 +34,6 @@ const fr: Texts = {
   delay: "Retard sur la scène",
   delayOf: (s) => `environ ${s} s, pour qui arrive maintenant`,
   unknown: "On ne peut pas le dire pour l’instant.",
-  elsewhere: "Autres lecteurs",
-  players: "À ouvrir dans VLC, mpv ou une radio.",
 };
 
 export const texts = { en, fr };

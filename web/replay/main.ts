@@ -15,8 +15,8 @@ const NEAR = 5; // s before the end of a tape that grows, from where on one is a
 const FEW_TURNS = 400;
 const PLAY = "M8 5v14l11-7z", PAUSE = "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z";
 
-// A room by invitation has the invitation in the path: see web/gate.
-const base = /^\/r\/[^/]+(\/seat\/[^/]+)?/.exec(location.pathname)?.[0] ?? "";
+/** The room's address; where it is published there may be more before it. A room by invitation has the invitation in the path: see web/gate. */
+const base = /^.*?\/r\/[^/]+(\/seat\/[^/]+)?/.exec(location.pathname)?.[0] ?? "";
 const audio = element<HTMLAudioElement>("audio");
 const seek = element<HTMLInputElement>("seek");
 const wave = element<HTMLCanvasElement>("wave");

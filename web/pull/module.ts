@@ -1,0 +1,95 @@
+// Sound by pieces, for lines on which an endless answer does not come through: a proxy that wants to have all of an answer before it passes any of it on. The
+// pieces are those of HLS, and what comes out is what the endless answer would be, later by some seconds and without the names.
+
+import { boxOf } from "./emsg";
+import { follow, parse, type Playlist } from "./playlist";
+
+/** What a player is told of its place: two segments may come late, and it has three. */
+const DEPTH_MS = 6000, CADENCE_MS = 3840;
+/** Between two looks at the playlist while nothing new is in it, in ms. */
+const LOOK = 1000;
+/** Between two looks at what has become of the room, in ms. */
+const LOOK_ROOM = 15_000;
+
+type Announced = { title: string; lang: string; state: string };
+
+/** Whether pieces do come, before anybody gives up the endless answer for them. */
+export async function pieces(base: string, variant: string): Promise<(signal: AbortSignal) => ReadableStream<Uint8Array>> {
+  const at = `${base}/hls/floor/${variant}/`;
+  await playlist(at, AbortSignal.timeout(10_000));
+  return (signal) => stream(base, at, signal);
+}
+
+async function get(url: string, signal: AbortSignal): Promise<Response> {
+  const answer = await fetch(url, { signal, credentials: "omit" });
+  if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
+  return answer;
+}
+
+async function bytes(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  return new Uint8Array(await (await get(url, signal)).arrayBuffer());
+}
+
+async function playlist(at: string, signal: AbortSignal): Promise<Playlist> {
+  return parse(await (await get(`${at}live.m3u8`, signal)).text());
+}
+
+/** The room as it is now, as an event at a frame. */
+async function roomAt(base: string, frame: number, signal: AbortSignal): Promise<Uint8Array> {
+  const room = (await (await get(`${base}/event.json`, signal)).json()) as Announced;
+  return boxOf(frame, { t: "room", id: base.split("/")[2], title: room.title, lang: room.lang, state: room.state });
+}
+
+function stream(base: string, at: string, signal: AbortSignal): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    start(out) {
+      // Whoever reads is told of a failure by the stream, and begins again.
+      void run(base, at, signal, (b) => out.enqueue(b)).then(
+        () => out.close(),
+        (e) => out.error(e),
+      );
+    },
+  });
+}
+
+async function run(base: string, at: string, signal: AbortSignal, put: (bytes: Uint8Array) => void): Promise<void> {
+  put(boxOf(0, { t: "seat", depth_ms: DEPTH_MS, cadence_ms: CADENCE_MS, variant: "hls" }));
+  put(await bytes(`${at}init.mp4`, signal));
+  let next = -1; // segment
+  let looked = -Infinity;
+  for (;;) {
+    const list = await playlist(at, signal);
+    for (const k of follow(list, next)) {
+      if (performance.now() > looked + LOOK_ROOM) {
+        looked = performance.now();
+        await roomAt(base, k * FRAMES, signal).then(put, () => {});
+      }
+      put(await bytes(`${at}seg-${k}.m4s`, signal));
+      next = k + 1;
+    }
+    if (list.over) {
+      put(boxOf(next * FRAMES, { ...(await last(base, signal)), t: "room", state: "ended" }));
+      return;
+    }
+    await rest(LOOK, signal);
+  }
+}
+
+/** What is said of a room at its end: as much as is still known of it. */
+async function last(base: string, signal: AbortSignal): Promise<object> {
+  const room = await get(`${base}/event.json`, signal).then((a) => a.json() as Promise<Announced>, () => ({ title: "", lang: "" }));
+  return { id: base.split("/")[2], title: room.title, lang: room.lang };
+}
+
+/** Frames of a segment. */
+const FRAMES = 96;
+
+function rest(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((go, stop) => {
+    const timer = setTimeout(go, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      stop(signal.reason);
+    }, { once: true });
+  });
+}
