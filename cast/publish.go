@@ -3,8 +3,10 @@ package cast
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,7 +112,7 @@ func (p *Publisher) Follow(f room.Facts) {
 	if r == nil {
 		return
 	}
-	deleted := f.Tape == room.TapeDeleted
+	deleted := f.Tape == room.TapeDeleted || !f.Life.Withdrawn.IsZero()
 	if deleted && !r.deleted {
 		r.wipe()
 	}
@@ -186,7 +188,7 @@ type published struct {
 	id        room.ID
 	dir       string // of all its names
 
-	deleted bool // guarded by the publisher's mu; its tape was deleted, and what was on it is wiped or about to be
+	deleted bool // guarded by the publisher's mu; its tape was deleted, or taken back, and what was on it is wiped or about to be
 	wiping  atomic.Bool
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
@@ -358,10 +360,54 @@ func (r *published) removeLeft(ctx context.Context, facts room.Facts) error {
 	return nil
 }
 
-// finished reports whether the replay is there already: the master playlist, which is written last, says so.
+// finished reports whether the replay is there already: the master playlist, which is written last, says so. Where its host has made something
+// else of it since, it is as good as not there.
 func (r *published) finished(ctx context.Context) (bool, error) {
-	there, err := r.publisher.to.Store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
-	return bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR)), err
+	store := r.publisher.to.Store
+	there, err := store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
+	if err != nil || !bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR)) {
+		return false, err
+	}
+	index, err := r.publisher.to.Index(r.id)
+	if errors.Is(err, room.ErrNotFound) {
+		return true, nil // another node's, or its tape is on its way out
+	}
+	if err != nil {
+		return false, err
+	}
+	kept, err := store.Get(ctx, r.dir+indexFile)
+	switch {
+	case err != nil:
+		return false, err
+	case bytes.Equal(kept, index):
+		return true, nil
+	case sameSpans(kept, index): // its words are other ones
+		return true, r.text(ctx, indexFile, index)
+	}
+	err = store.Remove(ctx, r.dir) // what was cut away goes, and what was put back comes
+	if err != nil {
+		return false, fmt.Errorf("remove what was cut: %w", err)
+	}
+	r.forget()
+	return false, nil
+}
+
+// indexFile is what the page reads of the tape.
+const indexFile = "tape/index.json"
+
+// sameSpans reports whether two indices are of the same sound.
+func sameSpans(a, b []byte) bool {
+	var spans [2]struct {
+		Closed bool        `json:"closed"`
+		Spans  [][2]uint64 `json:"spans"`
+	}
+	for i, text := range [][]byte{a, b} {
+		err := json.Unmarshal(text, &spans[i])
+		if err != nil || len(spans[i].Spans) == 0 {
+			return false
+		}
+	}
+	return spans[0].Closed == spans[1].Closed && slices.Equal(spans[0].Spans, spans[1].Spans)
 }
 
 // finish publishes a replay.
@@ -574,7 +620,7 @@ func (r *published) index(ctx context.Context, c channel) error {
 	if err != nil {
 		return err
 	}
-	err = r.text(ctx, "tape/index.json", index)
+	err = r.text(ctx, indexFile, index)
 	if err == nil {
 		r.indexed = time.Now()
 	}

@@ -48,6 +48,8 @@ var deeds = []deed{
 	{room.ActDoors, "PUT", "/api/rooms/%r/doors", `{"closed_at":-1}`, []int{400}},
 	{room.ActRaiseHand, "POST", "/r/%r/hand", `{"name":"Lena","line":"tides"}`, []int{200}},
 	{room.ActDeleteTape, "DELETE", "/api/rooms/%r/tape", "", []int{204}},
+	{room.ActChapters, "PATCH", "/api/rooms/%r/chapters/7", `{}`, []int{404}}, // there is none
+	{room.ActEdit, "PATCH", "/api/rooms/%r/replay", `{"from":-1}`, []int{400}},
 	{room.ActEnd, "POST", "/api/rooms/%r/end", "", []int{204}}, // the last one: by the host, who is asked last
 }
 

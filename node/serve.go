@@ -152,7 +152,10 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
-	mux.Handle("/r/{room}/tape/", n.replayHandler())
+	tapes := n.replayHandler()
+	mux.Handle("/r/{room}/tape/", tapes)
+	mux.Handle("/r/{room}/clip/", tapes)
+	mux.Handle("GET /r/{room}/clip/{clip}", web.ClipPage(n.clipHead))
 	mux.Handle("/r/{room}/hls/", n.cast)
 	listen, replay := web.ListenPage(n.bus.Facts), web.ReplayPage(n.isShown)
 	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), URL: func(r *http.Request, id room.ID) string {

@@ -13,4 +13,7 @@ var (
 	ErrLinkUsed    = errors.New("the link was used already")
 	ErrRemoved     = errors.New("this person was removed from the room")
 	ErrLinkExpired = errors.New("the link has expired")
+
+	ErrManyChapters = errors.New("the room has as many chapters as it may")
+	ErrFrame        = errors.New("not a place in this conversation")
 )

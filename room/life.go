@@ -19,6 +19,12 @@ type Life struct {
 	Notice     string `json:"notice,omitempty"`      // what who finds them closed reads
 	HoldReplay bool   `json:"hold_replay,omitempty"` // its tape is heard when somebody posts it, and not by its end alone
 
+	Chapters   []Chapter `json:"chapters,omitempty"`    // by frame; the slice is replaced, never changed
+	ChapterIDs int       `json:"chapter_ids,omitempty"` // the last one given
+	Edit       Edit      `json:"edit,omitzero"`         // of the replay
+	NoClips    bool      `json:"no_clips,omitempty"`    // no clips are given of it
+	Withdrawn  time.Time `json:"withdrawn,omitzero"`    // when its tape was taken back: nobody hears it until it is posted again
+
 	// Revision grows with each change of what stands here: of two who tell of one room, the one with the greater revision knows more.
 	Revision int `json:"rev,omitempty"`
 }
@@ -109,7 +115,7 @@ func (f *Facts) Take(m Move, by Cause, now time.Time) error {
 		return fmt.Errorf("%w: %s by %s", ErrCause, m, by)
 	case by == ByVoice && f.Planned():
 		return fmt.Errorf("%w: this room begins at its time", ErrCause)
-	case by == ByClock && m == MoveReplay && f.Life.HoldReplay:
+	case by == ByClock && m == MoveReplay && (f.Life.HoldReplay || !f.Life.Withdrawn.IsZero()):
 		return fmt.Errorf("%w: somebody posts it", ErrTooSoon)
 	case by == ByClock && m != MoveReplay:
 		due, at := f.next()
@@ -119,7 +125,7 @@ func (f *Facts) Take(m Move, by Cause, now time.Time) error {
 	}
 	switch m {
 	case MoveReplay:
-		f.Life.Posted = now
+		f.Life.Posted, f.Life.Withdrawn = now, time.Time{}
 	case MoveEnd:
 		f.State, f.EndedAt, f.Life.EndsAt = Ended, now, time.Time{}
 	case MoveLive:
@@ -209,7 +215,7 @@ func (f *Facts) CloseDoors(at int, notice string, hold bool, by Cause) error {
 
 // ShowsReplay reports whether the tape of a room that has ended may be heard.
 func (f *Facts) ShowsReplay() bool {
-	return f.State == Ended && (!f.Life.HoldReplay || !f.Life.Posted.IsZero())
+	return f.State == Ended && f.Life.Withdrawn.IsZero() && (!f.Life.HoldReplay || !f.Life.Posted.IsZero())
 }
 
 // Due is the move that the clock has to make now; empty while there is none.

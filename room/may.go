@@ -35,6 +35,8 @@ const (
 	ActDoors          Action = "doors"
 	ActEnd            Action = "end"
 	ActDeleteTape     Action = "delete_tape"
+	ActChapters       Action = "chapters"
+	ActEdit           Action = "edit_replay"
 	ActRaiseHand      Action = "raise_hand"
 )
 
@@ -82,6 +84,8 @@ var Rules = []Rule{
 	{ActDoors, "close the doors", leaders, true, true},
 	{ActEnd, "end the room", onlyHost, true, true},
 	{ActDeleteTape, "delete the tape", onlyHost, true, true},
+	{ActChapters, "mark and change chapters", leaders, false, true},
+	{ActEdit, "edit the replay", onlyHost, true, true},
 	{ActRaiseHand, "raise a hand", []Role{Listener}, false, false},
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/pack/ogg"
 	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -91,6 +92,16 @@ func (f *fakeTape) Read(_ tape.Variant, from, to tape.Number) (packets [][]byte,
 		packets = append(packets, f.packets[int(n)%len(f.packets)])
 	}
 	return packets, nil
+}
+
+func (f *fakeTape) IsCut(tape.Number) bool { return false }
+
+func (f *fakeTape) LevelsOf(at tape.Stretch) []byte { return f.Levels()[:at.Len()/16] }
+
+func (f *fakeTape) Clip(v tape.Variant, at tape.Stretch) (replay.File, error) {
+	packets, err := f.Read(v, at.From, at.To)
+	b := ogg.AppendPages(ogg.AppendHeaders(nil, 7, ogg.Head{PreSkip: codec.OpusPreSkip}), 7, 0, packets)
+	return fakeFile{bytes.NewReader(ogg.AppendEnd(b, 7, tape.Number(at.Len()), codec.OpusPreSkip))}, err
 }
 
 type fakeFile struct{ *bytes.Reader }
