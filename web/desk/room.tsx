@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
 import { Broadcast, DeadAir } from "./broadcast";
+import { Chapters } from "./chapters";
 import { Desk } from "./desk";
 import { LifePanel } from "./life";
 import { Lights } from "./lights";
@@ -76,6 +77,7 @@ function DeskPage({ desk }: { desk: Desk }) {
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
+            <Chapters desk={desk} />
             <People desk={desk} />
             {stage && mayDirect(stage.you.role) && <Hands desk={desk} />}
           </div>

@@ -40,7 +40,7 @@ export interface Hands {
 /** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
 export interface Stage {
   you: { id: string; name: string; role: Role; sent_back?: boolean };
-  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; life?: { rev?: number; plan?: { start?: string } } };
+  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; life?: { rev?: number; plan?: { start?: string }; chapters?: { id: number; at: number; title?: string }[] } };
   people: Person[];
   backstage: OffStage[];
   slots: (string | null)[];
