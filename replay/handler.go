@@ -72,6 +72,7 @@ func New(cfg Config) http.Handler {
 	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
+	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{variant}/{file}", h.answer(h.object))
 	mux.HandleFunc("GET /r/{room}/clip/{clip}/{file}", h.answer(h.clip))

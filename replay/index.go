@@ -145,6 +145,21 @@ func Published(f room.Facts, t Tape) ([]byte, error) {
 	return body, nil
 }
 
+// Exported is the index of a replay that stands alone: its sound lies beside it as one file, and nothing else does.
+func Exported(f room.Facts, t Tape) ([]byte, error) {
+	i := indexOf(f, t)
+	if !i.Closed {
+		i.Closed = true
+		i.tell(t)
+	}
+	i.Clips = false
+	body, err := json.Marshal(i)
+	if err != nil {
+		return nil, fmt.Errorf("write the index: %w", err)
+	}
+	return body, nil
+}
+
 // tell adds what is known about the whole of a tape.
 func (i *index) tell(t Tape) {
 	for _, e := range t.Events(i.First, i.Last+1) {
