@@ -72,6 +72,28 @@ type channel struct {
 	tape  Tape // nil: none here
 }
 
+// reach tells what of a variant is remembered: nothing, once its host has cut it or taken it back.
+func (c *channel) reach(v tape.Variant) (tape.Reach, bool) {
+	if c.edited() {
+		return tape.Reach{}, false
+	}
+	return c.Live.Segments(c.facts.ID, c.name, v)
+}
+
+// remembered gives a segment of what is remembered.
+func (c *channel) remembered(v tape.Variant, k tape.Number) (packets [][]byte, sealed, ok bool) {
+	if c.edited() {
+		return nil, false, false
+	}
+	return c.Live.Segment(c.facts.ID, c.name, v, k)
+}
+
+// edited reports whether less may be heard than was: then only the tape knows what.
+func (c *channel) edited() bool {
+	l := &c.facts.Life
+	return c.facts.State == room.Ended && (l.Edit.From != 0 || l.Edit.To != 0 || !l.Withdrawn.IsZero())
+}
+
 // source finds what channels are made of.
 type source struct {
 	Config
@@ -181,12 +203,12 @@ type list struct {
 // live is the live playlist of a variant, from memory, or of what was taped where the room is over. It is not ok while there is nothing in it;
 // moved is closed then when that may have changed, and nil where it will not.
 func (c *channel) live(ctx context.Context, r hls.Rendition) (l list, moved <-chan struct{}, ok bool) {
-	reach, heard := c.Live.Segments(c.facts.ID, c.name, r.Variant)
+	reach, heard := c.reach(r.Variant)
 	if heard && reach.End > reach.First {
 		from, to := hls.Window(reach.First, reach.End)
 		last := 0
 		if reach.Over {
-			packets, _, _ := c.Live.Segment(c.facts.ID, c.name, r.Variant, to-1)
+			packets, _, _ := c.remembered(r.Variant, to-1)
 			last = len(packets)
 		}
 		l.Media = hls.Media{First: from, Segments: r.Whole(int(to-from), last), Begin: c.begin(ctx, from), Over: reach.Over}
@@ -252,7 +274,7 @@ func (s sight) is(other sight) bool {
 // look takes a look at what there is.
 func (c *channel) look() (s sight) {
 	for _, r := range hls.Renditions {
-		reach, _ := c.Live.Segments(c.facts.ID, c.name, r.Variant)
+		reach, _ := c.reach(r.Variant)
 		reach.Moved = nil
 		s.live = append(s.live, reach)
 	}
@@ -291,7 +313,7 @@ func (c *channel) begin(ctx context.Context, k tape.Number) time.Time {
 
 // segment makes segment k. Proven is one that is the same everywhere and for ever.
 func (c *channel) segment(ctx context.Context, r hls.Rendition, k tape.Number) (body []byte, proven, ok bool, err error) {
-	packets, proven, ok := c.Live.Segment(c.facts.ID, c.name, r.Variant, k)
+	packets, proven, ok := c.remembered(r.Variant, k)
 	if !ok && c.tape != nil && r.Taped {
 		packets, proven, ok, err = c.taped(ctx, r, k)
 	}

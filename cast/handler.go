@@ -131,7 +131,7 @@ func (h *Handler) master(w http.ResponseWriter, r *http.Request, c channel) erro
 	switch r.PathValue("playlist") {
 	case hls.Master:
 		over := c.facts.State == room.Ended
-		_, heard := c.Live.Segments(c.facts.ID, c.name, hls.Renditions[0].Variant)
+		_, heard := c.reach(hls.Renditions[0].Variant)
 		switch {
 		case over && c.tape != nil && c.tape.Closed():
 			media = hls.DVR
@@ -200,7 +200,7 @@ func (h *Handler) segment(w http.ResponseWriter, r *http.Request, c channel, ren
 	var body []byte
 	var proven bool
 	err := h.wait(r.Context(), func() (<-chan struct{}, error) {
-		reach, heard := c.Live.Segments(c.facts.ID, c.name, rendition.Variant)
+		reach, heard := c.reach(rendition.Variant)
 		var ok bool
 		var err error
 		body, proven, ok, err = c.segment(r.Context(), rendition, k)
