@@ -171,6 +171,7 @@ func (n *Node) listenersHandler() http.Handler {
 	hands := n.handsHandler(n.isShown)
 	mux.Handle("/r/{room}/hand", hands)
 	mux.Handle("/r/{room}/hand/", hands)
+	mux.Handle("GET /feed/{feed}", n.feeds())
 	mux.HandleFunc("GET /r/{room}", func(w http.ResponseWriter, r *http.Request) {
 		if n.hasReplay(room.ID(r.PathValue("room"))) {
 			replay.ServeHTTP(w, r)

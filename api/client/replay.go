@@ -37,3 +37,12 @@ func (c *Client) EditReplay(ctx context.Context, id room.ID, change map[string]a
 	err = c.send(ctx, http.MethodPatch, "/api/rooms/"+string(id)+"/replay", change, &r)
 	return r, err
 }
+
+// Feed is the address of the host's feed.
+func (c *Client) Feed(ctx context.Context) (string, error) {
+	var me struct {
+		Feed string `json:"feed_url"`
+	}
+	err := c.send(ctx, http.MethodGet, "/api/me", nil, &me)
+	return me.Feed, err
+}

@@ -28,6 +28,9 @@ const en = {
   withdrawHint: "Nobody hears it until you post it again. Copies elsewhere are removed.",
   post: "Post it again",
   noTape: "Its recording is not on this server.",
+
+  feed: "Podcast feed",
+  feedHint: "For players of podcasts: your replays, and what is live or to come.",
 };
 
 type Words = typeof en;
@@ -58,6 +61,9 @@ const fr: Words = {
   withdrawHint: "Personne ne l’entend avant que vous la publiiez de nouveau. Les copies ailleurs sont supprimées.",
   post: "La publier de nouveau",
   noTape: "Son enregistrement n’est pas sur ce serveur.",
+
+  feed: "Flux de podcast",
+  feedHint: "Pour les lecteurs de podcasts : vos réécoutes, et ce qui est en direct ou à venir.",
 };
 
 export const r: Words = t.lang === "fr" ? fr : en;
