@@ -3,8 +3,8 @@ package api
 import (
 	"crypto/tls"
 	"net/http"
-	"strings"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"

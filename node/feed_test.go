@@ -47,7 +47,9 @@ func TestFeedOfAHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the replay is there", func() bool { return h.hasReplay(r.ID) && strings.Contains(feed(), "<enclosure") && !strings.Contains(feed(), "liveItem") })
+	until(t, "the replay is there", func() bool {
+		return h.hasReplay(r.ID) && strings.Contains(feed(), "<enclosure") && !strings.Contains(feed(), "liveItem")
+	})
 	has("over", true, "/tape/floor/opus-48.ogg", "/tape/chapters.json")
 	seen, err := h.host.Replay(t.Context(), r.ID)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"math"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,9 +52,8 @@ const (
 
 // PNG draws a clip.
 func PNG(c Clip) ([]byte, error) {
-	d := &drawing{image.NewNRGBA(image.Rect(0, 0, Width, Height))}
-	d.fill(d.Bounds(), ground)
-	d.theatre()
+	d := newDrawing()
+	copy(d.Pix, background().Pix)
 	y := margin + titleSize
 	for _, line := range wrap(c.Title, titleSize, Width-2*margin, 2) {
 		d.text(line, margin, y, titleSize, ink)
@@ -67,7 +67,7 @@ func PNG(c Clip) ([]byte, error) {
 	const mark = "Epidaurus"
 	d.text(mark, Width-margin-width(mark, markSize), Height-48, markSize, faint)
 	var out bytes.Buffer
-	err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&out, d)
+	err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&out, d.NRGBA)
 	if err != nil {
 		return nil, fmt.Errorf("draw a picture: %w", err)
 	}
@@ -86,6 +86,16 @@ func foot(c Clip) string {
 
 // drawing is a picture that is being made.
 type drawing struct{ *image.NRGBA }
+
+func newDrawing() *drawing { return &drawing{image.NewNRGBA(image.Rect(0, 0, Width, Height))} }
+
+// background is what is behind every picture. It is drawn once: that takes longer than all the rest.
+var background = sync.OnceValue(func() *drawing {
+	d := newDrawing()
+	d.fill(d.Bounds(), ground)
+	d.theatre()
+	return d
+})
 
 func (d *drawing) fill(r image.Rectangle, c color.NRGBA) {
 	for y := r.Min.Y; y < r.Max.Y; y++ {

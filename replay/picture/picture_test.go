@@ -104,3 +104,13 @@ func FuzzPNG(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkPNG(b *testing.B) {
+	c := someClip()
+	for b.Loop() {
+		_, err := PNG(c)
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

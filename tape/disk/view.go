@@ -116,7 +116,9 @@ func (v *View) LevelsOf(at tape.Stretch) (levels []byte) {
 }
 
 // Ogg is a variant as an Ogg Opus file.
-func (v *View) Ogg(variant tape.Variant) (*File, error) { return v.ogg(variant, v.within, 0, tape.SilencePacket) }
+func (v *View) Ogg(variant tape.Variant) (*File, error) {
+	return v.ogg(variant, v.within, 0, tape.SilencePacket)
+}
 
 // Movie is a variant as a fragmented MP4 file.
 func (v *View) Movie(variant tape.Variant) (*File, error) { return v.movie(variant, v.within) }
