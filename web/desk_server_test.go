@@ -127,6 +127,7 @@ func (d *deskServer) routes() http.Handler {
 	mux.HandleFunc("POST /api/rooms/{room}/end", d.end)
 	mux.HandleFunc("GET /api/rooms/{room}/life", d.life)
 	d.levers(mux)
+	d.replays(mux)
 	return mux
 }
 
