@@ -50,7 +50,7 @@ const hostVoice = "../cmd/epidaurus/demo/voices/host.opus"
 func TestPlayers(t *testing.T) {
 	t.Parallel()
 	s := serve(t).open("Players", false)
-	speak(t, s.invite("Ada"), hostVoice)
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440))) // who speaks pauses, for longer than these listen
 	ogg, mp4 := s.room.ListenURL+"/live.ogg", s.room.ListenURL+"/live.mp4"
 	dir := t.TempDir()
 	saved := func(name string) string { return filepath.Join(dir, name) }
@@ -101,7 +101,7 @@ func TestPlayers(t *testing.T) {
 func TestPlayersOfAAC(t *testing.T) {
 	t.Parallel()
 	s := serve(t).open("Radios", false)
-	speak(t, s.invite("Ada"), hostVoice)
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
 	dir := t.TempDir()
 	saved := func(name string) string { return filepath.Join(dir, name) }
 	aac := s.room.ListenURL + "/live.aac"

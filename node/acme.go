@@ -43,8 +43,9 @@ func newAuthority(c *Config, folder string, listen net.Addr, log *slog.Logger) (
 	}
 	a := &authority{}
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.magic, nil },
-		Logger:           zap.NewNop(),
+		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return a.magic, nil },
+		RenewCheckInterval: c.acmeRenew,
+		Logger:             zap.NewNop(),
 	})
 	a.magic = certmagic.New(a.cache, certmagic.Config{
 		Storage:           &certmagic.FileStorage{Path: folder},

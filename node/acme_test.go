@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/letsencrypt/pebble/v2/ca"
 	"github.com/letsencrypt/pebble/v2/db"
@@ -26,7 +27,7 @@ func TestACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, authority := authorityOf(t, challengePort)
+	root, authority := authorityOf(t, challengePort, 0)
 	cfg.ACMEDomain, cfg.ACMEEmail, cfg.ACMECA = "live.epidaurus.test", "me@epidaurus.test", authority.URL+wfe.DirectoryPath
 	cfg.acmeRoots = x509.NewCertPool()
 	cfg.acmeRoots.AddCert(authority.Certificate())
@@ -71,13 +72,43 @@ func TestACME(t *testing.T) {
 	shut(t, n)
 }
 
-// authorityOf starts an authority that checks names at a port of this machine, and returns it with the root of what it issues.
-func authorityOf(t *testing.T, port int) (root *x509.Certificate, authority *httptest.Server) {
+// A certificate that comes to its end is renewed while the node runs, and new handshakes get the new one.
+func TestACMERenews(t *testing.T) {
+	cfg := usual(t)
+	cfg.Listen = freeAddress(t)
+	_, port, _ := net.SplitHostPort(cfg.Listen)
+	challengePort, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, authority := authorityOf(t, challengePort, 6*time.Second)
+	cfg.ACMEDomain, cfg.ACMECA = "live.epidaurus.test", authority.URL+wfe.DirectoryPath
+	cfg.acmeRoots, cfg.acmeRenew = x509.NewCertPool(), 500*time.Millisecond
+	cfg.acmeRoots.AddCert(authority.Certificate())
+	n := open(t, cfg)
+	defer shut(t, n)
+	roots := x509.NewCertPool()
+	roots.AddCert(root)
+	seen := map[string]bool{} // serial numbers
+	until(t, "handshakes with a second certificate", func() bool {
+		conn, err := tls.Dial("tcp", cfg.Listen, &tls.Config{ServerName: cfg.ACMEDomain, RootCAs: roots})
+		if err != nil {
+			return false // it is not there yet, or a busy machine let it end before there was another
+		}
+		seen[conn.ConnectionState().PeerCertificates[0].SerialNumber.String()] = true
+		_ = conn.Close() // nothing was written
+		return len(seen) > 1
+	})
+}
+
+// authorityOf starts an authority that checks names at a port of this machine, and returns it with the root of what it issues. What it issues
+// holds for so long; 0: as long as usual.
+func authorityOf(t *testing.T, port int, holds time.Duration) (root *x509.Certificate, authority *httptest.Server) {
 	t.Helper()
 	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
-	profiles := map[string]ca.Profile{"default": {Description: "the usual"}}
+	profiles := map[string]ca.Profile{"default": {Description: "the usual", ValidityPeriod: uint64(holds / time.Second)}}
 	issuer := ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
 	checker := va.New(quiet, 0, port, false, resolver(t), store)
 	front := wfe.New(quiet, store, checker, issuer, []string{"epidaurus.test"}, false, false, 1, 1)

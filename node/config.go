@@ -129,6 +129,7 @@ type Config struct {
 	NATSCreds string `name:"nats-creds" help:"NATS credentials file for it." placeholder:"FILE"`
 
 	acmeRoots *x509.CertPool   // whom to believe that he is the authority; a test's own, else the system's
+	acmeRenew time.Duration    // how often to look whether a certificate has to be renewed; a test's own, else the library's ten minutes
 	stageMost int              // connections of the stage's port; a test's own, else stageMost
 	wall      func() time.Time // the time of day; a test's own, else time.Now
 }

@@ -137,7 +137,7 @@ func TestDeskWord(t *testing.T) {
 	p.says("on-air", "live")
 }
 
-// A reload keeps the token and takes nobody on stage by itself; a mute outlives it.
+// A reload leaves the stage: it keeps the token and takes nobody back by itself; a mute outlives it.
 func TestDeskReload(t *testing.T) {
 	t.Parallel()
 	d := newDeskServer(t)

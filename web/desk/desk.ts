@@ -5,6 +5,7 @@ import { Refusal, setName } from "./api";
 import { Line } from "./line";
 import { Microphone } from "./mic";
 import { Monitor } from "./monitor";
+import { Place } from "./place";
 import { Speakers } from "./speakers";
 import { Store } from "./store";
 import { sentence } from "./trouble";
@@ -24,6 +25,8 @@ export class Desk {
   readonly line: Line;
   readonly monitor: Monitor;
   readonly view = new Store<DeskView>({ air: { word: "nobody", reason: "not-on-stage" }, left: false, name: "", trouble: "" });
+  private place: Place | null = null; // once it is known who this is
+  private returning = false;
   private wasBack = false; // in the audience, as far as is known
   private nameOwed = false; // a new session does not know the chosen name yet
 
@@ -61,6 +64,7 @@ export class Desk {
     }
     this.view.set({ left: false });
     this.line.goOn();
+    this.place?.hold();
   }
 
   mute(muted: boolean): void {
@@ -72,6 +76,7 @@ export class Desk {
     this.line.leave();
     this.mic.stop();
     this.monitor.stop();
+    this.place?.release();
     this.view.set({ left: true });
   }
 
@@ -87,11 +92,31 @@ export class Desk {
     }
   }
 
+  /** Reports whether the stage keeps a place for this person, who is on it nowhere. */
+  private readonly waits = (): boolean => {
+    const { voice, stage, end } = this.line.view.value;
+    return !end && voice === "off" && !this.view.value.left && this.line.me?.away === true && !stage?.you.sent_back;
+  };
+
+  /** Takes a place that a browser left by dying. Whoever was muted is so still: the stage knows. */
+  private async comeBack(place: Place): Promise<void> {
+    this.returning = true;
+    const { me } = this.line;
+    if (me && (await place.mayReturn(this.waits))) {
+      await this.mic.start();
+      if (this.mic.view.value.state === "on" && this.waits()) await this.goOn(me.name);
+    }
+    this.returning = false;
+  }
+
   private follow(): void {
     const { end, muted, voice, stage } = this.line.view.value;
+    if (stage) this.place ??= new Place(`epidaurus.stage.${this.room}.${stage.you.id}`);
+    if (this.place && !this.returning && this.waits()) void this.comeBack(this.place);
     this.mic.pass(!muted);
     if (end && this.mic.view.value.state !== "off") this.mic.stop();
     if (end) this.monitor.stop();
+    if (end) this.place?.release();
     // Back in the audience nobody is recorded by surprise: who is called up again turns the microphone on again.
     const back = stage?.you.sent_back === true;
     if (back && !this.wasBack) this.mic.stop();
