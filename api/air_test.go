@@ -38,6 +38,8 @@ func (m *memoryAir) Dump(id room.ID, fill string) (Dumped, error) {
 }
 func (m *memoryAir) StopCart(id room.ID, name room.Cart) error { return m.note(id, "stop %s", name) }
 
+func (m *memoryAir) Moment(id room.ID) (int64, error) { return 7000, m.note(id, "moment") }
+
 func (m *memoryAir) Carts(id room.ID) ([]Cart, error) {
 	return []Cart{{Name: room.CartTone, Length: 10 * time.Second}}, m.note(id, "list")
 }
@@ -72,6 +74,7 @@ var levers = []lever{
 	{"DELETE", "/carts/jingle", "", "set jingle false", http.StatusOK},
 	{"POST", "/carts/intro/play", "", "play intro", http.StatusOK},
 	{"POST", "/carts/intro/stop", "", "stop intro", http.StatusNoContent},
+	{"POST", "/chapters", `{"title":"Tides"}`, "moment", http.StatusCreated},
 }
 
 func (h *house) pull(l lever, id room.ID, edits ...edit) (code int, p problem.Code, body string) {

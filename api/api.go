@@ -60,6 +60,7 @@ type Rooms interface {
 	Facts(id room.ID) (room.Facts, bool)              // false for rooms that are not open
 	// Consent makes an answer last to whether somebody may be recorded: room.ErrNotFound.
 	Consent(ctx context.Context, id room.ID, p room.PersonID, c room.Consent) error
+	Taped(id room.ID) (first, last int64, ok bool) // the frames of its tape, last is one behind; false where there is none here
 }
 
 // Air is the way of open rooms to their listeners: what the desk does to it. Its errors wrap room.ErrNotFound where the room's sound is not
@@ -70,7 +71,8 @@ type Air interface {
 	Carts(id room.ID) ([]Cart, error)
 	SetCart(ctx context.Context, id room.ID, name room.Cart, file []byte) (Cart, error) // nil: the built-in one again; room.ErrSound
 	PlayCart(id room.ID, name room.Cart) (Cart, error)
-	StopCart(id room.ID, name room.Cart) error // where it does not play, nothing happens
+	StopCart(id room.ID, name room.Cart) error  // where it does not play, nothing happens
+	Moment(id room.ID) (frame int64, err error) // at which listeners hear what is said on stage now
 }
 
 // Config is what the handlers need. Every field but Publishes is required.
@@ -139,6 +141,10 @@ func (a *api) routes() map[string]methods {
 		"/api/rooms/{room}/plan":     {http.MethodPatch: a.replan},
 		"/api/rooms/{room}/step":     {http.MethodPost: a.move},
 		"/api/rooms/{room}/tape":     {http.MethodDelete: a.deleteTape},
+		"/api/rooms/{room}/replay":   {http.MethodGet: a.getReplay, http.MethodPatch: a.editReplay},
+
+		"/api/rooms/{room}/chapters":           {http.MethodGet: a.listChapters, http.MethodPost: a.mark},
+		"/api/rooms/{room}/chapters/{chapter}": {http.MethodPatch: a.changeChapter, http.MethodDelete: a.dropChapter},
 
 		"/api/rooms/{room}/access":       {http.MethodGet: a.getAccess, http.MethodPatch: a.setAccess},
 		"/api/rooms/{room}/picture":      {http.MethodPut: a.putPicture, http.MethodDelete: a.dropPicture},

@@ -112,7 +112,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 func TestOnlyHostsListAndCreate(t *testing.T) {
 	h := newHouse(t)
 	id := h.newRoom(room.Live)
-	_, otherHost := h.newHost()
+	other, otherHost := h.newHost()
 	hostToken := token(h.cfg.Key.Sign(room.Grant{Room: id, Person: "h0st", Role: room.Host, Expires: noon.Unix() + 1}))
 	tests := []struct {
 		caller string
@@ -120,8 +120,8 @@ func TestOnlyHostsListAndCreate(t *testing.T) {
 		me     string
 		list   int // rooms seen; -1: refused
 	}{
-		{"host", with(h.cookie), `{"host":true}`, 1},
-		{"another host", with(otherHost), `{"host":true}`, 0},
+		{"host", with(h.cookie), `{"host":true,"feed_url":"http://localhost:8080/feed/` + string(h.host) + `.xml"}`, 1},
+		{"another host", with(otherHost), `{"host":true,"feed_url":"http://localhost:8080/feed/` + string(other) + `.xml"}`, 0},
 		{"nobody", with(nil), `{"host":false}`, -1},
 		{"the host's stage token", hostToken, `{"host":false}`, -1},
 	}

@@ -60,13 +60,18 @@ func (a *api) redeem(r *http.Request, link, session room.Secret, now time.Time) 
 }
 
 func (a *api) me(w http.ResponseWriter, r *http.Request) error {
-	_, err := a.host(r)
+	host, err := a.host(r)
 	if err != nil && !errors.Is(err, errHostOnly) {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Host bool `json:"host"`
-	}{err == nil})
+	answer := struct {
+		Host bool   `json:"host"`
+		Feed string `json:"feed_url,omitempty"`
+	}{Host: err == nil}
+	if answer.Host {
+		answer.Feed = a.cfg.ListenURL(r) + "/feed/" + string(host) + ".xml"
+	}
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // A cookie set over TLS has the prefix that keeps other hosts of the domain, and plain HTTP, from setting it (RFC 6265bis, section 4.1.3.2).

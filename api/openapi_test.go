@@ -155,6 +155,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"Room", h.do("GET", "/api/rooms/"+over, "", host)},
 		{"Token", h.do("POST", "/api/rooms/"+live+"/token", "", host)},
 		{"Invite", h.do("POST", "/api/rooms/"+live+"/invites", `{"name":"Grace","role":"cohost"}`, host)},
+		{"Chapters", h.do("GET", "/api/rooms/"+live+"/chapters", "", host)},
+		{"Chapter", h.do("POST", "/api/rooms/"+live+"/chapters", `{"at":5}`, host)},
+		{"Replay", h.do("GET", "/api/rooms/"+live+"/replay", "", host)},
 		{"Problem", h.do("GET", "/api/rooms", "")},
 	} {
 		var answer map[string]json.RawMessage

@@ -80,6 +80,12 @@ type channel struct {
 	tape  Tape // nil: none here
 }
 
+// edited reports whether less may be heard than was: then only the tape knows what.
+func (c *channel) edited() bool {
+	l := &c.facts.Life
+	return c.facts.State == room.Ended && (l.Edit.From != 0 || l.Edit.To != 0 || !l.Withdrawn.IsZero())
+}
+
 // source finds what channels are made of.
 type source struct {
 	Config
@@ -205,8 +211,11 @@ type list struct {
 	closed bool // nothing of it changes any more, unless it is deleted
 }
 
-// reach tells which segments of a rendition are in memory. One that is made of others needs what was before.
+// reach tells which segments of a rendition are in memory: none, once its host has cut it or taken it back. One that is made of others needs what was before.
 func (c *channel) reach(r hls.Rendition) (reach tape.Reach, heard bool) {
+	if c.edited() {
+		return reach, false
+	}
 	reach, heard = c.Live.Segments(c.facts.ID, c.name, r.Source)
 	if r.Before > 0 && reach.End > reach.First {
 		reach.First++
@@ -348,6 +357,9 @@ type sound struct {
 
 // remembered finds what segment k is made of in memory.
 func (c *channel) remembered(r hls.Rendition, k tape.Number) (s sound, ok bool) {
+	if c.edited() {
+		return s, false
+	}
 	s.packets, s.proven, ok = c.Live.Segment(c.facts.ID, c.name, r.Source, k)
 	if !ok || r.Before == 0 {
 		return s, ok

@@ -140,7 +140,7 @@ func (h *Handler) master(w http.ResponseWriter, r *http.Request, c channel) erro
 			media = hls.Low
 		}
 		over := c.facts.State == room.Ended
-		_, heard := c.Live.Segments(c.facts.ID, c.name, hls.Renditions[0].Variant)
+		_, heard := c.reach(hls.Renditions[0])
 		switch {
 		case over && c.tape != nil && c.tape.Closed():
 			media = hls.DVR

@@ -3,6 +3,7 @@ package cast
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -131,7 +132,7 @@ func (p *Publisher) Follow(f room.Facts) {
 	if r == nil {
 		return
 	}
-	deleted := f.Tape == room.TapeDeleted || gated
+	deleted := f.Tape == room.TapeDeleted || gated || !f.Life.Withdrawn.IsZero()
 	if deleted && !r.deleted {
 		r.wipe()
 	}
@@ -224,7 +225,7 @@ type published struct {
 	id        room.ID
 	dir       string // of all its names
 
-	deleted bool // guarded by the publisher's mu; its tape was deleted, and what was on it is wiped or about to be
+	deleted bool // guarded by the publisher's mu; its tape was deleted, or taken back, and what was on it is wiped or about to be
 	wiping  atomic.Bool
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
@@ -420,11 +421,54 @@ func (r *published) removeLeft(ctx context.Context, facts room.Facts) error {
 }
 
 // finished reports whether the replay is there already: the master playlist, which is written last, says so. One that was published without
-// what is made of others stays so.
+// what is made of others stays so. Where its host has made something else of it since, it is as good as not there.
 func (r *published) finished(ctx context.Context) (bool, error) {
-	there, err := r.publisher.to.Store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
+	store := r.publisher.to.Store
+	there, err := store.Get(ctx, r.dir+hls.Dir+"/"+hls.Master)
 	whole := bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR, hls.Renditions))
-	return whole || bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR, hls.AsTaped())), err
+	if err != nil || !whole && !bytes.Equal(there, hls.AppendMaster(nil, tape.Floor, hls.DVR, hls.AsTaped())) {
+		return false, err
+	}
+	index, err := r.publisher.to.Index(r.id)
+	if errors.Is(err, room.ErrNotFound) {
+		return true, nil // another node's, or its tape is on its way out
+	}
+	if err != nil {
+		return false, err
+	}
+	kept, err := store.Get(ctx, r.dir+indexFile)
+	switch {
+	case err != nil:
+		return false, err
+	case bytes.Equal(kept, index):
+		return true, nil
+	case sameSpans(kept, index): // its words are other ones
+		return true, r.text(ctx, indexFile, index, cacheShort)
+	}
+	err = store.Remove(ctx, r.dir) // what was cut away goes, and what was put back comes
+	if err != nil {
+		return false, fmt.Errorf("remove what was cut: %w", err)
+	}
+	r.forget()
+	return false, nil
+}
+
+// indexFile is what the page reads of the tape.
+const indexFile = "tape/index.json"
+
+// sameSpans reports whether two indices are of the same sound.
+func sameSpans(a, b []byte) bool {
+	var spans [2]struct {
+		Closed bool        `json:"closed"`
+		Spans  [][2]uint64 `json:"spans"`
+	}
+	for i, text := range [][]byte{a, b} {
+		err := json.Unmarshal(text, &spans[i])
+		if err != nil || len(spans[i].Spans) == 0 {
+			return false
+		}
+	}
+	return spans[0].Closed == spans[1].Closed && slices.Equal(spans[0].Spans, spans[1].Spans)
 }
 
 // finish publishes a replay.
@@ -708,7 +752,7 @@ func (r *published) index(ctx context.Context, c channel) error {
 	if err != nil {
 		return err
 	}
-	err = r.text(ctx, "tape/index.json", index, cacheShort)
+	err = r.text(ctx, indexFile, index, cacheShort)
 	if err == nil {
 		r.indexed = time.Now()
 	}

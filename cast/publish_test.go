@@ -561,6 +561,71 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 	})
 }
 
+// What a host makes of a replay is so where it is published, too: its words at once, a cut without a rest of what was cut, nothing while it is
+// taken back; also when it comes within the minute in which an edge remembers all of it.
+func TestPublishWhatIsEdited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.state, m.closed, m.taped = room.TapeOn, room.Ended, true, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		m.to(120, true)
+		title := "Harbour"
+		p, err := NewPublisher(m.config(0), Publication{Store: s, Page: []byte("<page>"), Index: func(room.ID) ([]byte, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.taped == nil {
+				return nil, room.ErrNotFound
+			}
+			return fmt.Appendf(nil, `{"title":%q,"closed":true,"spans":[[%d,%d]]}`, title, m.taped[0].From, m.taped[0].To), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Close(context.Background()) }()
+		change := func(what func()) {
+			m.set(what)
+			facts, _ := m.config(0).Facts("harbour")
+			p.Follow(facts)
+			time.Sleep(2 * time.Second)
+			if n := p.Stats().Rooms; n != 0 {
+				t.Fatalf("%d rooms are not done with", n)
+			}
+		}
+		const dir = "hls/floor/opus-24/"
+		change(func() {})
+		if got := listed(s.text(dir + hls.DVR)); len(got) != 20 {
+			t.Fatalf("published are %v", got)
+		}
+		s.mu.Lock()
+		clear(s.puts)
+		s.mu.Unlock()
+		change(func() { title = "Sea talk" })
+		if len(s.puts) != 1 || !strings.Contains(s.text("tape/index.json"), "Sea talk") {
+			t.Errorf("for its title were written %v", s.puts)
+		}
+		all := []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		change(func() {
+			m.life.Edit = room.Edit{From: 105*96 + 5, To: 110 * 96}
+			m.taped = []tape.Stretch{{From: 105*96 + 5, To: 110 * 96}}
+		})
+		for _, list := range []string{hls.DVR, hls.Live} {
+			if got := listed(s.text(dir + list)); len(got) != 5 || got[0] != 105 || got[4] != 109 {
+				t.Errorf("cut, %s lists %v", list, got)
+			}
+		}
+		if s.text(dir+"seg-104.m4s") != "" || s.text(dir+"seg-110.m4s") != "" || s.text(dir+"seg-105.m4s") == "" {
+			t.Errorf("what was cut stays: %v", s.files())
+		}
+		change(func() { m.life.Withdrawn, m.taped = time.Unix(1, 0), nil })
+		if left := s.files(); len(left) != 0 {
+			t.Errorf("taken back, there is %v", left)
+		}
+		change(func() { m.life, m.taped = room.Life{}, all })
+		if got := listed(s.text(dir + hls.DVR)); len(got) != 20 || s.text("index.html") == "" {
+			t.Errorf("posted again, published are %v", got)
+		}
+	})
+}
+
 // missing are the segments that a published playlist lists, and that are not there.
 func (s *shelf) missing(dir string) (missing []tape.Number) {
 	for _, k := range listed(s.text(dir + hls.DVR)) {

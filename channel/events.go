@@ -40,6 +40,7 @@ type events struct {
 	fresh     bool          // owned by the tick; out or held changed
 	said      []tape.Event  // owned by the tick; the last event of each kind
 	repeated  tape.Number   // owned by the tick; when all was said again
+	chapter   room.Chapter  // owned by the tick; the one that was said last
 	counted   int           // owned by the tick; the count said last, -1 before the first
 	countedAt tape.Number   // owned by the tick
 }
@@ -132,6 +133,7 @@ func (s *events) restart(n tape.Number) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said, s.dirty, s.fresh = nil, true, true
+	s.chapter = room.Chapter{}
 	if s.out.at == 0 {
 		s.out = moment{facts: s.facts, people: s.people}
 	}
@@ -149,6 +151,7 @@ func (s *events) stage() (people []room.Person, f room.Facts) {
 func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 	s.mu.Lock()
 	listening := s.listening
+	chapter, _ := s.facts.Life.ChapterAt(int64(n)) // which knows its frame, and so needs no delay
 	s.mu.Unlock()
 	var news []tape.Event
 	if n-s.repeated >= repeatEvery {
@@ -172,6 +175,10 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 		}
 		say(room.KindStage, room.StageEvent{Kind: room.KindStage, People: append([]room.Person{}, s.out.people...)})
 		say(room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: append([]room.PersonID{}, speaking...)})
+	}
+	if chapter != s.chapter {
+		s.chapter = chapter
+		say(room.KindChapter, room.ChapterEvent{Kind: room.KindChapter, ID: chapter.ID, At: chapter.At, Title: chapter.Title})
 	}
 	if listening != s.counted && n-s.countedAt >= listeningEvery {
 		s.counted, s.countedAt = listening, n

@@ -9,6 +9,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/mix"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // SetDelay sets a room's broadcast delay. It is done even when it cannot be stored.
@@ -77,4 +78,13 @@ func (m *mixLevels) Air() channel.Air {
 		In: a.In, Out: a.Out, Sounding: a.Sounding, Quiet: a.Quiet, Delay: a.Delay, Wanted: a.Wanted,
 		Filling: a.Filling, Cart: a.Cart, CartLeft: a.CartLeft,
 	}
+}
+
+// Moment is the frame at which listeners hear what is said on stage now.
+func (r *rooms) Moment(id room.ID) (frame int64, err error) {
+	running := r.making(id)
+	if running == nil {
+		return 0, room.ErrNotFound
+	}
+	return int64(running.maker.Now() + tape.Number(running.mixer.Air().Delay/tape.FrameDuration)), nil
 }

@@ -233,7 +233,7 @@ func (r *rooms) spoken(id room.ID) {
 // is done beside.
 func (r *rooms) posted(id room.ID, hears func(room.ID) bool) {
 	f, ok := r.bus.Facts(id)
-	if !ok || f.State != room.Ended || f.Tape != room.TapeOn || !f.Life.Posted.IsZero() || f.Life.HoldReplay {
+	if !ok || f.State != room.Ended || f.Tape != room.TapeOn || !f.Life.Posted.IsZero() || f.Life.HoldReplay || !f.Life.Withdrawn.IsZero() {
 		return
 	}
 	r.beside(func(ctx context.Context) {

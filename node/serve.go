@@ -152,7 +152,10 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
-	mux.Handle("/r/{room}/tape/", n.invited(seatOf, n.replayHandler()))
+	tapes := n.invited(seatOf, n.replayHandler())
+	mux.Handle("/r/{room}/tape/", tapes)
+	mux.Handle("/r/{room}/clip/", tapes)
+	mux.Handle("GET /r/{room}/clip/{clip}", n.invited(seatOf, web.ClipPage(n.clipHead)))
 	hls := n.invited(seatOf, bySeatPath(n.cast))
 	mux.Handle("/r/{room}/hls/", hls)
 	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
@@ -185,6 +188,7 @@ func (n *Node) listenersHandler() http.Handler {
 	hands := n.invited(func(r *http.Request) string { return r.URL.Query().Get("seat") }, n.handsHandler(n.isShown))
 	mux.Handle("/r/{room}/hand", hands)
 	mux.Handle("/r/{room}/hand/", hands)
+	mux.Handle("GET /feed/{feed}", n.feeds())
 	mux.Handle("GET /r/{room}", n.away("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n.hasReplay(room.ID(r.PathValue("room"))) {
 			replay.ServeHTTP(w, r)

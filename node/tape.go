@@ -106,8 +106,8 @@ func (n *Node) castConfig() cast.Config {
 	return cfg
 }
 
-// tapeOf finds a tape that may be heard. The error wraps room.ErrNotFound where this node has none.
-func (n *Node) tapeOf(id room.ID, ch tape.Channel) (*disk.Tape, error) {
+// tapeOf finds what may be heard of a tape. The error wraps room.ErrNotFound where this node has none.
+func (n *Node) tapeOf(id room.ID, ch tape.Channel) (*disk.View, error) {
 	f, known := n.bus.Facts(id)
 	if n.tapes == nil || known && f.State == room.Ended && !f.ShowsReplay() {
 		return nil, room.ErrNotFound
@@ -116,21 +116,48 @@ func (n *Node) tapeOf(id room.ID, ch tape.Channel) (*disk.Tape, error) {
 	if errors.Is(err, disk.ErrNoTape) {
 		err = room.ErrNotFound
 	}
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	view := t.Cut(tape.Number(f.Life.Edit.From), tape.Number(f.Life.Edit.To))
+	if len(view.Spans()) == 0 {
+		return nil, room.ErrNotFound // the bounds leave nothing
+	}
+	return view, nil
+}
+
+// Taped is which frames of a room are on tape here, whatever of it may be heard.
+func (r *rooms) Taped(id room.ID) (first, last int64, ok bool) {
+	if r.tapes == nil {
+		return 0, 0, false
+	}
+	t, err := r.tapes.Tape(id, tape.Floor)
+	if err != nil {
+		return 0, 0, false
+	}
+	spans := t.Spans()
+	return int64(spans[0].From), int64(spans[len(spans)-1].To), true
 }
 
 // hasReplay reports whether a room is over, and can be heard again here.
 func (n *Node) hasReplay(id room.ID) bool {
 	f, ok := n.bus.Facts(id)
-	if !ok || !f.ShowsReplay() || n.tapes == nil {
+	if !ok || !f.ShowsReplay() {
 		return false
 	}
-	_, err := n.tapes.Tape(id, tape.Floor)
+	_, err := n.tapeOf(id, tape.Floor)
 	return err == nil
 }
 
 // taped gives a tape's files under the names of who serves them.
-type taped struct{ *disk.Tape }
+type taped struct{ *disk.View }
 
-func (t taped) Ogg(v tape.Variant) (replay.File, error)   { return t.Tape.Ogg(v) }
-func (t taped) Movie(v tape.Variant) (replay.File, error) { return t.Tape.Movie(v) }
+func (t taped) Ogg(v tape.Variant) (replay.File, error)   { return t.View.Ogg(v) }
+func (t taped) Movie(v tape.Variant) (replay.File, error) { return t.View.Movie(v) }
+func (t taped) Clip(v tape.Variant, at tape.Stretch) (replay.File, error) {
+	f, err := t.View.Clip(v, at)
+	if errors.Is(err, disk.ErrNoTape) {
+		err = room.ErrNotFound
+	}
+	return f, err
+}

@@ -6,6 +6,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,10 +31,13 @@ type Tape interface {
 	Lost() int
 	Levels() []byte
 	Events(from, to tape.Number) []tape.Event
+	LevelsOf(at tape.Stretch) []byte // of a part of it
 	Segment(k tape.Number) (s tape.Stretch, ok bool)
+	IsCut(k tape.Number) bool // segment k ends or begins where its host has cut, and may be another one tomorrow
 	Read(v tape.Variant, from, to tape.Number) ([][]byte, error)
 	Ogg(v tape.Variant) (File, error)
 	Movie(v tape.Variant) (File, error)
+	Clip(v tape.Variant, at tape.Stretch) (File, error) // exact to a frame; an error that wraps room.ErrNotFound where not all of it is there
 }
 
 // File is a whole file.
@@ -54,6 +58,7 @@ type handler struct {
 	cfg     Config
 	init    []byte
 	reading throttle.Throttle
+	drawing throttle.Throttle
 }
 
 // readers is how many requests read a disk at the same time, for each processor.
@@ -62,13 +67,15 @@ const readers = 4
 // writeTimeout bounds how long a client takes for a part of an answer; a whole file takes as long as it takes.
 const writeTimeout = 30 * time.Second
 
-// New serves /r/{room}/tape/….
+// New serves /r/{room}/tape/…, and what belongs to clips below /r/{room}/clip/….
 func New(cfg Config) http.Handler {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0))}
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
+	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{variant}/{file}", h.answer(h.object))
+	mux.HandleFunc("GET /r/{room}/clip/{clip}/{file}", h.answer(h.clip))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -154,12 +161,22 @@ func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if err != nil {
 		return err
 	}
-	return h.immutable(w, r, fmp4.AppendFragment(nil, at.From, packets, t.Events(at.From, at.To)))
+	body := fmp4.AppendFragment(nil, at.From, packets, t.Events(at.From, at.To))
+	if t.IsCut(tape.Number(k)) {
+		return h.send(w, r, body, "public, max-age=60")
+	}
+	return h.immutable(w, r, body)
 }
 
+const forEver = "public, max-age=31536000, immutable"
+
 func (h *handler) immutable(w http.ResponseWriter, r *http.Request, body []byte) error {
+	return h.send(w, r, body, forEver)
+}
+
+func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte, cache string) error {
 	w.Header().Set("Content-Type", "audio/mp4")
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the reader is gone, and nobody is left to be told
@@ -192,7 +209,8 @@ func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if t.Closed() {
 		header.Set("Cache-Control", "public, max-age=3600")
 	}
-	header.Set("ETag", `"`+strconv.FormatInt(f.Size(), 36)+`"`) // a tape only grows
+	spans := t.Spans()
+	header.Set("ETag", fmt.Sprintf(`"%x-%x"`, spans[0].From, f.Size())) // a tape only grows, or is cut
 	header.Set("Content-Disposition", `inline; filename="`+r.PathValue("room")+"."+kind+`"`)
 	http.ServeContent(&patient{w, http.NewResponseController(w)}, r, "", time.Time{}, gated{f, h.reading, r.Context()})
 	return nil

@@ -32,7 +32,8 @@ type index struct {
 	Lost     int              `json:"lost"`
 	Channels []channel        `json:"channels"`
 	Chapters []chapter        `json:"chapters"`
-	HLS      bool             `json:"hls,omitempty"` // the sound is to be had as HLS only, whose segments have no events
+	Clips    bool             `json:"clips,omitempty"` // may be made of it
+	HLS      bool             `json:"hls,omitempty"`   // the sound is to be had as HLS only, whose segments have no events
 
 	// Only of a closed tape, or with HLS.
 	Events []event `json:"events,omitempty"`
@@ -45,6 +46,7 @@ type channel struct {
 }
 
 type chapter struct {
+	ID    int         `json:"id"`
 	At    tape.Number `json:"at"`
 	Title string      `json:"title"`
 }
@@ -100,13 +102,14 @@ func indexOf(f room.Facts, t Tape) index {
 	closed := t.Closed() // before the spans: what is closed does not grow
 	spans := t.Spans()
 	i := index{
-		Version: 1, Room: f.ID, Title: f.Title, Language: f.Language, State: f.State, Closed: closed, Epoch: t.Epoch(),
+		Version: 1, Room: f.ID, Title: f.Heading(), Language: f.Language, State: f.State, Closed: closed, Epoch: t.Epoch(),
 		First: spans[0].From, Last: spans[len(spans)-1].To, Segment: tape.SegmentFrames, Lost: t.Lost(),
-		Channels: []channel{{tape.Floor, tape.Variants}}, Chapters: []chapter{},
+		Channels: []channel{{tape.Floor, tape.Variants}}, Chapters: []chapter{}, Clips: !f.Life.NoClips,
 	}
 	for _, s := range spans {
 		i.Spans = append(i.Spans, [2]tape.Number{s.From, s.To})
 	}
+	i.mark(f.Life.Chapters)
 	if !closed {
 		return i
 	}
@@ -114,13 +117,42 @@ func indexOf(f room.Facts, t Tape) index {
 	return i
 }
 
+// mark adds chapters: those that begin before the first frame are one, which was going on.
+func (i *index) mark(chapters []room.Chapter) {
+	for _, c := range chapters {
+		at := tape.Number(c.At)
+		if i.Closed && at >= i.Last {
+			break
+		}
+		if at <= i.First {
+			at, i.Chapters = i.First, i.Chapters[:0]
+		}
+		i.Chapters = append(i.Chapters, chapter{c.ID, at, c.Title})
+	}
+}
+
 // Published is the index of a tape for a place where there are no other objects than those of HLS.
 func Published(f room.Facts, t Tape) ([]byte, error) {
 	i := indexOf(f, t)
-	i.HLS = true
+	i.HLS, i.Clips = true, false
 	if !i.Closed {
 		i.tell(t)
 	}
+	body, err := json.Marshal(i)
+	if err != nil {
+		return nil, fmt.Errorf("write the index: %w", err)
+	}
+	return body, nil
+}
+
+// Exported is the index of a replay that stands alone: its sound lies beside it as one file, and nothing else does.
+func Exported(f room.Facts, t Tape) ([]byte, error) {
+	i := indexOf(f, t)
+	if !i.Closed {
+		i.Closed = true
+		i.tell(t)
+	}
+	i.Clips = false
 	body, err := json.Marshal(i)
 	if err != nil {
 		return nil, fmt.Errorf("write the index: %w", err)

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,14 +27,21 @@ type memoryTape struct {
 	spans  []tape.Stretch
 	closed bool
 	events []tape.Event
+	cut    bool
 	err    error
 }
 
-func (m *memoryTape) Spans() []tape.Stretch { return m.spans }
-func (m *memoryTape) Closed() bool          { return m.closed }
-func (m *memoryTape) Epoch() time.Time      { return time.Unix(1_800_000_000, 0).UTC() }
-func (m *memoryTape) Lost() int             { return 3 }
-func (m *memoryTape) Levels() []byte        { return []byte{1, 2, 255} }
+func (m *memoryTape) Spans() []tape.Stretch           { return m.spans }
+func (m *memoryTape) Closed() bool                    { return m.closed }
+func (m *memoryTape) Epoch() time.Time                { return time.Unix(1_800_000_000, 0).UTC() }
+func (m *memoryTape) Lost() int                       { return 3 }
+func (m *memoryTape) Levels() []byte                  { return []byte{1, 2, 255} }
+func (m *memoryTape) IsCut(tape.Number) bool          { return m.cut }
+func (m *memoryTape) LevelsOf(at tape.Stretch) []byte { return make([]byte, at.Len()/16) }
+
+func (m *memoryTape) Clip(_ tape.Variant, at tape.Stretch) (File, error) {
+	return memoryFile{bytes.NewReader(fmt.Append(nil, "sound ", at.From, at.To))}, m.err
+}
 
 func (m *memoryTape) Events(from, to tape.Number) (events []tape.Event) {
 	for _, e := range m.events {
@@ -72,7 +81,8 @@ func serve(m *memoryTape, method, path string, change ...func(*http.Request)) *h
 			if id == "draft" {
 				state = room.Draft
 			}
-			return room.Facts{ID: id, Title: "Harbour <talk>", Language: "en", State: state}, id != "nowhere"
+			life := room.Life{NoClips: id == "noclips", Chapters: []room.Chapter{{ID: 1, At: 10}, {ID: 2, At: 90, Title: "Tides"}, {ID: 3, At: 500}, {ID: 4, At: 2000}}}
+			return room.Facts{ID: id, Title: "Harbour <talk>", Language: "en", State: state, Life: life}, id != "nowhere"
 		},
 		Tape: func(id room.ID, ch tape.Channel) (Tape, error) {
 			if id == "untaped" || ch != tape.Floor {
@@ -114,6 +124,9 @@ func TestIndex(t *testing.T) {
 	err = json.Unmarshal(w.Body.Bytes(), &got)
 	if err != nil || !got.Closed || len(got.Events) != 2 || got.Events[0].At != 96 || got.Events[1].At != 1000 || len(got.Levels) != 3 {
 		t.Fatalf("when it is closed, %v: %s", err, w.Body)
+	}
+	if want := []chapter{{2, 96, "Tides"}, {3, 500, ""}}; !slices.Equal(got.Chapters, want) {
+		t.Errorf("its chapters are %v, want %v", got.Chapters, want)
 	}
 	again := serve(m, "GET", "/r/harbour/tape/index.json", func(r *http.Request) { r.Header.Set("If-None-Match", w.Header().Get("ETag")) })
 	if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
@@ -187,7 +200,7 @@ func TestRanges(t *testing.T) {
 
 // Those who take a file slowly, or not at all, keep nobody else from reading.
 func TestSlowReadersKeepNobodyOut(t *testing.T) {
-	h := &handler{reading: make(throttle.Throttle, 1), cfg: Config{
+	h := &handler{reading: make(throttle.Throttle, 1), drawing: make(throttle.Throttle, 1), cfg: Config{
 		Facts: func(room.ID) (room.Facts, bool) { return room.Facts{}, true },
 		Tape:  func(room.ID, tape.Channel) (Tape, error) { return someTape(), nil },
 	}}

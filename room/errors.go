@@ -15,4 +15,7 @@ var (
 	ErrRemoved     = errors.New("this person was removed from the room")
 	ErrLinkExpired = errors.New("the link has expired")
 	ErrLeadTaken   = errors.New("the room has a host again")
+
+	ErrManyChapters = errors.New("the room has as many chapters as it may")
+	ErrFrame        = errors.New("not a place in this conversation")
 )

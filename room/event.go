@@ -10,6 +10,7 @@ const (
 	KindSeat      = "seat"
 	KindEdges     = "edges"
 	KindMoved     = "moved"
+	KindChapter   = "chapter"
 )
 
 // RoomEvent says what the room is called and where in its life it is.
@@ -39,6 +40,14 @@ type SpeakingEvent struct {
 type ListeningEvent struct {
 	Kind string `json:"t"`
 	N    int    `json:"n"`
+}
+
+// ChapterEvent says which chapter one is in. Without an ID it is none: the chapter that was is not one any more.
+type ChapterEvent struct {
+	Kind  string `json:"t"`
+	ID    int    `json:"id,omitempty"`
+	At    int64  `json:"at,omitempty"` // where it began
+	Title string `json:"title,omitempty"`
 }
 
 // SeatEvent tells one player what it was granted, and what of that changes; it is not part of the channel.

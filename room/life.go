@@ -26,6 +26,12 @@ type Life struct {
 	Moved    *MovedEvent `json:"moved,omitempty"`    // they were told to, and who comes now is sent there; never changed
 	Run      ID          `json:"run,omitempty"`      // a run-through goes on in that room
 
+	Chapters   []Chapter `json:"chapters,omitempty"`    // by frame; the slice is replaced, never changed
+	ChapterIDs int       `json:"chapter_ids,omitempty"` // the last one given
+	Edit       Edit      `json:"edit,omitzero"`         // of the replay
+	NoClips    bool      `json:"no_clips,omitempty"`    // no clips are given of it
+	Withdrawn  time.Time `json:"withdrawn,omitzero"`    // when its tape was taken back: nobody hears it until it is posted again
+
 	// Revision grows with each change of what stands here: of two who tell of one room, the one with the greater revision knows more.
 	Revision int `json:"rev,omitempty"`
 }
@@ -121,7 +127,7 @@ func (f *Facts) Take(m Move, by Cause, now time.Time) error {
 		return fmt.Errorf("%w: %s by %s", ErrCause, m, by)
 	case by == ByVoice && f.Planned():
 		return fmt.Errorf("%w: this room begins at its time", ErrCause)
-	case by == ByClock && m == MoveReplay && f.Life.HoldReplay:
+	case by == ByClock && m == MoveReplay && (f.Life.HoldReplay || !f.Life.Withdrawn.IsZero()):
 		return fmt.Errorf("%w: somebody posts it", ErrTooSoon)
 	case by == ByClock && m != MoveReplay:
 		due, at := f.next()
@@ -131,7 +137,7 @@ func (f *Facts) Take(m Move, by Cause, now time.Time) error {
 	}
 	switch m {
 	case MoveReplay:
-		f.Life.Posted = now
+		f.Life.Posted, f.Life.Withdrawn = now, time.Time{}
 	case MoveAway:
 		// Without a signature yet, which whoever has the key puts there: it is told only with one.
 		f.Life.Moved, f.Life.Relocate = &MovedEvent{Kind: KindMoved, To: f.Life.Relocate.To}, nil
@@ -227,7 +233,7 @@ func (f *Facts) CloseDoors(at int, notice string, hold bool, by Cause) error {
 
 // ShowsReplay reports whether the tape of a room that has ended may be heard.
 func (f *Facts) ShowsReplay() bool {
-	return f.State == Ended && (!f.Life.HoldReplay || !f.Life.Posted.IsZero())
+	return f.State == Ended && f.Life.Withdrawn.IsZero() && (!f.Life.HoldReplay || !f.Life.Posted.IsZero())
 }
 
 // Due is the move that the clock has to make now; empty while there is none.

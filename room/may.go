@@ -41,6 +41,8 @@ const (
 	ActDeleteTape     Action = "delete_tape"
 	ActRelocate       Action = "relocate"
 	ActRunThrough     Action = "run_through"
+	ActChapters       Action = "chapters"
+	ActEdit           Action = "edit_replay"
 	ActRaiseHand      Action = "raise_hand"
 	ActAccess         Action = "access"
 	ActSeats          Action = "seats"
@@ -112,6 +114,8 @@ var Rules = []Rule{
 	{ActDeleteTape, "delete the tape", onlyHost, true, true},
 	{ActRelocate, "move the listeners to another room", onlyHost, false, false},
 	{ActRunThrough, "hold a run-through and delete its recording", onlyHost, true, true},
+	{ActChapters, "mark and change chapters", leaders, false, true},
+	{ActEdit, "edit the replay", onlyHost, true, true},
 	{ActRaiseHand, "raise a hand", []Role{Listener}, false, false},
 }
 

@@ -148,6 +148,7 @@ func (d *deskServer) routes() http.Handler {
 		_, _ = w.Write(d.lights)
 	})
 	d.levers(mux)
+	d.replays(mux)
 	return mux
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
+	"github.com/epidaurus-live/epidaurus/pack/ogg"
 	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -36,6 +37,10 @@ func TestReplay(t *testing.T) {
 		"SaysWhatIsWrong":     testReplaySaysWhatIsWrong,
 		"FitsTheScreen":       testReplayFitsTheScreen,
 		"IsOfferedWhereHeard": testReplayIsOffered,
+		"HasChapters":         testReplayHasChapters,
+		"MakesClips":          testReplayMakesClips,
+		"ClipFitsTheScreen":   testClipFitsTheScreen,
+		"SaysWhatNoClipIs":    testClipSaysWhatIsWrong,
 	})
 }
 
@@ -93,6 +98,16 @@ func (f *fakeTape) Read(_ tape.Variant, from, to tape.Number) (packets [][]byte,
 	return packets, nil
 }
 
+func (f *fakeTape) IsCut(tape.Number) bool { return false }
+
+func (f *fakeTape) LevelsOf(at tape.Stretch) []byte { return f.Levels()[:at.Len()/16] }
+
+func (f *fakeTape) Clip(v tape.Variant, at tape.Stretch) (replay.File, error) {
+	packets, err := f.Read(v, at.From, at.To)
+	b := ogg.AppendPages(ogg.AppendHeaders(nil, 7, ogg.Head{PreSkip: codec.OpusPreSkip}), 7, 0, packets)
+	return fakeFile{bytes.NewReader(ogg.AppendEnd(b, 7, tape.Number(at.Len()), codec.OpusPreSkip))}, err
+}
+
 type fakeFile struct{ *bytes.Reader }
 
 func (f *fakeTape) Ogg(v tape.Variant) (replay.File, error) { return f.Movie(v) }
@@ -124,11 +139,15 @@ func newFakeTape(t *testing.T, closed bool) (*fakeTape, string) {
 		say(tape.Number(500+i*450), room.KindSpeaking, room.SpeakingEvent{Kind: room.KindSpeaking, IDs: []room.PersonID{room.PersonID(fmt.Sprint("p", 1+i%2))}})
 	}
 	facts := func(id room.ID) (room.Facts, bool) {
-		return room.Facts{ID: id, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live}, id == testRoom
+		chapters := []room.Chapter{{ID: 1, At: 600}, {ID: 2, At: int64(hole[0]) - 500, Title: "What the tides count"}, {ID: 3, At: int64(hole[1]) + 5000, Title: "An answer"}}
+		return room.Facts{ID: id, Title: "Harbour talk: what the sea remembers", Language: "en", State: room.Live, Life: room.Life{Chapters: chapters}}, id == testRoom
 	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /r/{room}/clip/{clip}", ClipPage(func(r *http.Request) (ClipHead, int) {
+		return ClipHead{Title: "Harbour <talk>", Words: "Ada · 0:30", Address: "http://" + r.Host + r.URL.Path, Width: 1200, Height: 630}, http.StatusOK
+	}))
 	mux.Handle("GET /r/{room}/tape/{$}", ReplayPage(facts))
-	mux.Handle("/r/{room}/tape/", replay.New(replay.Config{
+	tapes := replay.New(replay.Config{
 		Facts: facts, PreSkip: codec.OpusPreSkip, Log: slog.New(slog.DiscardHandler),
 		Tape: func(room.ID, tape.Channel) (replay.Tape, error) {
 			f.mu.Lock()
@@ -138,7 +157,9 @@ func newFakeTape(t *testing.T, closed bool) (*fakeTape, string) {
 			}
 			return f, nil
 		},
-	}))
+	})
+	mux.Handle("/r/{room}/tape/", tapes)
+	mux.Handle("/r/{room}/clip/", tapes)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return f, s.URL + "/r/" + testRoom + "/tape/"
@@ -301,5 +322,98 @@ func testReplayIsOffered(t *testing.T, b context.Context) {
 	p.Until(`!document.getElementById("tape").hidden`, "epidaurus.state")
 	if got := browsertest.Eval[string](p.Tab, `document.getElementById("tape").getAttribute("href")`); got != "/r/"+testRoom+"/tape/?lang=en#play" {
 		t.Errorf("the tape is at %q", got)
+	}
+}
+
+func testReplayHasChapters(t *testing.T, b context.Context) {
+	_, address := newFakeTape(t, true)
+	p := open(t, b, address)
+	p.replays()
+	if got := browsertest.Eval[[]string](p.Tab, `[...document.querySelectorAll("#chapterlist b")].map((e) => e.textContent)`); strings.Join(got, ", ") != "Chapter 1, What the tides count, An answer" {
+		t.Errorf("its chapters are %q", got)
+	}
+	p.Click("#chapterlist li:nth-child(3) button")
+	p.Until(fmt.Sprintf("Math.abs(epidaurusTape.frame - %d) < 300 && epidaurusTape.state === 'playing'", hole[1]+5000), "epidaurusTape.frame")
+	p.Until(`document.querySelector("#chapterlist [aria-current=true] b")?.textContent === "An answer"`, "document.getElementById('chapterlist').innerHTML")
+	p.Click("#language")
+	p.Until(`document.querySelector("#chapterlist b").textContent === "Chapitre 1"`, "document.getElementById('chapterlist').innerHTML")
+}
+
+// A clip is made of what was just heard, while it goes on; its link says all of it, and its page plays it.
+func testReplayMakesClips(t *testing.T, b context.Context) {
+	f, address := newFakeTape(t, false)
+	p := open(t, b, address+"#t=1000")
+	p.Until(`globalThis.epidaurusTape?.state === "paused" && epidaurusTape.time === 1000 && !document.getElementById("clipmake").hidden`, browsertest.Body)
+	p.Click("#clipmake")
+	link := func() string {
+		t.Helper()
+		return browsertest.Eval[string](p.Tab, `document.getElementById("cliplink").getAttribute("href")`)
+	}
+	const first = 5*96 + 50_000
+	clipOf := func(from, to int) string { return fmt.Sprintf("/r/%s/clip/%d-%d", testRoom, from, to) }
+	if got, want := link(), clipOf(first-1500, first); got != want {
+		t.Errorf("the clip is %s, not %s", got, want)
+	}
+	p.Click("#frommore")
+	p.Click("#toless")
+	if got, want := link(), clipOf(first-1450, first-50); got != want {
+		t.Errorf("its ends moved to %s, not %s", got, want)
+	}
+	browsertest.Eval[bool](p.Tab, `(audio.currentTime = 1300, true)`)
+	p.Until("epidaurusTape.time === 1300", "epidaurusTape.time")
+	p.Click("#tohere") // too long: it is cut at its beginning
+	var from, to int
+	_, err := fmt.Sscanf(link(), "/r/"+testRoom+"/clip/%d-%d", &from, &to)
+	if err != nil || to-from != replay.LongestClip || to < 5*96+1300*50 {
+		t.Errorf("a very long clip is %s", link())
+	}
+	browsertest.Eval[bool](p.Tab, `(() => { for (let i = 0; i < 200; i++) document.getElementById("toless").click(); return true; })()`)
+	if _, err = fmt.Sscanf(link(), "/r/"+testRoom+"/clip/%d-%d", &from, &to); err != nil || to-from != replay.ShortestClip {
+		t.Errorf("a very short clip is %s", link())
+	}
+	if n := len(f.Spans()); n != 2 {
+		t.Fatal(n)
+	}
+	clip := strings.TrimSuffix(address, "tape/") + fmt.Sprintf("clip/%d-%d", first, first+250)
+	q := open(t, b, clip)
+	q.Until(`globalThis.epidaurusClip?.state === "paused" && epidaurusClip.total === 5`, browsertest.Body)
+	if got := browsertest.Eval[string](q.Tab, `document.querySelector("meta[property='og:image']").content`); got != clip+"/picture.png" {
+		t.Errorf("its picture is at %s", got)
+	}
+	q.Click("#play")
+	q.Until(`epidaurusClip.state === "ended"`, "epidaurusClip.state + epidaurusClip.time")
+	if got := browsertest.Eval[string](q.Tab, `document.getElementById("whole").getAttribute("href")`); got != "/r/"+testRoom+"/tape/?lang=en#t=1000&play" {
+		t.Errorf("the whole is at %s", got)
+	}
+}
+
+func testClipFitsTheScreen(t *testing.T, b context.Context) {
+	_, address := newFakeTape(t, true)
+	for _, l := range looks() {
+		t.Run(l.String(), func(t *testing.T) {
+			t.Parallel()
+			p := openLook(t, b, strings.TrimSuffix(address, "tape/")+"clip/5000-6500?lang="+l.lang, l)
+			p.Until(`globalThis.epidaurusClip?.state === "paused"`, browsertest.Body)
+			p.fits(l, "clip")
+			p = openLook(t, b, address+"?lang="+l.lang+"#t=100&clip", l)
+			p.Until(`globalThis.epidaurusTape?.state === "paused" && !document.getElementById("clip").hidden`, browsertest.Body)
+			p.fits(l, "clipmaker")
+		})
+	}
+}
+
+func testClipSaysWhatIsWrong(t *testing.T, b context.Context) {
+	_, address := newFakeTape(t, true)
+	base := strings.TrimSuffix(address, "tape/") + "clip/"
+	for clip, want := range map[string]string{
+		base + "5000-5001": "gone",
+		base + fmt.Sprintf("%d-%d", hole[0], hole[0]+100): "gone",
+	} {
+		// The browser says on its console that clip.json was refused: that is no failure here.
+		p := open(t, b, clip+"?lang=fr", "console.error = () => {}")
+		p.Until(fmt.Sprintf(`globalThis.epidaurusClip?.state === %q && document.getElementById("deck").hidden`, want), browsertest.Body)
+		if got := p.text("status"); got != "Cet extrait n’est pas là, ou n’y est plus." {
+			t.Errorf("%s: it says %q", clip, got)
+		}
 	}
 }

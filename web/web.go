@@ -5,7 +5,9 @@ package web
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/epidaurus-live/epidaurus/room"
@@ -81,6 +83,17 @@ func Gate() http.Handler {
 
 // ReplayFile is that page, for who publishes it elsewhere at /r/{room}.
 func ReplayFile() []byte { return newPage("replay", replayPolicy).plain }
+
+// ExportedPage is the page of a tape as one that stands alone, with the index of that tape in it: it plays sound.ogg beside it, and asks for
+// nothing else, from a folder of files too.
+func ExportedPage(index []byte) []byte {
+	plain := newPage("replay", replayPolicy).plain
+	policy := fmt.Sprintf("default-src 'none'; script-src %s; style-src %s; media-src 'self' file:; img-src data:; base-uri 'none'; form-action 'none'",
+		hashSource(plain, "script"), hashSource(plain, "style"))
+	plain = bytes.Replace(plain, []byte(headPlace), []byte(`<meta http-equiv="Content-Security-Policy" content="`+policy+`">`+headPlace), 1)
+	// encoding/json writes no "<", so that nothing in it ends the element.
+	return bytes.Replace(plain, []byte("<script>"), slices.Concat([]byte(`<script type="application/json" id="index">`), index, []byte("</script><script>")), 1)
+}
 
 // replayPolicy lets the page of a tape fetch that, and play it.
 const replayPolicy = "connect-src 'self'; media-src 'self' blob:; img-src data:"

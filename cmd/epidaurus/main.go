@@ -38,6 +38,7 @@ type cli struct {
 	Doctor   doctorCommand   `cmd:"" help:"Look at this machine: how many seats it can hold, and what to change."`
 	Plan     planCommand     `cmd:"" help:"Say what an audience needs: machines, cores, lines, traffic, from the last drill."`
 	Drain    drainCommand    `cmd:"" help:"Send a node's listeners to other edges, so that it can be stopped."`
+	Export   exportCommand   `cmd:"" help:"Write a replay as a site of its own: a folder or a zip file that needs no server."`
 	HostLink hostLinkCommand `cmd:"" help:"Make a one-time link for a host, beside a running server."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`
 }

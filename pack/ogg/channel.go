@@ -44,9 +44,18 @@ func AppendPages(dst []byte, serial uint32, from tape.Number, packets [][]byte) 
 // AppendEnd appends the page that ends a stream whose last frame was end-1. It holds 20 ms of silence, of which a player keeps the
 // preSkip samples in which a decoder gives back the end of the last frame.
 func AppendEnd(dst []byte, serial uint32, end tape.Number, preSkip uint16) []byte {
+	return AppendLast(dst, serial, end, preSkip, tape.SilencePacket)
+}
+
+// AppendLast does what AppendEnd does with the packet of frame end in the place of silence: where a stream ends in the middle of what was said,
+// that is what gives back the end of the frame before.
+func AppendLast(dst []byte, serial uint32, end tape.Number, preSkip uint16, packet []byte) []byte {
+	if len(packet) > maxFrameBytes {
+		packet = tape.SilencePacket
+	}
 	number := pageOf(end + pageFrames - 1) // behind the last page, be it whole or not
 	h := pageHeader{flags: flagEnd, granule: end.Samples() + int64(preSkip), serial: serial, number: number}
-	return appendPage(dst, h, tape.SilencePacket)
+	return appendPage(dst, h, packet)
 }
 
 // pageOf is the number of the page that holds a frame, modulo 2^32. Frame 0 is on page 2, behind the head of a stream that

@@ -37,25 +37,49 @@ func (f *File) add(size int, make func() ([]byte, error)) {
 func (f *File) addBytes(b []byte) { f.add(len(b), func() ([]byte, error) { return b, nil }) }
 
 // Ogg is a variant as an Ogg Opus file.
-func (t *Tape) Ogg(v tape.Variant) (*File, error) {
-	records, err := t.recordsOf(v, 0, never)
+func (t *Tape) Ogg(v tape.Variant) (*File, error) { return t.ogg(v, everything, 0, tape.SilencePacket) }
+
+// Movie is a variant as a fragmented MP4 file, a fragment for each stretch that was written.
+func (t *Tape) Movie(v tape.Variant) (*File, error) { return t.movie(v, everything) }
+
+// everything is more than any tape.
+var everything = tape.Stretch{From: 0, To: never}
+
+// ogg is what lies in within, as a file. The first lead frames of it, and next, the packet behind it, are there for the decoder, and are not
+// heard.
+func (t *Tape) ogg(v tape.Variant, within tape.Stretch, lead tape.Number, next []byte) (*File, error) {
+	records, err := t.recordsOf(v, within.From, within.To)
 	if err != nil {
 		return nil, err
 	}
 	meta := t.Meta()
 	f := &File{}
-	f.addBytes(format.Head(meta.Serial, meta.PreSkip))
-	at := tape.Number(0)
+	f.addBytes(format.Head(meta.Serial, meta.PreSkip+uint16(lead.Samples())))
+	at, last := tape.Number(0), tape.Number(0)
 	for _, r := range records {
+		part := tape.Stretch{From: max(r.From, within.From), To: min(r.To(), within.To)}
 		to := at
-		f.add(r.Length, func() ([]byte, error) { return t.shifted(v, r, to) })
-		at += tape.Number(r.Frames)
+		if part.Len() == r.Frames {
+			f.add(r.Length, func() ([]byte, error) { return t.shifted(v, r, to) })
+		} else {
+			pages, err := t.partly(v, part, to)
+			if err != nil {
+				return nil, err
+			}
+			f.addBytes(pages)
+		}
+		at, last = at+tape.Number(part.Len()), part.To
 	}
-	if meta.Closed {
-		f.addBytes(ogg.AppendEnd(nil, meta.Serial, at, meta.PreSkip))
+	if meta.Closed || within.To != never {
+		end := ogg.AppendLast(nil, meta.Serial, last, meta.PreSkip, next)
+		shift(end, at-last)
+		f.addBytes(end)
 	}
 	return f, nil
 }
+
+// shift moves a page on the timeline. Its number goes along, so that pages that follow each other go on doing so.
+func shift(page []byte, by tape.Number) { ogg.Shift(page, by.Samples(), int32(by/tape.PageFrames)) }
 
 // shifted is the pages of a record, moved so that they begin at frame to.
 func (t *Tape) shifted(v tape.Variant, r format.Record, to tape.Number) ([]byte, error) {
@@ -63,19 +87,26 @@ func (t *Tape) shifted(v tape.Variant, r format.Record, to tape.Number) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	by := to - r.From
-	good := format.Scan(pages, func(at int, _ tape.Number, p *ogg.Page) {
-		ogg.Shift(pages[at:at+p.Size], by.Samples(), int32(by/tape.PageFrames))
-	})
+	good := format.Scan(pages, func(at int, _ tape.Number, p *ogg.Page) { shift(pages[at:at+p.Size], to-r.From) })
 	if good != len(pages) {
 		return nil, fmt.Errorf("the tape in %s is damaged at frame %d", t.dir, r.From)
 	}
 	return pages, nil
 }
 
-// Movie is a variant as a fragmented MP4 file, a fragment for each stretch that was written.
-func (t *Tape) Movie(v tape.Variant) (*File, error) {
-	records, err := t.recordsOf(v, 0, never)
+// partly is the pages of a stretch that is not a whole record, moved so that they begin at frame to.
+func (t *Tape) partly(v tape.Variant, part tape.Stretch, to tape.Number) ([]byte, error) {
+	packets, err := t.Read(v, part.From, part.To)
+	if err != nil {
+		return nil, err
+	}
+	pages := ogg.AppendPages(nil, t.Meta().Serial, part.From, packets)
+	format.Scan(pages, func(at int, _ tape.Number, p *ogg.Page) { shift(pages[at:at+p.Size], to-part.From) })
+	return pages, nil
+}
+
+func (t *Tape) movie(v tape.Variant, within tape.Stretch) (*File, error) {
+	records, err := t.recordsOf(v, within.From, within.To)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +114,22 @@ func (t *Tape) Movie(v tape.Variant) (*File, error) {
 	f.addBytes(fmp4.Init(t.Meta().PreSkip))
 	at := tape.Number(0)
 	for _, r := range records {
+		part := tape.Stretch{From: max(r.From, within.From), To: min(r.To(), within.To)}
 		to := at
-		f.add(fmp4.FragmentSize(r.Frames, r.Sound), func() ([]byte, error) {
-			packets, err := t.Read(v, r.From, r.To())
+		fragment := func() ([]byte, error) {
+			packets, err := t.Read(v, part.From, part.To)
 			return fmp4.AppendFragment(nil, to, packets, nil), err
-		})
-		at += tape.Number(r.Frames)
+		}
+		if part.Len() == r.Frames {
+			f.add(fmp4.FragmentSize(r.Frames, r.Sound), fragment)
+		} else {
+			made, err := fragment()
+			if err != nil {
+				return nil, err
+			}
+			f.addBytes(made)
+		}
+		at += tape.Number(part.Len())
 	}
 	return f, nil
 }

@@ -67,6 +67,18 @@ func serialOf(id room.ID, ch tape.Channel) uint32 {
 	return h.Sum32()
 }
 
+// Find reads the tape of a room in a folder of tapes, beside a recorder that may be at work there. The error is ErrNoTape where there is none.
+func Find(dir string, id room.ID, ch tape.Channel) (*Tape, error) {
+	if !id.Valid() || ch != tape.Floor {
+		return nil, ErrNoTape
+	}
+	t, err := load(filepath.Join(dir, string(id), string(ch)))
+	if err == nil && len(t.spans) == 0 {
+		err = ErrNoTape
+	}
+	return t, err
+}
+
 // load reads a tape. What a crash left behind the last whole page is passed over; nothing is changed. The error is ErrNoTape where none
 // was begun.
 func load(dir string) (*Tape, error) {

@@ -75,6 +75,7 @@ async function json<T>(path: string, c: Call = {}): Promise<T> {
 
 export const claim = (secret: string) => call("/api/claim", { method: "POST", json: { secret } });
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
+export const feed = async () => (await json<{ feed_url?: string }>("/api/me")).feed_url ?? "";
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
 export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, plan: Record<string, unknown>) =>
   json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, ...plan } });

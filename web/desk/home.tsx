@@ -1,11 +1,12 @@
 // The host's home: claim the server, name a room, open its desk.
 
 import { useEffect, useState } from "preact/hooks";
-import { amHost, claim, createRoom, rooms } from "./api";
+import { amHost, claim, createRoom, feed, rooms } from "./api";
 import { VisibilityField } from "./announce";
 import { PlanFields, planOf } from "./life";
 import { Brand, CopyText, Notice, Panel } from "./parts";
 import { TapeChoice, TapeRow } from "./tape";
+import { r } from "./replaytext";
 import { t } from "./text";
 import { takeHash } from "./token";
 import { sentence } from "./trouble";
@@ -53,8 +54,10 @@ function Claim(p: { secret: string; onHost: () => void }) {
 function Rooms() {
   const [list, setList] = useState<Room[] | null>(null);
   const [trouble, setTrouble] = useState("");
+  const [address, setAddress] = useState("");
   useEffect(() => {
     rooms().then(setList, (e) => setTrouble(sentence(e)));
+    feed().then(setAddress, () => {}); // it comes with the next opening
   }, []);
   return (
     <div class="home">
@@ -65,7 +68,14 @@ function Rooms() {
         <Panel title={t.home} class="rooms" first>
           {trouble && <p class="trouble" role="alert">{trouble}</p>}
           {list?.length === 0 && <p class="hint">{t.noRooms}</p>}
-          <ul>{list?.toSorted(newestFirst).map((r) => <RoomRow key={r.id} room={r} />)}</ul>
+          <ul>{list?.toSorted(newestFirst).map((one) => <RoomRow key={one.id} room={one} />)}</ul>
+          {address && (
+            <details>
+              <summary>{r.feed}</summary>
+              <CopyText label={r.feed} text={address} testid="feed" />
+              <p class="hint">{r.feedHint}</p>
+            </details>
+          )}
         </Panel>
         <NewRoom />
       </div>

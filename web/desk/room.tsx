@@ -5,6 +5,7 @@ import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
 import { BackstagePanel } from "./backstage";
 import { Broadcast, DeadAir } from "./broadcast";
+import { Chapters } from "./chapters";
 import { Chat, ChatMark } from "./chat";
 import { Cues, CueShown } from "./cues";
 import { Desk } from "./desk";
@@ -99,6 +100,7 @@ function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
             <BackstagePanel desk={desk} />
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
+            <Chapters desk={desk} />
             <People desk={desk} />
             {stage && mayDirect(stage.you.role) && <Cues desk={desk} />}
             <Chat desk={desk} />

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { deleteTape } from "./api";
 import { post } from "./lifeapi";
 import { words } from "./lifetext";
+import { EditReplay } from "./replay";
 import { t } from "./text";
 import { sentence } from "./trouble";
 import type { Room } from "./wire";
@@ -40,6 +41,7 @@ export function TapeRow({ room }: { room: Room }) {
       {!held && <a class="button" href={room.listen_url} aria-label={`${t.replay}: ${room.title}`}>{t.replay}</a>}
       <button type="button" onClick={remove} aria-label={`${t.deleteTape}: ${room.title}`} data-testid={`delete-tape-${room.id}`}>{t.deleteTape}</button>
       {trouble && <p class="trouble" role="alert">{trouble}</p>}
+      <EditReplay room={room} posted={(yes) => setHeld(!yes)} />
     </div>
   );
 }

@@ -89,7 +89,7 @@ export interface Lead {
 /** The whole state of a stage, sent whenever it changes. `slots[i]` names whose voice receiving section i carries. */
 export interface Stage {
   you: { id: string; name: string; role: Role; sent_back?: boolean; consent?: ConsentState };
-  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; unwritten?: boolean; life?: { rev?: number; plan?: { start?: string }; access?: { visibility?: string }; moved?: { to: string }; run?: string }; consent_text?: number; lead?: Lead };
+  room: { id: string; title: string; lang: string; state: RoomState; low_delay: boolean; listen_url: string; tape?: "planned" | "on" | "failed"; unwritten?: boolean; life?: { rev?: number; plan?: { start?: string }; access?: { visibility?: string }; moved?: { to: string }; run?: string; chapters?: { id: number; at: number; title?: string }[] }; consent_text?: number; lead?: Lead };
   people: Person[];
   backstage: OffStage[];
   slots: (string | null)[];

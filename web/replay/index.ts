@@ -17,7 +17,9 @@ export type Index = {
   segment: number;
   spans: [number, number][];
   lost: number;
-  chapters: { at: number; title: string }[];
+  chapters: { id: number; at: number; title: string }[];
+  /** Clips may be made of it. */
+  clips?: boolean;
   /** A file host has the segments of HLS only, and all events are here. */
   hls?: boolean;
   events?: { at: number; e: RoomEvent }[];

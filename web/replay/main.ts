@@ -1,5 +1,6 @@
 // Rewind while a room is live, and its replay afterwards: the same tape, pulled in immutable pieces. No seat is taken here.
 
+import { ClipMaker } from "./clip";
 import { bars, clock, Story, Timeline, type Index } from "./index";
 import { Reader } from "./reader";
 import { pickLanguage, texts, type Language } from "./texts";
@@ -22,6 +23,8 @@ const seek = element<HTMLInputElement>("seek");
 const wave = element<HTMLCanvasElement>("wave");
 const still = matchMedia("(prefers-color-scheme: dark)");
 const story = new Story();
+/** An exported page has its index inside, and its sound beside: nothing else is asked for. */
+const inside = document.getElementById("index");
 
 let language: Language = pickLanguage();
 let index: Index | undefined;
@@ -30,6 +33,8 @@ let reader: Reader | undefined;
 let state: "loading" | "none" | "deleted" | "lost" | "ready" = "loading";
 let refused = false; // the browser wants a tap
 let told = ""; // what the list of turns was made from
+let marked = ""; // what the list of chapters was made from
+let maker: ClipMaker | undefined;
 let drawn = ""; // what the wave was drawn from
 let dragging = false;
 
@@ -70,7 +75,8 @@ function learn(next: Index): void {
 function begin(): void {
   const wish = new URLSearchParams(location.hash.slice(1));
   const at = wish.has("back") ? timeline.total - STEP : Number(wish.get("t") ?? 0);
-  if (Reader.possible) {
+  if (inside) audio.src = "sound.ogg";
+  else if (Reader.possible) {
     reader = new Reader(audio, `${base}/${index!.hls ? "hls" : "tape"}/floor/opus-48`, index!, timeline, (frame, e) => {
       story.add(frame, e);
       render();
@@ -78,6 +84,11 @@ function begin(): void {
   } else audio.src = `${base}/${index!.hls ? "hls/dvr.m3u8" : "tape/floor/opus-48.mp4"}`;
   if (at > 0) go(at);
   if (wish.has("play")) play();
+  if (index!.clips && !index!.hls) {
+    maker = new ClipMaker(`${base}/clip/`, () => ({ timeline, time: audio.currentTime, closed: index!.closed }));
+    maker.say(texts[language]);
+    if (wish.has("clip")) maker.open();
+  }
 }
 
 function go(time: number): void {
@@ -124,6 +135,9 @@ function render(): void {
   set("total", clock(total));
   if (index?.hls) element("files").hidden = true;
   element("live").hidden = !live || !!index?.hls;
+  element("clipmake").hidden = !maker || state === "deleted";
+  if (state === "deleted") maker?.close();
+  chapters(now);
   turns();
   draw(total ? now / total : 0);
 }
@@ -141,6 +155,42 @@ function words(now: number): string {
   return names.length ? texts[language].speaks(names.join(", ")) : "\u00a0";
 }
 
+/** Where the conversation turns to something else, as its desk marked it. */
+function chapters(now: number): void {
+  const all = index?.chapters ?? [];
+  const made = language + JSON.stringify(all);
+  element("chapters").hidden = !all.length || state === "deleted";
+  const list = element("chapterlist");
+  if (made !== marked) {
+    marked = made;
+    list.replaceChildren(...all.map((c, i) => entry(c.at, c.title || texts[language].chapter(i + 1))));
+  }
+  const frame = timeline.frame(now);
+  const current = all.findLastIndex((c) => c.at <= frame);
+  [...list.children].forEach((item, i) => {
+    const button = item.firstElementChild!;
+    if ((i === current) === (button.ariaCurrent === "true")) return;
+    if (i === current) button.ariaCurrent = "true";
+    else button.removeAttribute("aria-current");
+  });
+}
+
+/** A line that leads to a frame. */
+function entry(frame: number, text: string): HTMLElement {
+  const item = document.createElement("li"), button = document.createElement("button");
+  const at = document.createElement("span"), what = document.createElement("b");
+  at.textContent = clock(timeline.time(frame));
+  what.textContent = text;
+  button.type = "button";
+  button.append(at, what);
+  button.onclick = () => {
+    go(timeline.time(frame));
+    play();
+  };
+  item.append(button);
+  return item;
+}
+
 /** Who spoke when: each turn is a button that leads there. Those that are there stay as they are, with the focus of whoever is on one. */
 function turns(): void {
   if (!index) return;
@@ -153,24 +203,9 @@ function turns(): void {
   all.forEach((turn, i) => {
     const there = list.children[i] ?? null;
     const name = story.name(turn.id) || turn.id, time = clock(timeline.time(turn.from));
-    if (there?.textContent !== time + name) list.insertBefore(turnItem(turn.from, time, name), there);
+    if (there?.textContent !== time + name) list.insertBefore(entry(turn.from, name), there);
   });
   while (list.children.length > all.length) list.lastChild!.remove();
-}
-
-function turnItem(from: number, time: string, name: string): HTMLElement {
-  const item = document.createElement("li"), button = document.createElement("button");
-  const at = document.createElement("span"), who = document.createElement("b");
-  at.textContent = time;
-  who.textContent = name;
-  button.type = "button";
-  button.append(at, who);
-  button.onclick = () => {
-    go(timeline.time(from));
-    play();
-  };
-  item.append(button);
-  return item;
 }
 
 /** Bars of loudness, heard ones lit, and below them a line for each turn, in one of a few shades. */
@@ -178,7 +213,7 @@ function draw(heard: number): void {
   const width = wave.clientWidth, height = wave.clientHeight, scale = Math.min(devicePixelRatio, 2);
   if (!width) return;
   const count = Math.floor(width / 3);
-  const made = [width, height, still.matches, index?.last, index?.closed, told, Math.round(heard * count)].join();
+  const made = [width, height, still.matches, index?.last, index?.closed, told, marked, Math.round(heard * count)].join();
   if (made === drawn) return;
   drawn = made;
   wave.width = width * scale;
@@ -193,6 +228,8 @@ function draw(heard: number): void {
     g.fillStyle = i < heard * count ? light : stone;
     g.fillRect(i * 3, (height - 8 - tall) / 2, 2, tall);
   });
+  g.fillStyle = style.getPropertyValue("--ink");
+  for (const c of index?.chapters ?? []) g.fillRect((timeline.time(c.at) / timeline.total) * width, 0, 2, height - 10);
   const ids: string[] = [];
   for (const turn of index ? story.turns(index.last) : []) {
     if (!ids.includes(turn.id)) ids.push(turn.id);
@@ -213,6 +250,8 @@ function say(next: Language): void {
   set("speedlabel", t.speed);
   for (const o of element<HTMLSelectElement>("speed").options) o.textContent = `${Number(o.value).toLocaleString(next)}×`;
   set("turnstitle", t.turns);
+  set("chapterstitle", t.chapters);
+  maker?.say(t);
   set("filestitle", t.files);
   set("live", t.golive);
   const other = element("language");
@@ -220,7 +259,7 @@ function say(next: Language): void {
   other.textContent = texts[other.lang as Language].language;
   const query = next === pickLanguage() && !location.search ? "" : `?lang=${next}`;
   element<HTMLAnchorElement>("live").href = base + query;
-  if (query) history.replaceState(null, "", location.pathname + query + location.hash);
+  if (query && !inside) history.replaceState(null, "", location.pathname + query + location.hash);
   render();
 }
 
@@ -240,8 +279,8 @@ function wire(): void {
   };
   for (const [id, name] of [["ogg", "Ogg Opus"], ["mp4", "MP4"]] as const) {
     const link = element<HTMLAnchorElement>(id);
-    link.href = `${base}/tape/floor/opus-48.${id}`;
-    link.download = `${base.split("/")[2]}.${id}`;
+    link.href = inside ? "sound.ogg" : `${base}/tape/floor/opus-48.${id}`;
+    link.download = inside ? "" : `${base.split("/")[2]}.${id}`;
     link.textContent = name;
   }
   for (const kind of ["play", "pause", "playing", "waiting", "seeked", "ended", "timeupdate"]) audio.addEventListener(kind, render);
@@ -276,5 +315,9 @@ globalThis.epidaurusTape = Object.freeze({
 });
 
 wire();
+if (inside) {
+  element("mp4").hidden = true;
+  learn(JSON.parse(inside.textContent) as Index);
+}
 say(language);
-void look();
+if (!inside) void look();

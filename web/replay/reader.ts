@@ -113,6 +113,7 @@ export class Reader {
     const buffer = this.#buffer!;
     const offset = this.timeline.offset(frame);
     if (Math.abs(buffer.timestampOffset - offset) > 1 / FRAMES_PER_SECOND / 2) buffer.timestampOffset = offset;
+    // A segment may hold more than its host has left of the tape: that lies before the beginning of the timeline.
     if (this.#placed) return buffer.appendBuffer(bytes);
     this.#placed = true;
     const both = new Uint8Array(this.#head!.byteLength + bytes.byteLength);

@@ -1,0 +1,42 @@
+package node
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/replay"
+	"github.com/epidaurus-live/epidaurus/replay/picture"
+	"github.com/epidaurus-live/epidaurus/room"
+	"github.com/epidaurus-live/epidaurus/tape"
+	"github.com/epidaurus-live/epidaurus/web"
+)
+
+// clipHead is what a clip's page says of it to those who show links.
+func (n *Node) clipHead(r *http.Request) (head web.ClipHead, status int) {
+	id := room.ID(r.PathValue("room"))
+	f, ok := n.bus.Facts(id)
+	if !id.Valid() || !ok || f.State == room.Draft {
+		return head, http.StatusNotFound
+	}
+	t, err := n.tapeOf(id, tape.Floor)
+	if err != nil {
+		return head, http.StatusNotFound
+	}
+	c, err := replay.FindClip(f, taped{t}, r.PathValue("clip"))
+	var p problem.Problem
+	if errors.As(err, &p) {
+		return head, cmp.Or(p.Status, http.StatusNotFound)
+	}
+	seconds := int(c.Length().Seconds() + 0.5)
+	words := fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
+	if len(c.Speakers) > 0 {
+		words = strings.Join(c.Speakers, ", ") + " · " + words
+	}
+	return web.ClipHead{
+		Title: c.Title, Words: words, Address: n.listenersAt(r) + r.URL.EscapedPath(), Width: picture.Width, Height: picture.Height,
+	}, http.StatusOK
+}
