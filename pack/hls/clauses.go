@@ -97,14 +97,14 @@ var Clauses = []Clause{
 		d, ok := p.one("EXT-X-PART-INF").seconds("PART-TARGET")
 		return unless(!p.has("EXT-X-PART") && !p.has("EXT-X-PART-INF") || ok && d > 0, "it is not")
 	}},
-	{Number: "4.4.3.8", Asks: "where there are parts, a player stays three of them from the end, and may ask for the next playlist before it is there", media: func(p *Playlist) string {
+	{Number: "4.4.3.8", Asks: "where there are parts, a player stays two of them from the end at least, and may ask for the next playlist before it is there", media: func(p *Playlist) string {
 		if !p.has("EXT-X-PART-INF") {
 			return ""
 		}
 		target, _ := p.one("EXT-X-PART-INF").seconds("PART-TARGET")
 		control := p.one("EXT-X-SERVER-CONTROL")
 		hold, ok := control.seconds("PART-HOLD-BACK")
-		if !ok || hold < 3*target {
+		if !ok || hold < 2*target {
 			return fmt.Sprintf("it stays %v from the end, and parts have %v", hold, target)
 		}
 		return unless(control.attrs["CAN-BLOCK-RELOAD"] == "YES", "it may not ask before")

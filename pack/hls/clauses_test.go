@@ -101,7 +101,7 @@ var breaks = []struct {
 	{"4.4.3.2", hls.Live, "MEDIA-SEQUENCE:4", "MEDIA-SEQUENCE:x"},
 	{"4.4.3.5", hls.DVR, "TYPE:EVENT", "TYPE:LIVE"},
 	{"4.4.3.7", hls.Low, "#EXT-X-PART-INF:PART-TARGET=0.32\n", ""},
-	{"4.4.3.8", hls.Low, "PART-HOLD-BACK=0.96", "PART-HOLD-BACK=0.6"},
+	{"4.4.3.8", hls.Low, "PART-HOLD-BACK=0.8", "PART-HOLD-BACK=0.6"},
 	{"4.4.3.8", hls.Low, "CAN-BLOCK-RELOAD=YES,", ""},
 	{"4.4.4.1", hls.Live, "#EXTINF:1.92,\nseg-6.m4s", "seg-6.m4s"},
 	{"4.4.4.5", hls.Live, "#EXT-X-MAP:URI=\"init.mp4\"\n", ""},

@@ -23,8 +23,9 @@ const (
 	independentLine = "#EXT-X-INDEPENDENT-SEGMENTS\n"
 )
 
-// PartHoldBack is how far from the end of a playlist of parts a player plays: three parts (§4.4.3.8).
-const PartHoldBack = 3 * PartDuration
+// PartHoldBack is how far from the end of a playlist of parts a player plays: two parts and a half, where two is what it must be and three what it
+// should be (§4.4.3.8). What hls.js takes to begin comes on top of it, and stays; with three it is more than 1.5 s behind.
+const PartHoldBack = 5 * PartDuration / 2
 
 // partOverhead is what the boxes of its parts add to a segment, in bits per second.
 var partOverhead = int(time.Duration((SegmentParts-1)*fmp4.FragmentSize(0, 0)*8) * time.Second / SegmentDuration)
