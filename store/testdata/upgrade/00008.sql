@@ -14,3 +14,6 @@ INSERT INTO settings (name, value) VALUES ('colour', 'blue');
 INSERT INTO carts (room_id, name, sound) VALUES ('harbour-k3f9x2', 'jingle', unhex('52494646'));
 INSERT INTO room_roles (room_id, person_id, role) VALUES ('harbour-k3f9x2', 'grace123', 'host'), ('harbour-k3f9x2', 'p1', 'cohost');
 INSERT INTO room_blocks (room_id, origin, blocked_at) VALUES ('harbour-k3f9x2', 'b10cked', 1800000008000);
+INSERT INTO consents (room_id, person_id, agreed, text_version, vouched_by, number, answered_at) VALUES
+    ('harbour-k3f9x2', 'grace123', 0, 1, '', 1, 1800000009000),
+    ('harbour-k3f9x2', 'grace123', 1, 1, 'p1', 2, 1800000010000);
