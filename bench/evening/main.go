@@ -164,6 +164,7 @@ func run(p plan) (_ *result, err error) {
 	if err != nil {
 		return r, err
 	}
+	time.Sleep(p.settle) // both have more than a depth of sound by then: who comes to a room that has just begun gets what there is
 	out := filepath.Join(dir, "drill.json")
 	d, said, err := startDrill(program, s.listeners+"/r/"+from, out, p)
 	if err != nil {
