@@ -17,6 +17,7 @@ import (
 // people wrote these, and they are the same in every language.
 var people = []string{
 	"Harbour talk: what the sea remembers", "Harbour talk", "Ada Lovelace", "Grace Hopper", "Ada", "Grace", "Lena", "Who counts the tides?", "Ogg Opus", "MP4", "Nowhere abc",
+	"What the tides count", "An answer", "https://other.example/r/harbour-k3f9x2",
 }
 
 // TestAccess checks each page in each of its states for everybody: for who has a keyboard only, for who hears the page instead of seeing it, for who

@@ -95,7 +95,7 @@ func serveFakeEdge(t *testing.T, start time.Time, facts room.Facts) *fakeEdge {
 	mux.Handle("/r/{room}/", Elsewhere(func(id room.ID) bool { return id == testRoom }, func(r *http.Request, id room.ID) string { return "http://" + r.Host + "/r/" + string(id) }))
 	mux.HandleFunc("GET /r/{room}/live.mp4", e.live)
 	mux.HandleFunc("GET /r/{room}/live.ogg", e.live) // a browser looks at what comes, not at the name
-	later := Event(EventConfig{Facts: testFacts, Now: time.Now, URL: func(*http.Request, room.ID) string { return "" }})
+	later := Event(EventConfig{Facts: testFacts, Now: time.Now, Picture: testImage, URL: func(*http.Request, room.ID) string { return "" }})
 	mux.Handle("GET /r/{room}/moved.js", later)
 	mux.Handle("GET /r/{room}/more.js", later)
 	mux.HandleFunc("GET /r/{room}/status.json", func(w http.ResponseWriter, _ *http.Request) {

@@ -150,7 +150,7 @@ func testTellsHowItGoes(t *testing.T, b context.Context) {
 		t.Errorf("%d requests before anybody asked", n)
 	}
 	p.Click("#elsewhere")
-	p.until(`document.querySelector("#more dl")`)
+	p.until(`document.querySelector("#going dl dd") && document.querySelector(".elsewhere dd")`)
 	for _, want := range []string{"12,345", "67", "14 s", "1.3 s", "live.ogg"} {
 		if got := p.text("more"); !strings.Contains(got, want) {
 			t.Errorf("it says %q, without %q", got, want)

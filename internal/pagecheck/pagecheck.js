@@ -101,7 +101,17 @@
       const folded = [...document.querySelectorAll("details:not([open]) > summary, button[aria-expanded=false], [data-asks]")].filter((e) => seen(e) && !off(e));
       if (folded.length === 0) break;
       for (const e of folded) e.isConnected && e.click();
-      await new Promise((done) => setTimeout(done, 60));
+      await quiet();
+    }
+    return true;
+  }
+
+  /** Waits until nothing comes any more: what unfolds may be fetched first. What ticks every second is no coming. */
+  async function quiet() {
+    const count = () => document.querySelectorAll("*").length + performance.getEntriesByType("resource").length;
+    for (let before = -1, now = count(); now !== before; now = count()) {
+      before = now;
+      await new Promise((done) => setTimeout(done, 150));
     }
     return true;
   }
@@ -191,6 +201,7 @@
     audit,
     mouseOnly,
     openAll,
+    quiet,
     rewind,
     stop,
     try: (on) => {

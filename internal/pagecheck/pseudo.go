@@ -73,14 +73,15 @@ var bundles = sync.OnceValues(func() (map[string][]byte, error) {
 		})
 	}}
 	made := map[string][]byte{}
-	for _, entry := range []string{"main.ts", "main.tsx", "script.ts"} {
+	formats := map[string]api.Format{"main.ts": api.FormatIIFE, "main.tsx": api.FormatIIFE, "script.ts": api.FormatIIFE, "module.ts": api.FormatESModule}
+	for entry, format := range formats {
 		found, err := filepath.Glob(filepath.Join(web(), "*", entry))
 		if err != nil {
 			return nil, fmt.Errorf("list the pages: %w", err)
 		}
 		for _, file := range found {
 			built := api.Build(api.BuildOptions{
-				EntryPoints: []string{file}, Bundle: true, Format: api.FormatIIFE, Target: api.ES2022, Charset: api.CharsetUTF8, Plugins: []api.Plugin{marks},
+				EntryPoints: []string{file}, Bundle: true, Format: format, Target: api.ES2022, Charset: api.CharsetUTF8, Plugins: []api.Plugin{marks},
 				JSX: api.JSXAutomatic, JSXImportSource: "preact", Loader: map[string]api.Loader{".css": api.LoaderText}, LogLevel: api.LogLevelSilent,
 			})
 			if len(built.Errors) > 0 {

@@ -103,6 +103,7 @@ func (w *walk) press(s stop) {
 		w.key(kb.Enter)
 		w.Until(fmt.Sprintf(`pagecheck.stop().kind !== "fold" && pagecheck.stop().id === %d || document.activeElement.closest("dialog, [role=dialog], [role=alertdialog]")`, s.ID),
 			fmt.Sprintf("%q", "Enter does not unfold "+s.Name))
+		browsertest.Eval[bool](w.Tab, "pagecheck.quiet()")
 		if w.at().ID != s.ID { // a dialog, which Escape leaves
 			w.key(kb.Escape)
 			w.Until(fmt.Sprintf("pagecheck.stop().id === %d", s.ID), fmt.Sprintf("%q", "Escape does not lead back to "+s.Name))

@@ -81,8 +81,8 @@ export class ClipMaker {
 
   async #copy(): Promise<void> {
     const url = element<HTMLAnchorElement>("cliplink").href;
-    const { clipCopied, clipUncopied } = this.#t;
-    element("clipcopy").textContent = await navigator.clipboard.writeText(url).then(() => clipCopied, () => clipUncopied);
+    const t = this.#t;
+    element("clipcopy").textContent = await navigator.clipboard.writeText(url).then(() => t.clipCopied, () => t.clipUncopied);
   }
 
   say(t: Texts): void {
@@ -93,9 +93,9 @@ export class ClipMaker {
     for (const [end, label, here] of [["from", t.clipFrom, t.fromHere], ["to", t.clipTo, t.toHere]] as const) {
       element(`${end}label`).textContent = label;
       element(`${end}here`).textContent = t.clipHere;
-      element(`${end}here`).ariaLabel = here;
-      element(`${end}less`).ariaLabel = t.earlier(label);
-      element(`${end}more`).ariaLabel = t.later(label);
+      element(`${end}here`).ariaLabel = `${t.clipHere}: ${here}`;
+      element(`${end}less`).ariaLabel = `${element(`${end}less`).textContent}: ${t.earlier(label)}`;
+      element(`${end}more`).ariaLabel = `${element(`${end}more`).textContent}: ${t.later(label)}`;
     }
     if (this.#to) this.#render();
   }
