@@ -42,6 +42,24 @@ var deeds = []struct {
 	{deed(`PUT /api/rooms/[^/]+/doors`), room.ActDoors},
 	{deed(`(POST|DELETE) /api/rooms/[^/]+/end`), room.ActEnd},
 	{deed(`GET /api/rooms/[^/]+/life`), room.ActSee},
+	{deed(`GET /api/rooms/[^/]+/access`), room.ActSee},
+	{deed(`POST /api/rooms/[^/]+/seats/mine`), room.ActSee},
+	{deed(`PATCH /api/rooms/[^/]+/access`), room.ActAccess},
+	{deed(`[A-Z]+ /api/rooms/[^/]+/seats`), room.ActSeats},
+	{deed(`[A-Z]+ /api/rooms/[^/]+/picture`), room.ActPicture},
+	{deed(`PUT /r/[^/]+/stage/people/me/consent`), room.ActConsent},
+	{deed(`(POST|PUT) /r/[^/]+/(stage/people/me/)?check`), room.ActCheck},
+	{deed(`GET /api/rooms/[^/]+/consents`), room.ActSeeConsents},
+	{deed(`PUT /r/[^/]+/stage/lead`), room.ActTakeLead},
+	{deed(`[A-Z]+ /r/[^/]+/stage/backstage`), room.ActBackstage},
+	{deed(`PUT /r/[^/]+/stage/(people/[^/]+/)?ear`), room.ActTalkback},
+	{deed(`POST /r/[^/]+/stage/cues`), room.ActCue},
+	{deed(`PUT /r/[^/]+/stage/cues/`), room.ActTakeCue},
+	{deed(`POST /r/[^/]+/stage/chat`), room.ActChat},
+	{deed(`[A-Z]+ /api/rooms/[^/]+/move`), room.ActRelocate},
+	{deed(`[A-Z]+ /api/rooms/[^/]+/runs`), room.ActRunThrough},
+	{deed(`[A-Z]+ /api/rooms/[^/]+/chapters`), room.ActChapters},
+	{deed(`[A-Z]+ /api/rooms/[^/]+/replay`), room.ActEdit},
 }
 
 func deed(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + pattern) }
@@ -55,8 +73,22 @@ func noControl(act room.Action, role room.Role, in room.State) string {
 	switch {
 	case in == room.Ended:
 		return "the desk of a room that has ended is closed: what there is afterwards is at the host's home"
-	case act == room.ActDeleteTape:
+	case act == room.ActDeleteTape || act == room.ActEdit:
 		return "is at the host's home, when the room has ended"
+	case act == room.ActTakeLead:
+		return "is there when the host is gone"
+	case act == room.ActTakeCue:
+		return "is there when a cue is shown"
+	case act == room.ActTalkback:
+		return "is there for who is connected backstage, as who looks here is not"
+	case act == room.ActConsent && role == room.Host:
+		return "her room is taped by her own wish"
+	case act == room.ActSeats:
+		return "is there in a room by invitation"
+	case act == room.ActPicture:
+		return "is a file that is chosen, which no press does"
+	case act == room.ActRunThrough && !before:
+		return "is for the time before the doors"
 	case act == room.ActMuteSelf:
 		return "is there for who is on stage, as who looks here is not"
 	case before && slices.Contains([]room.Action{room.ActMuteOther, room.ActMuteAll, room.ActSendBack, room.ActCallUp, room.ActBlock, room.ActHandOver}, act):

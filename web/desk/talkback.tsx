@@ -40,7 +40,7 @@ export function Talk({ desk, to, name, able }: { desk: Desk; to: string; name: s
       disabled={!ready}
       title={state === "on" && mic === "on" ? undefined : b.talkFirst}
       aria-pressed={on}
-      aria-label={to === EVERYBODY ? b.talkAllSpoken : b.talkTo(name)}
+      aria-label={to === EVERYBODY ? `${b.talkAll}: ${b.talkAllSpoken}` : `${b.talk}: ${b.talkTo(name)}`}
       onPointerDown={(e) => {
         if (e.button !== 0) return;
         e.currentTarget.setPointerCapture(e.pointerId);
