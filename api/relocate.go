@@ -82,6 +82,8 @@ func (a *api) mayGoTo(ctx context.Context, from, to room.ID) error {
 	switch f := a.current(other); {
 	case !f.State.Open():
 		return badRequest("Nobody can listen to that room now. Open its doors first, or choose another one.")
+	case f.Life.Access.Gated():
+		return badRequest("That room is heard by invitation, and the listeners of this one have none for it. Let everybody hear it first, or choose another one.")
 	case f.Life.Moved != nil || f.Life.Relocate != nil:
 		return badRequest("The listeners of that room are moved elsewhere themselves. Choose the room where they go.")
 	}

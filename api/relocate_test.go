@@ -47,6 +47,10 @@ func TestWhereListenersAreNotMoved(t *testing.T) {
 	h := newHouse(t)
 	from, over := h.newRoom(room.Live), h.newRoom(room.Ended)
 	path := "/api/rooms/" + string(from) + "/move"
+	gated := h.newRoom(room.Live)
+	f := h.rooms.open[gated]
+	f.Life.Access.Visibility = room.ByInvitation
+	h.rooms.open[gated] = f
 	other, cookie := h.newHost()
 	foreign := room.Facts{ID: "foreign-k3f9x2", Title: "Foreign", Language: "en", State: room.Doors, Created: h.now}
 	if err := h.store.AddRoom(t.Context(), room.Record{Facts: foreign, Host: other, HostPerson: "h0st"}); err != nil {
@@ -64,6 +68,7 @@ func TestWhereListenersAreNotMoved(t *testing.T) {
 		{"nowhere-k3f9x2", 404, problem.RoomUnknown},
 		{string(foreign.ID), 404, problem.RoomUnknown}, // of another host
 		{string(over), 400, problem.BadRequest},
+		{string(gated), 400, problem.BadRequest}, // nobody who is moved has an invitation for it
 	} {
 		refused(t, h.do("PUT", path, fmt.Sprintf(`{"to":%q}`, tt.to), with(h.cookie)), tt.status, tt.code)
 	}

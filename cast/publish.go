@@ -55,7 +55,7 @@ type Publisher struct {
 
 	mu    sync.Mutex
 	rooms map[room.ID]*published // guarded by mu; those that are not done with
-	told  map[room.ID]bool       // guarded by mu; rooms by invitation of which the log says that they are not published
+	told  map[room.ID]bool       // guarded by mu; rooms that are not for everybody, of which the log says that they are not published
 }
 
 // counts are what a publisher counts.
@@ -113,7 +113,7 @@ func public(s room.State) bool { return s.Open() || s == room.Ended }
 
 // Follow learns what has become of a room: it is published from its doors to its end, and what is on tape stays. It does not wait for the store.
 func (p *Publisher) Follow(f room.Facts) {
-	gated := f.Life.Access.Gated()
+	gated := !f.IsOpen()
 	if !gated && !public(f.State) && f.Tape != room.TapeDeleted {
 		return
 	}
@@ -123,7 +123,7 @@ func (p *Publisher) Follow(f room.Facts) {
 		return
 	}
 	if gated {
-		p.source.Log.Warn("a room by invitation is not published: nobody would check invitations there; what was published of it before is removed", "room", f.ID)
+		p.source.Log.Warn("a room by invitation or a run-through is not published: nobody would check who comes there; what was published of it before is removed", "room", f.ID)
 		p.told[f.ID] = true
 	} else {
 		delete(p.told, f.ID)
@@ -240,6 +240,7 @@ type published struct {
 	whole   bool                                  // a playlist of the whole evening is there
 	seen    sight                                 // what there was when all of it was published
 	indexed time.Time                             // when the index of its tape was written
+	cut     room.Edit                             // as which it was published
 	over    time.Time                             // when it was first known that there will be no more of what is not on tape
 }
 
@@ -371,7 +372,7 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	}
 	facts, known := r.publisher.source.Facts(r.id)
 	ended := facts.State == room.Ended
-	if !known || !public(facts.State) || facts.Life.Access.Gated() {
+	if !known || !public(facts.State) || !facts.IsOpen() {
 		return true, nil
 	}
 	if ended {
@@ -384,8 +385,20 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if ended && c.tape != nil {
+		err = r.cutAnew(ctx, facts.Life.Edit)
+		if err != nil {
+			return false, err
+		}
+	}
 	if ended && c.tape != nil && c.tape.Closed() {
-		return r.finish(ctx, c)
+		done, err = r.finish(ctx, c)
+		if done {
+			facts, _ = r.publisher.source.Facts(r.id)
+			done = r.isCut(facts.Life.Edit) // else its host has cut it meanwhile: of what was written nobody knows which it is
+			err = r.cutAnew(ctx, facts.Life.Edit)
+		}
+		return done, err
 	}
 	if ended && c.tape == nil && len(r.texts) == 0 { // what an edge still has in memory of it is nobody's any more
 		return true, r.removeLeft(ctx, facts)
@@ -452,6 +465,23 @@ func (r *published) finished(ctx context.Context) (bool, error) {
 	r.forget()
 	return false, nil
 }
+
+// cutAnew removes what was published of the room while more of it could be heard, or less: a segment that has the cut in it keeps its name, and
+// one behind the cut is listed nowhere, but may be known to somebody.
+func (r *published) cutAnew(ctx context.Context, edit room.Edit) error {
+	if r.isCut(edit) {
+		return nil
+	}
+	err := r.publisher.to.Store.Remove(ctx, r.dir)
+	if err != nil {
+		return fmt.Errorf("remove what was cut: %w", err)
+	}
+	r.forget()
+	r.cut = edit
+	return nil
+}
+
+func (r *published) isCut(edit room.Edit) bool { return r.cut.From == edit.From && r.cut.To == edit.To }
 
 // indexFile is what the page reads of the tape.
 const indexFile = "tape/index.json"

@@ -355,6 +355,30 @@ func TestPublishNothingOfTheInvited(t *testing.T) {
 	})
 }
 
+// A run-through is for its team: nothing of it is published.
+func TestPublishNoRunThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		facts, _ := m.config(0).Facts("harbour")
+		run := facts.RunRoom(time.Now(), []byte("key"))
+		run.ID, run.State = facts.ID, room.Live
+		cfg := m.config(0)
+		cfg.Facts = func(room.ID) (room.Facts, bool) { return run, true }
+		p, err := NewPublisher(cfg, Publication{Store: s, Page: []byte("<page>"), Index: func(room.ID) ([]byte, error) { return nil, room.ErrNotFound }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Follow(run)
+		time.Sleep(2 * hls.SegmentDuration)
+		if left := s.files(); len(left) > 0 || p.Stats().Rooms != 0 {
+			t.Errorf("of a run-through there is %v", left)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // What a run before left of a room is removed when nothing of it may be heard, and left alone when another node has its tape.
 func TestPublishAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -622,6 +646,41 @@ func TestPublishWhatIsEdited(t *testing.T) {
 		change(func() { m.life, m.taped = room.Life{}, all })
 		if got := listed(s.text(dir + hls.DVR)); len(got) != 20 || s.text("index.html") == "" {
 			t.Errorf("posted again, published are %v", got)
+		}
+	})
+}
+
+// A cut that comes while the store fails, or before the tape is closed, leaves nothing of what was published live: neither what is behind it nor
+// the segment that it goes through.
+func TestPublishWhatIsEditedEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := aRoom(), newShelf(t)
+		m.tape, m.taped = room.TapeOn, []tape.Stretch{{From: 100 * 96, To: 120 * 96}}
+		p, err := NewPublisher(m.config(0), Publication{Store: s, Page: []byte("<page>"), Index: func(room.ID) ([]byte, error) { return []byte("{}"), nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Close(context.Background()) }()
+		facts, _ := m.config(0).Facts("harbour")
+		p.Follow(facts)
+		time.Sleep(publishEvery / 2) // between two looks
+		const dir = "hls/floor/opus-24/"
+		if s.text(dir+"seg-119.m4s") == "" {
+			t.Fatalf("published is %v", s.files())
+		}
+		m.set(func() {
+			m.state, m.life.Edit, m.taped = room.Ended, room.Edit{From: 105*96 + 5, To: 110 * 96}, []tape.Stretch{{From: 105*96 + 5, To: 110 * 96}}
+		})
+		time.Sleep(time.Second)
+		m.set(func() { m.closed = true })
+		time.Sleep(lastRetry)
+		if s.text(dir+"seg-119.m4s") != "" || s.text(dir+"seg-104.m4s") != "" {
+			t.Errorf("what was cut stays: %v", s.files())
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if n := s.puts["r/harbour/"+dir+"seg-105.m4s"]; n < 2 {
+			t.Errorf("the segment with the cut in it was written %d times: it is as it was", n)
 		}
 	})
 }

@@ -70,8 +70,9 @@ func shows(selector, text string) string {
 	return fmt.Sprintf(`document.querySelector(%q)?.innerText.includes(%q)`, selector, text)
 }
 
-// A whole evening of several people in real browsers: announced, doors, begun by the clock, on stage and off it, ended and heard again. Every
-// step is seen by the others; screenshots of all pages are kept in e2e/output. It takes some minutes, so it is run by
+// A whole evening of several people in real browsers: announced, gone through before, doors, begun by the clock, on stage and off it, moved to
+// another room, ended and heard again. Every step is seen by the others; screenshots of all pages, on a phone and on a desk, in the dark and by
+// day, are kept in e2e/output. It takes some minutes, so it is run by
 //
 //	EPIDAURUS_EVENING=1 EPIDAURUS_BARS=1 go test ./e2e -run WholeEvening -v
 func TestWholeEvening(t *testing.T) {
@@ -89,7 +90,7 @@ func TestWholeEvening(t *testing.T) {
 	host.Press("claim")
 	host.Until(browsertest.At("room-title"), browsertest.Body)
 	host.Press("room-plan")
-	start := time.Now().Add(90 * time.Second).Truncate(time.Minute).Add(time.Minute) // of the form's whole minutes the first with time for what comes before
+	start := time.Now().Add(150 * time.Second).Truncate(time.Minute).Add(time.Minute) // of the form's whole minutes the first with time for what comes before
 	host.Write("room-title", "Harbour talk")
 	fill(host, "room-start", start.Format("2006-01-02T15:04"))
 	fill(host, "room-lead", "0")
@@ -97,6 +98,7 @@ func TestWholeEvening(t *testing.T) {
 	shoot(t, host, "evening-plan")
 	host.Press("room-create")
 	host.Until(browsertest.At("open-doors"), browsertest.Body)
+	e.runThrough(host)
 	host.Do(chromedp.Evaluate[chromedp.Void](`history.replaceState(null, "", "?raw=1"), location.reload()`))
 	host.Until(browsertest.At("open-doors")+` && location.search === "?raw=1"`, browsertest.Body)
 	address := browsertest.Eval[string](host, browsertest.At("listen-link")+".value")
@@ -134,6 +136,7 @@ func TestWholeEvening(t *testing.T) {
 		name string
 	}{{host, "Ada"}, {guest, "Grace"}, {cohost, "Nikos"}} {
 		who.page.Press("mic-on")
+		e.consent(who.page, who.name, producer)
 		who.page.Write("name", who.name)
 		e.act(who.name+" goes on stage", who.page, func() { who.page.Press("go-on") },
 			sight{"producer", producer, onStage(who.name)})
@@ -166,7 +169,11 @@ func TestWholeEvening(t *testing.T) {
 		p.Press("mute")
 		p.Until(onAir, browsertest.Body)
 	}
+	e.ears(producer, guest, person("Grace"))
+	e.act("a chapter", producer, func() { producer.Press("mark") }, sight{"host", host, browsertest.At("chapter-1")})
 	e.hands(producer, open(silent, address))
+	e.clip(open(listeners, address+"/tape/#t=5&play&clip"))
+	e.loseHost(host, guest)
 	e.act("hand over the room", host, func() {
 		host.Press("more-" + person("Nikos"))
 		host.Press("host-" + person("Nikos"))
@@ -201,12 +208,117 @@ func TestWholeEvening(t *testing.T) {
 	e.act("the end is asked for", host, end, sight{"guest", guest, browsertest.At("ending")})
 	shoot(t, host, "evening-ending")
 	e.act("and taken back", host, func() { host.Press("stay") }, sight{"guest", guest, "!" + browsertest.At("ending")})
+	after := e.move(host, cohost, guest, listener)
+	host = cohost // who made the rooms leads the new one
 	end()
 	listener.Until(`epidaurus.state === "ended"`, "JSON.stringify(epidaurus)")
 	shoot(t, listener, "evening-ended")
-	again := open(listeners, address)
+	again := open(listeners, after)
 	again.Until(`document.querySelector("audio") && document.body.dataset.state !== "none" && document.querySelector("#play, #listen")`, browsertest.Body)
 	shoot(t, again, "evening-replay")
+}
+
+// runThrough goes through it before anybody comes; the room is as it was then.
+func (e *evening) runThrough(host *browsertest.Tab) {
+	e.Helper()
+	evening := browsertest.Eval[string](host, "location.pathname")
+	host.Press("run-start")
+	host.Until(browsertest.At("run-only")+fmt.Sprintf(` && location.pathname !== %q`, evening), browsertest.Body)
+	shoot(e.T, host, "evening-run-through")
+	host.Press("run-end")
+	host.Press("run-end-yes")
+	host.Until(browsertest.At("run-start")+fmt.Sprintf(` && location.pathname === %q`, evening), browsertest.Body)
+}
+
+// consent answers whether the person may be recorded, where the page asks, and has who asks tried how it sounds.
+func (e *evening) consent(p *browsertest.Tab, name string, producer *browsertest.Tab) {
+	e.Helper()
+	const lobby = `[data-testid="lobby"]`
+	p.Until(`document.querySelector('`+lobby+`')?.dataset.consent !== undefined && document.querySelector('`+lobby+`').dataset.consent !== "unknown"`, browsertest.Body)
+	if browsertest.Eval[string](p, browsertest.At("lobby")+`.dataset.consent`) != "asked" {
+		return
+	}
+	shoot(e.T, p, "evening-consent")
+	const agreed = `document.querySelectorAll('[data-testid^="voice-"][data-consent="agreed"]').length`
+	before := browsertest.Eval[int](producer, agreed)
+	e.act(name+" agrees to be recorded", p, func() { p.Press("consent-agree") }, sight{"producer", producer, fmt.Sprintf("%s > %d", agreed, before)})
+	const checked = `document.querySelectorAll('[data-testid^="voice-"][data-check]').length`
+	before = browsertest.Eval[int](producer, checked)
+	p.Press("check-run")
+	p.Until(browsertest.At("check")+`.dataset.phase === "done"`, browsertest.Body)
+	producer.Until(fmt.Sprintf("%s > %d", checked, before), browsertest.Body)
+	shoot(e.T, p, "evening-check")
+}
+
+// ears is what only the stage hears and reads: the producer in the guest's ear, a cue, a line of the chat.
+func (e *evening) ears(producer, guest *browsertest.Tab, person string) {
+	e.Helper()
+	producer.Press("back-join")
+	producer.Until(browsertest.At("back-state")+`.dataset.state === "on"`, browsertest.Body)
+	talk := browsertest.At("talk-" + person)
+	producer.Until(`!`+talk+`.disabled && (`+talk+`.focus(), document.activeElement === `+talk+`)`, browsertest.Body)
+	enter := func() { producer.Do(chromedp.KeyEvent("\r")) }
+	e.act("talkback", producer, enter, sight{"guest", guest, browsertest.At("ear") + `.textContent.includes("Pru")`})
+	shoot(e.T, guest, "evening-ear")
+	producer.Until(`(`+talk+`.focus(), document.activeElement === `+talk+`)`, browsertest.Body)
+	e.act("and no more", producer, enter, sight{"guest", guest, browsertest.At("ear") + " === null"})
+	e.act("a cue", producer, func() { producer.Press("cue-wrap_up") }, sight{"guest", guest, browsertest.At("cue") + `.dataset.cue === "wrap_up"`})
+	e.act("the cue is taken", guest, func() { guest.Do(chromedp.KeyEvent("o")) }, sight{"producer", producer, `document.querySelector("[data-testid=cue-sent] [data-state=taken]")`})
+	producer.Write("chat-text", "owls bring feathers")
+	e.act("a line of the chat", producer, func() { producer.Press("chat-send") }, sight{"guest", guest, browsertest.At("chat") + `.textContent.includes("owls bring feathers")`})
+	shoot(e.T, producer, "evening-ears")
+	producer.Press("back-leave")
+}
+
+// clip makes one of what was just said, on the page that rewinds, and opens it.
+func (e *evening) clip(p *browsertest.Tab) {
+	e.Helper()
+	p.Until(`document.getElementById("cliplink")?.href`, browsertest.Body)
+	shoot(e.T, p, "evening-rewind")
+	p.Do(chromedp.Navigate(browsertest.Eval[string](p, `document.getElementById("cliplink").href`)))
+	p.Until(`globalThis.epidaurusClip?.state === "paused"`, browsertest.Body)
+	shoot(e.T, p, "evening-clip")
+}
+
+// loseHost takes the host's page away in the middle: the room goes on, and the host comes back to it.
+func (e *evening) loseHost(host, guest *browsertest.Tab) {
+	e.Helper()
+	desk := browsertest.Eval[string](host, "location.href")
+	host.Do(chromedp.Navigate("about:blank"))
+	guest.Until(`document.querySelectorAll('.person:not([data-away="true"])').length === 2 && `+onAir, browsertest.Body)
+	host.Do(chromedp.Navigate(desk))
+	host.Until(onAir+" || "+browsertest.At("mic-on"), browsertest.Body)
+	if browsertest.Eval[bool](host, `Boolean(`+browsertest.At("mic-on")+`)`) {
+		host.Press("mic-on")
+		host.Write("name", "Ada")
+		host.Press("go-on")
+	}
+	host.Until(onAir, browsertest.Body)
+}
+
+// move takes everybody to another room of the one who made this one, who leads that. It returns where it is heard.
+func (e *evening) move(host, maker, guest, listener *browsertest.Tab) (address string) {
+	e.Helper()
+	browsertest.Eval[bool](maker, `(window.made = null, fetch("/api/rooms", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({title: "After"})})
+		.then((a) => a.json()).then((r) => (window.made = r)), true)`)
+	maker.Until(`made?.listen_url`, "JSON.stringify(made)")
+	address = browsertest.Eval[string](maker, "made.listen_url")
+	id := browsertest.Eval[string](maker, "made.id")
+	host.Press("move")
+	host.Write("move-address", address)
+	e.act("the room is about to move", host, func() { host.Press("move-go") }, sight{"guest", guest, browsertest.At("moving")})
+	shoot(e.T, host, "evening-moving")
+	listener.Until(fmt.Sprintf(`location.pathname === "/r/%s" && epidaurus.state === "listening"`, id), "location.href + JSON.stringify(epidaurus)")
+	for _, p := range []*browsertest.Tab{maker, host, guest} {
+		p.Until(fmt.Sprintf(`location.pathname === "/desk/%s" && (%s || %s)`, id, onAir, browsertest.At("consent-agree")), browsertest.Body)
+		if browsertest.Eval[bool](p, `Boolean(`+browsertest.At("consent-agree")+`)`) { // it is another tape
+			p.Press("consent-agree")
+			p.Press("go-on")
+		}
+		p.Until(onAir, browsertest.Body)
+	}
+	shoot(e.T, listener, "evening-moved")
+	return address
 }
 
 // onStage is a condition on who is there, by name.
@@ -270,6 +382,7 @@ func (e *evening) hands(producer, page *browsertest.Tab) {
 	page.Do(chromedp.Evaluate[chromedp.Void](hand + `.getElementById("come").click()`))
 	page.Until(`location.pathname.startsWith("/desk/")`, "location.href")
 	page.Press("mic-on")
+	e.consent(page, "Lena", producer)
 	e.act("she comes on stage", page, func() { page.Press("go-on") }, sight{"producer", producer, onStage("Lena")})
 	id := idOf(producer, "Lena")
 	e.act("back to the audience", producer, func() {

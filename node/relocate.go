@@ -52,6 +52,15 @@ func (r *rooms) lead(ctx context.Context, id room.ID) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, leadTimeout)
 	defer cancel()
+	err = r.bus.ChangeFacts(ctx, to.Room, func(next *room.Facts) error {
+		next.TakeAnswers(f)
+		return nil
+	})
+	if err != nil {
+		r.log.Error("who agreed to be recorded is asked again in the new room", "room", id, "to", to.Room, "error", err)
+	} else {
+		r.owe(to.Room)
+	}
 	err = r.store.CopyTeam(ctx, id, to.Room, false)
 	if err != nil {
 		r.log.Error("the team follows, and the list of the invited of the new room does not have all of them", "room", id, "to", to.Room, "error", err)

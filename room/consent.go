@@ -95,6 +95,17 @@ func (f *Facts) setConsent(p PersonID, c Consent) {
 	f.Consents = all
 }
 
+// TakeAnswers takes over what was answered in a room whose conversation goes on in this one, of those who have not answered here: nobody falls off
+// the stage in the middle of a sentence to be asked again what they were asked.
+func (f *Facts) TakeAnswers(from Facts) {
+	for p, c := range from.Consents {
+		if _, answered := f.Consents[p]; !answered {
+			c.N = 1
+			f.setConsent(p, c)
+		}
+	}
+}
+
 // keepHostsConsent notes, as of the making of the room, that its host agreed to what is recorded: who hands the room over stays on air.
 func (f *Facts) keepHostsConsent(host PersonID) {
 	if _, answered := f.Consents[host]; !answered && f.Tape == TapeOn {

@@ -131,3 +131,20 @@ func TestConsentTextsAreShown(t *testing.T) {
 		t.Errorf("%d texts, the newest is %d", len(ConsentTexts), ConsentText)
 	}
 }
+
+// Where a conversation goes on in another room, its people are not asked again, save that what somebody said there stands.
+func TestAnswersGoAlong(t *testing.T) {
+	yes, no := Consent{Agreed: true, Text: 1, At: time.Unix(1, 0).UTC(), N: 3}, Consent{Text: 1, At: time.Unix(2, 0).UTC(), N: 1}
+	from := Facts{Tape: TapeOn, Consents: map[PersonID]Consent{"grace": yes, "dan": no, "eve": yes}}
+	held := map[PersonID]Consent{"eve": no}
+	to := Facts{Tape: TapeOn, Consents: held}
+	to.TakeAnswers(from)
+	for p, want := range map[PersonID]ConsentState{"grace": ConsentAgreed, "dan": ConsentDeclined, "eve": ConsentDeclined, "bo": ConsentAsked} {
+		if got := to.Consent(p, Speaker); got != want {
+			t.Errorf("%s: %q", p, got)
+		}
+	}
+	if to.Consents["grace"].N != 1 || len(held) != 1 {
+		t.Errorf("%+v, and who read the facts before sees %+v", to.Consents, held)
+	}
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// AddRoom keeps a new room. The error is room.ErrExists when its ID is taken, and room.ErrNotFound when its host is not known.
+// AddRoom keeps a new room, with the roles and removals that a run-through has from its evening. The error is room.ErrExists when its ID is taken, and room.ErrNotFound when its host is not known.
 func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
 	return s.write(ctx, "room add", func(tx *sql.Tx) error {
 		f := r.Facts
@@ -22,6 +22,16 @@ func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
 		_, err = tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, string(life), toMillis(f.Created), maybeMillis(f.EndedAt),
 			f.RunOf, append([]byte{}, f.Listeners...))
+		for person, role := range f.Roles {
+			if err == nil {
+				_, err = tx.ExecContext(ctx, "INSERT INTO room_roles (room_id, person_id, role) VALUES (?, ?, ?)", f.ID, person, role)
+			}
+		}
+		for _, person := range f.Removed {
+			if err == nil {
+				_, err = tx.ExecContext(ctx, "INSERT INTO removals (room_id, person_id, removed_at) VALUES (?, ?, ?)", f.ID, person, toMillis(f.Created))
+			}
+		}
 		return conflict(err)
 	})
 }

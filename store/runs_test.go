@@ -16,6 +16,7 @@ func TestRunThroughsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	evening := room.Facts{ID: "harbour-k3f9x2", Title: "Harbour talk", Language: "en", State: room.Announced, Created: noon}
+	evening.Roles, evening.Removed = map[room.PersonID]room.Role{"h0st": room.CoHost, "grace": room.Host}, []room.PersonID{"mallory"}
 	run := evening.RunRoom(noon.Add(time.Second), []byte("a key"))
 	run.ID = "harbour-run"
 	err = errors.Join(
@@ -34,6 +35,9 @@ func TestRunThroughsAreKept(t *testing.T) {
 	runs, err := s.RunsOf(t.Context(), evening.ID)
 	if err != nil || len(runs) != 1 || runs[0].Facts.ID != run.ID || runs[0].Facts.RunOf != evening.ID || string(runs[0].Facts.Listeners) != "a key" {
 		t.Errorf("run-throughs: %+v, %v", runs, err)
+	}
+	if f := runs[0].Facts; f.RoleOf("grace", room.CoHost) != room.Host || !f.IsRemoved("mallory") {
+		t.Errorf("who leads the evening does not lead its run-through after a restart, or who was removed is back: %+v", f)
 	}
 	rooms, err := s.RoomsOf(t.Context(), host)
 	if err != nil || len(rooms) != 1 || rooms[0].Facts.IsRun() || rooms[0].Facts.Listeners != nil {

@@ -92,13 +92,18 @@ export class Desk {
     const name = this.line.me?.name ?? this.view.value.name;
     this.left = true;
     this.monitor.stop();
+    this.place?.release();
+    const { open, state } = this.back.view.value;
+    this.back.leave(); // with this desk nobody would end it, and it has the same microphone
     this.line.close();
     const next = new Desk(room, token, this.voices, this.raw, this.mic);
     next.line.send(this.mic.track);
+    next.back.send(this.mic.track);
     next.view.set({ name });
     next.start();
     if (muted) next.mute(true);
     if (voice !== "off") next.line.goOn();
+    else if (state !== "off") next.back.join(open);
     return next;
   }
 
@@ -176,6 +181,7 @@ export class Desk {
     if (this.left) return; // the microphone is another desk's
     const { end, muted, voice, stage } = this.line.view.value;
     if (stage) this.place ??= new Place(`epidaurus.stage.${this.room}.${stage.you.id}`);
+    if (voice !== "off") this.place?.hold(); // also of who came here on stage
     if (this.place && !this.returning && this.waits()) void this.comeBack(this.place);
     const aside = voice === "off" && this.back.view.value.state !== "off";
     this.mic.pass(aside ? this.back.sounding : !muted);
