@@ -201,7 +201,7 @@ func (a *api) startRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return runProblem(v, err)
 	}
-	key := a.cfg.SeatKey.Public().(ed25519.PublicKey) //nolint:forcetypeassert // it is one of Ed25519
+	key := a.cfg.PassKey.Public().(ed25519.PublicKey) //nolint:forcetypeassert // it is one of Ed25519
 	record.Facts = v.facts.RunRoom(a.cfg.Clock().UTC().Truncate(time.Millisecond), key)
 	id, err := a.open(ctx, record, runChars)
 	if err != nil {

@@ -53,7 +53,7 @@ func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 func (a *api) listenURL(r *http.Request, f *room.Facts) string {
 	url := a.cfg.ListenURL(r) + "/r/" + string(f.ID)
 	if f.IsRun() {
-		url += room.TokenMark + room.SignPass(a.cfg.SeatKey, f.ID, room.RunExpires(a.cfg.Clock()))
+		url += room.TokenMark + room.SignPass(a.cfg.PassKey, f.ID, room.RunExpires(a.cfg.Clock()))
 	}
 	return url
 }

@@ -1,5 +1,8 @@
 // Package cast gives rooms as HLS: short playlists, and segments that any cache may keep for ever. What is live comes from an edge's memory,
-// what is older from the tape. It never gives a seat: a player pulls.
+// what is older from the tape; AAC is made of either while somebody asks. Handler answers players, with parts for those who want little delay. Publisher
+// writes the same bytes to a Store, a folder or a bucket, from which others serve them. Relay pushes rooms to an Icecast server.
+//
+// It never gives a seat: a player pulls.
 package cast
 
 import (

@@ -232,7 +232,7 @@ func (n *Node) openly(id room.ID) (room.Facts, bool) {
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
-		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), SeatKey: n.rooms.key.PrivateKey, Clock: n.cfg.now(), Rand: rand.Reader,
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), PassKey: n.rooms.key.PrivateKey, Clock: n.cfg.now(), Rand: rand.Reader,
 		Log:       n.log.With("part", "api"),
 		ListenURL: n.listenersAt,
 		Own:       n.origins,
