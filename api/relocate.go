@@ -90,11 +90,7 @@ func (a *api) mayGoTo(ctx context.Context, from, to room.ID) error {
 
 // remain takes back an order to go elsewhere.
 func (a *api) remain(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActRelocate)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActRelocate)
 	if err != nil {
 		return err
 	}
@@ -182,11 +178,7 @@ type runAnswer struct {
 
 // startRun begins a run-through: a room of its own, with the same team.
 func (a *api) startRun(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActRunThrough)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActRunThrough)
 	if err != nil {
 		return err
 	}
@@ -248,11 +240,7 @@ func (a *api) listRuns(w http.ResponseWriter, r *http.Request) error {
 
 // deleteRun deletes a run-through with its recording, for good. One that goes on is ended.
 func (a *api) deleteRun(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActRunThrough)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActRunThrough)
 	if err != nil {
 		return err
 	}

@@ -224,11 +224,7 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 
 // deleteTape ends the taping of a room, and deletes what there is of it, for good.
 func (a *api) deleteTape(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActDeleteTape)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActDeleteTape)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	facts, known := s.Facts(id)
 	switch {
 	case !id.Valid() || !known || facts.State == room.Draft:
-		return c, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+		return c, problem.NoRoom
 	case facts.State == room.Announced:
 		return c, doorsClosed(facts.Life.Plan.DoorsAt())
 	case name != tape.Floor:

@@ -219,8 +219,14 @@ func writeCached(w http.ResponseWriter, r *http.Request, v any, life time.Durati
 
 // isShown reports whether a room has a page.
 func (n *Node) isShown(id room.ID) bool {
+	_, ok := n.shown(id)
+	return ok
+}
+
+// shown is the facts of a room as strangers are answered by. Of a draft they are not told that it is there.
+func (n *Node) shown(id room.ID) (room.Facts, bool) {
 	f, ok := n.bus.Facts(id)
-	return ok && f.State != room.Draft
+	return f, ok && id.Valid() && f.State != room.Draft
 }
 
 // openly is the facts of a room that may be shown to anybody who asks.

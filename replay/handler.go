@@ -119,7 +119,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.Res
 	id := room.ID(r.PathValue("room"))
 	f, known := h.cfg.Facts(id)
 	if !id.Valid() || !known || f.State == room.Draft {
-		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+		return problem.NoRoom
 	}
 	channel := tape.Floor
 	if c := r.PathValue("channel"); c != "" {
