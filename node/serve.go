@@ -171,7 +171,9 @@ func (n *Node) listenersHandler() http.Handler {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)
-	mux.Handle("GET /r/{room}/hls/master.m3u8", n.away("/hls/master.m3u8", hls))
+	for _, master := range []string{"/hls/master.m3u8", "/hls/low.m3u8"} {
+		mux.Handle("GET /r/{room}"+master, n.away(master, hls))
+	}
 	elsewhere := web.Elsewhere(n.isShown, address)
 	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
 		mux.Handle("GET /r/{room}/"+file, elsewhere)
