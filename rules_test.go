@@ -181,6 +181,78 @@ func TestGuaranteesAreTested(t *testing.T) {
 	}
 }
 
+// A guarantee stands in docs/GUARANTEES.md once, and each fuzz target of the tree stands in one of them.
+func TestGuaranteesAreSaidOnce(t *testing.T) {
+	text, err := os.ReadFile("docs/GUARANTEES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		words, _, row := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		if row && words != "guarantee" && said[words] {
+			t.Errorf("it is said twice: %s", words)
+		}
+		said[words] = true
+	}
+	target := regexp.MustCompile(`(?m)^func (Fuzz[A-Z]\w*)\(`)
+	err = filepath.WalkDir(".", func(name string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil || !d.IsDir() && !strings.HasSuffix(name, "_test.go"):
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
+			return filepath.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		code, err := os.ReadFile(name)
+		for _, m := range target.FindAllStringSubmatch(string(code), -1) {
+			folder := regexp.QuoteMeta("`" + filepath.ToSlash(filepath.Dir(name)) + "`")
+			if !regexp.MustCompile(folder + `[^` + "`" + `|]*\b` + m[1] + `\b`).Match(text) {
+				t.Errorf("docs/GUARANTEES.md has no %s of %s", m[1], filepath.Dir(name))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// NOTICE names every module that the program links.
+func TestNoticeIsWhole(t *testing.T) {
+	text, err := os.ReadFile("NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice := strings.ToLower(string(text))
+	loaded, err := packages.Load(&packages.Config{Mode: packages.NeedName | packages.NeedImports | packages.NeedDeps | packages.NeedModule}, "./cmd/epidaurus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := map[string]string{"github.com/pion/": "pion", "golang.org/x/": "golang.org/x", "github.com/nats-io/nats": "nats server and client", "github.com/prometheus/": "prometheus client", "go.uber.org/zap": "zap"}
+	version, seen := regexp.MustCompile(`/v[0-9]+$|\.v[0-9]+$|-go$|\.org$`), map[string]bool{}
+	packages.Visit(loaded, nil, func(p *packages.Package) {
+		if p.Module == nil || p.Module.Main || seen[p.Module.Path] {
+			return
+		}
+		seen[p.Module.Path] = true
+		name := version.ReplaceAllString(version.ReplaceAllString(p.Module.Path, ""), "")
+		name = name[strings.LastIndexByte(name, '/')+1:]
+		for family, called := range families {
+			if strings.HasPrefix(p.Module.Path, family) {
+				name = called
+			}
+		}
+		if !strings.Contains(notice, strings.ToLower(name)) {
+			t.Errorf("NOTICE has nothing of %s, which is linked (%q was looked for)", p.Module.Path, name)
+		}
+	})
+	if len(seen) < 30 {
+		t.Errorf("only %d modules were found", len(seen))
+	}
+}
+
 func hasTest(t *testing.T, folder, name string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))

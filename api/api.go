@@ -1,5 +1,5 @@
-// Package api answers the host's requests on the stage's port: the one-time link, rooms, invites, stage tokens and the end of a
-// room. docs/PROTOCOL.md ("The host's side") says what it promises, docs/openapi.json describes it for programs.
+// Package api answers the host's requests on the stage's port: the one-time link, rooms and their lives, invites of
+// speakers and of listeners, run-throughs, delay, dump and carts, chapters and the replay. docs/PROTOCOL.md ("The host's side") says what it promises, docs/openapi.json describes it for programs.
 package api
 
 import (
@@ -85,7 +85,7 @@ type Config struct {
 	Lights   Lights
 	Pictures Pictures
 	Key      *room.Key          // signs stage tokens
-	SeatKey  ed25519.PrivateKey // signs the links of those who listen to a run-through
+	PassKey  ed25519.PrivateKey // signs the passes of run-throughs
 	Clock    func() time.Time
 	Rand     io.Reader // of cookies and IDs: crypto/rand
 	Log      *slog.Logger

@@ -120,6 +120,15 @@ func (a *api) visitTo(r *http.Request, act room.Action) (visit, error) {
 	return v, err
 }
 
+// order is a visit of somebody who may do this, by a request that says nothing more.
+func (a *api) order(w http.ResponseWriter, r *http.Request, act room.Action) (visit, error) {
+	v, err := a.visitTo(r, act)
+	if err == nil {
+		err = readObject(w, r)
+	}
+	return v, err
+}
+
 // open refuses rooms that have ended.
 func (v visit) open() error {
 	if v.facts.State == room.Ended {

@@ -43,8 +43,8 @@ type house struct {
 	cookie *http.Cookie // of host
 }
 
-// seatKey signs links of run-throughs.
-var seatKey = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+// passKey signs links of run-throughs.
+var passKey = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
@@ -57,7 +57,7 @@ func newHouse(t testing.TB) *house {
 	h.rooms = &memoryRooms{faults: h.faults, open: map[room.ID]room.Facts{}}
 	h.cfg = Config{
 		Sessions: faultySessions{s, h.faults}, Records: faultyRecords{s, h.faults}, Rooms: h.rooms, Life: h.rooms, Lights: h.rooms,
-		Own: func(*http.Request) []string { return []string{"http://localhost:8080"} }, SeatKey: seatKey,
+		Own: func(*http.Request) []string { return []string{"http://localhost:8080"} }, PassKey: passKey,
 		Key: s.Key(), Clock: func() time.Time { return h.now }, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(h.log, nil)),
 		ListenURL: func(*http.Request) string { return "http://localhost:8080" },
 		StageURL:  func(*http.Request) string { return "http://localhost:8081" },

@@ -288,11 +288,7 @@ func (a *api) askEnd(w http.ResponseWriter, r *http.Request, v visit, after time
 
 // stay takes back an end that was asked for.
 func (a *api) stay(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActEnd)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActEnd)
 	if err != nil {
 		return err
 	}

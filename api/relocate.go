@@ -92,11 +92,7 @@ func (a *api) mayGoTo(ctx context.Context, from, to room.ID) error {
 
 // remain takes back an order to go elsewhere.
 func (a *api) remain(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActRelocate)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActRelocate)
 	if err != nil {
 		return err
 	}
@@ -184,11 +180,7 @@ type runAnswer struct {
 
 // startRun begins a run-through: a room of its own, with the same team.
 func (a *api) startRun(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActRunThrough)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActRunThrough)
 	if err != nil {
 		return err
 	}
@@ -203,7 +195,7 @@ func (a *api) startRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return runProblem(v, err)
 	}
-	key := a.cfg.SeatKey.Public().(ed25519.PublicKey) //nolint:forcetypeassert // it is one of Ed25519
+	key := a.cfg.PassKey.Public().(ed25519.PublicKey) //nolint:forcetypeassert // it is one of Ed25519
 	record.Facts = v.facts.RunRoom(a.cfg.Clock().UTC().Truncate(time.Millisecond), key)
 	id, err := a.open(ctx, record, runChars)
 	if err != nil {
@@ -250,11 +242,7 @@ func (a *api) listRuns(w http.ResponseWriter, r *http.Request) error {
 
 // deleteRun deletes a run-through with its recording, for good. One that goes on is ended.
 func (a *api) deleteRun(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActRunThrough)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActRunThrough)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 func (a *api) listenURL(r *http.Request, f *room.Facts) string {
 	url := a.cfg.ListenURL(r) + "/r/" + string(f.ID)
 	if f.IsRun() {
-		url += room.TokenMark + room.SignPass(a.cfg.SeatKey, f.ID, room.RunExpires(a.cfg.Clock()))
+		url += room.TokenMark + room.SignPass(a.cfg.PassKey, f.ID, room.RunExpires(a.cfg.Clock()))
 	}
 	return url
 }
@@ -224,11 +224,7 @@ func (a *api) endRoom(w http.ResponseWriter, r *http.Request) error {
 
 // deleteTape ends the taping of a room, and deletes what there is of it, for good.
 func (a *api) deleteTape(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActDeleteTape)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActDeleteTape)
 	if err != nil {
 		return err
 	}

@@ -341,11 +341,7 @@ func (a *api) withdraw(w http.ResponseWriter, r *http.Request, v visit, seat roo
 
 // ownSeat gives who is of the room a seat token for his own ears; an empty one where the room needs none. Nothing of it is kept.
 func (a *api) ownSeat(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.visitTo(r, room.ActSee)
-	if err != nil {
-		return err
-	}
-	err = readObject(w, r)
+	v, err := a.order(w, r, room.ActSee)
 	if err != nil {
 		return err
 	}

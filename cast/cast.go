@@ -1,5 +1,8 @@
 // Package cast gives rooms as HLS: short playlists, and segments that any cache may keep for ever. What is live comes from an edge's memory,
-// what is older from the tape. It never gives a seat: a player pulls.
+// what is older from the tape; AAC is made of either while somebody asks. Handler answers players, with parts for those who want little delay. Publisher
+// writes the same bytes to a Store, a folder or a bucket, from which others serve them. Relay pushes rooms to an Icecast server.
+//
+// It never gives a seat: a player pulls.
 package cast
 
 import (
@@ -158,7 +161,7 @@ func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	facts, known := s.Facts(id)
 	switch {
 	case !id.Valid() || !known || facts.State == room.Draft:
-		return c, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+		return c, problem.NoRoom
 	case facts.State == room.Announced:
 		return c, doorsClosed(facts.Life.Plan.DoorsAt())
 	case name != tape.Floor:

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/internal/wav"
 )
 
 // The host's browser is killed in the conversation and started again: whoever opens the link again is on stage without another click, the
@@ -27,7 +28,7 @@ func TestBrowserOnStageIsKilled(t *testing.T) {
 	desk := raw(s.hostDesk())
 	profile := t.TempDir()
 	microphone := filepath.Join(profile, "ada.wav")
-	err := createWAV(microphone, tone(440))
+	err := wav.WriteFile(microphone, tone(440))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/api/client"
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/internal/wav"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -57,7 +58,7 @@ func launch(dir string) (closeAll func(), err error) {
 	listeners = browsertest.Share(browsertest.Autoplay, browsertest.Still)
 	microphone := func(name string, pcm []float32) *browsertest.Shared {
 		file := filepath.Join(dir, name+".wav")
-		err = errors.Join(err, createWAV(file, pcm))
+		err = errors.Join(err, wav.WriteFile(file, pcm))
 		return browsertest.Share(browsertest.Microphone(file), browsertest.Autoplay, browsertest.Still)
 	}
 	ada = microphone("ada", tone(440))

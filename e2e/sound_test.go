@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/cmplx"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -30,28 +29,11 @@ func tone(hertz int) []float32 {
 func writeWAV(t testing.TB, pcm []float32) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.wav")
-	err := createWAV(name, pcm)
+	err := wav.WriteFile(name, pcm)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return name
-}
-
-func createWAV(name string, pcm []float32) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // the writer's Close tells
-	w, err := wav.NewWriter(f)
-	if err != nil {
-		return err
-	}
-	err = w.Write(pcm)
-	if err != nil {
-		return err
-	}
-	return w.Close()
 }
 
 // keepTracks lets a test reach what a page receives and what its microphone gives.

@@ -14,6 +14,9 @@
 // socket is writable again. A seat that stays too far behind is given silence for what it missed; one that takes nothing for
 // long is closed. Under TLS what a socket does not take is kept encrypted, and nothing more is encrypted for that seat until it is gone.
 //
+// A room by invitation gives a seat to who has a token that is good, which is looked at once, before the seat. An order to go to another room, as
+// every event, comes with the frames. Segments (segments.go) are the same frames for those who pull.
+//
 // An edge knows rooms, frames and bytes, not people. What it writes is a function of the frames alone, so a listener who loses one
 // edge goes on at another from the frame where he stopped.
 //

@@ -156,7 +156,7 @@ func (e *Edge) find(ask *request) error {
 		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
 	}
 	if !ok || ask.facts.State == room.Draft || ask.facts.IsPrivate() && !ask.facts.LetsIn(ask.token, e.config.Now()) {
-		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+		return problem.NoRoom
 	}
 	err := e.invited(ask)
 	if err != nil {

@@ -83,7 +83,7 @@ func (e *Edge) serveSeat(w http.ResponseWriter, r *http.Request) {
 		ask.facts, ok = e.config.Rooms.Facts(ask.key.room)
 	}
 	if !ok || ask.facts.State == room.Draft {
-		e.refuse(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+		e.refuse(w, problem.NoRoom)
 		return
 	}
 	err := e.invited(&ask)

@@ -18,8 +18,8 @@ import (
 // clipHead is what a clip's page says of it to those who show links.
 func (n *Node) clipHead(r *http.Request) (head web.ClipHead, status int) {
 	id := room.ID(r.PathValue("room"))
-	f, ok := n.bus.Facts(id)
-	if !id.Valid() || !ok || f.State == room.Draft {
+	f, ok := n.shown(id)
+	if !ok {
 		return head, http.StatusNotFound
 	}
 	t, err := n.tapeOf(id, tape.Floor)

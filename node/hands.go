@@ -105,9 +105,9 @@ func tooManyHands(detail string) problem.Problem {
 func (d *handDesk) ask(w http.ResponseWriter, r *http.Request, do string, budget *rate.Limiter) (room.HandReply, error) {
 	var reply room.HandReply
 	id := room.ID(r.PathValue("room"))
-	facts, ok := d.node.bus.Facts(id)
-	if !ok || !id.Valid() || facts.State == room.Draft {
-		return reply, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+	facts, ok := d.node.shown(id)
+	if !ok {
+		return reply, problem.NoRoom
 	}
 	err := problem.OfDenial(room.May(room.Listener, room.ActRaiseHand, facts.State))
 	if err != nil {

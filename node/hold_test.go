@@ -58,22 +58,12 @@ func sine(samples int) []float32 {
 
 func wavFile(t testing.TB, dir string, samples int) []byte {
 	t.Helper()
-	f, err := os.CreateTemp(dir, "wav")
+	name := filepath.Join(dir, "sine.wav")
+	err := wav.WriteFile(name, sine(samples))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it is read below
-	w, err := wav.NewWriter(f)
-	if err == nil {
-		err = w.Write(sine(samples))
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(f.Name())
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

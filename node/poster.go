@@ -96,10 +96,9 @@ func picturePath(f room.Facts) string { return "/r/" + string(f.ID) + "/card/" +
 
 // servePicture answers GET /r/{room}/card/{file}.
 func (n *Node) servePicture(w http.ResponseWriter, r *http.Request) {
-	id := room.ID(r.PathValue("room"))
-	f, ok := n.bus.Facts(id)
-	if !ok || !id.Valid() || f.State == room.Draft {
-		problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+	f, ok := n.shown(room.ID(r.PathValue("room")))
+	if !ok {
+		problem.Write(w, problem.NoRoom)
 		return
 	}
 	h, name := w.Header(), pictureOf(&f)

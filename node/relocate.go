@@ -196,10 +196,10 @@ func (n *Node) away(to string, next http.Handler) http.Handler {
 // it is in this node's memory, and a cache keeps it for some seconds.
 func (n *Node) status(w http.ResponseWriter, r *http.Request) {
 	id := room.ID(r.PathValue("room"))
-	f, ok := n.bus.Facts(id)
+	f, ok := n.shown(id)
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	if !ok || f.State == room.Draft {
-		problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+	if !ok {
+		problem.Write(w, problem.NoRoom)
 		return
 	}
 	now := n.cfg.now()()

@@ -97,7 +97,7 @@ func TestARoomIsMoved(t *testing.T) {
 	for below, want := range map[string]string{
 		"": new, "?lang=fr": new + "?lang=fr", "?lang=//evil.example": new,
 		"/live.mp4": new + "/live.mp4", "/live.ogg?variant=opus-12": new + "/live.ogg?variant=opus-12", "/live.ogg": new + "/live.ogg",
-		"/listen.m3u": new + "/listen.m3u", "/listen.pls": new + "/listen.pls", "/hls/master.m3u8": new + "/hls/master.m3u8",
+		"/listen.m3u": new + "/listen.m3u", "/listen.pls": new + "/listen.pls", "/hls/master.m3u8": new + "/hls/master.m3u8", "/hls/low.m3u8": new + "/hls/low.m3u8",
 	} {
 		if status, location := h.where(from.ListenURL + below); status != http.StatusTemporaryRedirect || location != want {
 			t.Errorf("%q: %d to %q, want %q", below, status, location, want)

@@ -171,7 +171,9 @@ func (n *Node) listenersHandler() http.Handler {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)
-	mux.Handle("GET /r/{room}/hls/master.m3u8", n.away("/hls/master.m3u8", hls))
+	for _, master := range []string{"/hls/master.m3u8", "/hls/low.m3u8"} {
+		mux.Handle("GET /r/{room}"+master, n.away(master, hls))
+	}
 	elsewhere := web.Elsewhere(n.isShown, address)
 	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
 		mux.Handle("GET /r/{room}/"+file, elsewhere)
@@ -219,8 +221,14 @@ func writeCached(w http.ResponseWriter, r *http.Request, v any, life time.Durati
 
 // isShown reports whether a room has a page.
 func (n *Node) isShown(id room.ID) bool {
+	_, ok := n.shown(id)
+	return ok
+}
+
+// shown is the facts of a room as strangers are answered by. Of a draft they are not told that it is there.
+func (n *Node) shown(id room.ID) (room.Facts, bool) {
 	f, ok := n.bus.Facts(id)
-	return ok && f.State != room.Draft
+	return f, ok && id.Valid() && f.State != room.Draft
 }
 
 // openly is the facts of a room that may be shown to anybody who asks.
@@ -232,7 +240,7 @@ func (n *Node) openly(id room.ID) (room.Facts, bool) {
 // stageHandler serves the desk, the stage, the host's side, and the room itself for who wants to hear what listeners hear.
 func (n *Node) stageHandler() http.Handler {
 	host := api.New(api.Config{
-		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), SeatKey: n.rooms.key.PrivateKey, Clock: n.cfg.now(), Rand: rand.Reader,
+		Sessions: n.store, Records: n.store, Rooms: n.rooms, Air: n.rooms, Life: n.rooms, Lights: &lights{node: n}, Pictures: n.rooms, Publishes: n.publisher != nil, Key: n.store.Key(), PassKey: n.rooms.key.PrivateKey, Clock: n.cfg.now(), Rand: rand.Reader,
 		Log:       n.log.With("part", "api"),
 		ListenURL: n.listenersAt,
 		Own:       n.origins,

@@ -1,5 +1,5 @@
-// Package replay serves tapes over HTTP, while they are written and later: an index, immutable objects of 1.92 s, and whole files. Its
-// answers are pure functions of frames, so that any cache may stand in front. It never gives a seat: rewind and replay are a client
+// Package replay serves tapes over HTTP, while they are written and later: an index, immutable objects of 1.92 s, whole files, and
+// clips, each within what its host has cut. Its answers are pure functions of frames and of the host's edit, so that any cache may stand in front. It never gives a seat: rewind and replay are a client
 // that pulls.
 package replay
 
@@ -119,7 +119,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.Res
 	id := room.ID(r.PathValue("room"))
 	f, known := h.cfg.Facts(id)
 	if !id.Valid() || !known || f.State == room.Draft {
-		return problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+		return problem.NoRoom
 	}
 	channel := tape.Floor
 	if c := r.PathValue("channel"); c != "" {

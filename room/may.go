@@ -108,7 +108,7 @@ var Rules = []Rule{
 	{ActAccess, "say who may hear the room", onlyHost, true, true},
 	{ActSeats, "invite listeners", leaders, true, true},
 	{ActPicture, "change the picture", leaders, true, true},
-	{ActMove, "move the room on", leaders, true, true},
+	{ActMove, "take the room's next step", leaders, true, true},
 	{ActDoors, "close the doors", leaders, true, true},
 	{ActEnd, "end the room", onlyHost, true, true},
 	{ActDeleteTape, "delete the tape", onlyHost, true, true},

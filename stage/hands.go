@@ -33,7 +33,7 @@ func (s *Stage) Hand(id room.ID, ask room.HandAsk) room.HandReply {
 func (s *Stage) hand(id room.ID, ask room.HandAsk, now time.Time) (room.HandReply, error) {
 	facts, ok := s.cfg.Rooms.Facts(id)
 	if !ok {
-		return room.HandReply{}, problem.New(problem.RoomUnknown, "There is no such room here. Check the link.")
+		return room.HandReply{}, problem.NoRoom
 	}
 	err := problem.OfDenial(room.May(room.Listener, room.ActRaiseHand, facts.State))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package store keeps what must outlive the process: hosts and their links and sessions, rooms, invites, removals, and the key
-// that signs stage tokens. It is the only user of database drivers.
+// Package store keeps what must outlive the process: hosts and their links and sessions, rooms with their lives, invites of
+// speakers and of listeners, removals, consents, carts, pictures, and the key that signs stage tokens. It is the only user of database drivers.
 //
 // Everything is in one folder: epidaurus.db (SQLite) and stage.key. Nothing in the database lets its reader in: secrets are kept
 // as hashes, and the key is a file of its own, so a copy of the database can be given away to be looked at.

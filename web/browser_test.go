@@ -52,20 +52,7 @@ func writeTone(name string) error {
 	for i := range pcm {
 		pcm[i] = float32(0.2512 * math.Sin(2*math.Pi*440*float64(i)/wav.Rate))
 	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // the writer's Close tells
-	w, err := wav.NewWriter(f)
-	if err != nil {
-		return err
-	}
-	err = w.Write(pcm)
-	if err != nil {
-		return err
-	}
-	return w.Close()
+	return wav.WriteFile(name, pcm)
 }
 
 // tab shows the listener's page.

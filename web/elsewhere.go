@@ -24,7 +24,7 @@ func Elsewhere(known func(room.ID) bool, address func(*http.Request, room.ID) st
 	mux.HandleFunc("GET /r/{room}/qr.svg", func(w http.ResponseWriter, r *http.Request) {
 		id := room.ID(r.PathValue("room"))
 		if !id.Valid() || !known(id) {
-			problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+			problem.Write(w, problem.NoRoom)
 			return
 		}
 		picture, err := codeOf(address(r, id))

@@ -42,7 +42,7 @@ func Embed(cfg EmbedConfig) http.Handler {
 			f, ok = cfg.Facts(id)
 		}
 		if !ok || f.State == room.Draft {
-			problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+			problem.Write(w, problem.NoRoom)
 			return
 		}
 		serveSmall(w, r, "text/html; charset=utf-8", "public, max-age=60", embedPage(f))

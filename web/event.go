@@ -95,7 +95,7 @@ func announced(cfg EventConfig, w http.ResponseWriter, r *http.Request) (room.Fa
 		f, ok = cfg.Facts(id)
 	}
 	if !ok || f.State == room.Draft {
-		problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+		problem.Write(w, problem.NoRoom)
 		return f, false
 	}
 	return f, true

@@ -24,7 +24,7 @@ func RadioLists(facts func(room.ID) (room.Facts, bool), base func(*http.Request)
 			}
 			switch {
 			case !known || f.State == room.Draft:
-				problem.Write(w, problem.New(problem.RoomUnknown, "There is no such room here. Check the link."))
+				problem.Write(w, problem.NoRoom)
 				return
 			case f.State == room.Ended:
 				problem.Write(w, problem.New(problem.RoomEnded, "This conversation is over."))

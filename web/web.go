@@ -1,5 +1,7 @@
 // Package web holds the pages, each a single file with its style and its script inside, bundled from TypeScript by web/build
-// and committed, so that running needs no Node. A page is the same bytes for everybody.
+// and committed, so that running needs no Node. A page is the same bytes for everybody. What few listeners need comes later, as scripts of their own: the wait for the
+// beginning, the gate of a room by invitation, the way to another room, a raised hand, other devices. What is made of a room is here too: the head
+// of its page, calendar file, lists for radios, oEmbed, QR codes.
 package web
 
 import (

@@ -175,13 +175,5 @@ func writeTone(name string) error {
 	for i := range pcm {
 		pcm[i] = float32(0.2 * math.Sin(2*math.Pi*440*float64(i)/wav.Rate))
 	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	w, err := wav.NewWriter(f)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(w.Write(pcm), w.Close(), f.Close())
+	return wav.WriteFile(name, pcm)
 }

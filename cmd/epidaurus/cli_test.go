@@ -19,7 +19,11 @@ var update = flag.Bool("update", false, "write docs/cli.md anew")
 func TestCLIDocument(t *testing.T) {
 	var doc bytes.Buffer
 	doc.WriteString("# Command line\n\nMade from the program's own help by `go generate ./cmd/epidaurus`.\n")
-	for _, command := range []string{"", "demo", "serve", "speak", "listen", "drill run", "drill agent", "doctor", "plan", "drain", "host-link", "version"} {
+	commands := []string{""}
+	for _, leaf := range parserFor(t, &cli{}).Model.Leaves(true) {
+		commands = append(commands, strings.TrimPrefix(leaf.Path(), "epidaurus "))
+	}
+	for _, command := range commands {
 		fmt.Fprintf(&doc, "\n## epidaurus %s\n\n```\n%s```\n", command, help(t, command))
 	}
 	text := strings.ReplaceAll(doc.String(), "## epidaurus \n", "## epidaurus\n")

@@ -8,6 +8,7 @@
 //	epidaurus doctor            what this machine can hold, and what to change
 //	epidaurus plan              what an audience needs
 //	epidaurus drain             send a node's listeners to other edges
+//	epidaurus export ROOM       write a replay as a site of its own
 //	epidaurus host-link         a new one-time link for a host
 //
 // Ports: 8080 listeners, 8081 the stage (TCP: pages, WHIP, media; UDP: media), 8082 on localhost health, metrics and profiles.

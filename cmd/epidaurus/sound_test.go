@@ -21,22 +21,11 @@ import (
 // toneWAV writes a tone as a WAV file.
 func toneWAV(t *testing.T, file string, samples int) string {
 	t.Helper()
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close() //nolint:errcheck // it is read later
 	pcm := make([]float32, samples)
 	for i := range pcm {
 		pcm[i] = float32(0.3 * math.Sin(2*math.Pi*440*float64(i)/tape.SampleRate))
 	}
-	w, err := wav.NewWriter(f)
-	if err == nil {
-		err = w.Write(pcm)
-	}
-	if err == nil {
-		err = w.Close()
-	}
+	err := wav.WriteFile(file, pcm)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,10 +27,10 @@ func (speakCommand) Help() string {
 
 Examples:
   epidaurus speak 'http://localhost:8081/desk/harbour-k3f9x2#e1.eyJ…' intro.wav
-  epidaurus speak http://localhost:8081/r/harbour-k3f9x2/whip --token e1.eyJ… talk.opus --loop
+  epidaurus speak http://localhost:8081/r/harbour-k3f9x2/whip --token e1.eyJ… talk.opus --loop --agree
   epidaurus speak 'https://192.0.2.7:8081/desk/harbour-k3f9x2#e1.eyJ…' intro.wav --ca stage-cert.pem
 
-The last one speaks from another machine to a stage that made its own certificate: copy that file from the server's data folder.`
+A room that is recorded takes a voice whose owner has agreed to that: --agree says so. The last one speaks from another machine to a stage that made its own certificate: copy that file from the server's data folder.`
 }
 
 // consent is the version of the question that --agree answers.

@@ -101,6 +101,9 @@ func New(code Code, detail string) Problem {
 	return Problem{Code: code, Detail: detail}.complete()
 }
 
+// NoRoom is what is said of a room that is not there, and of one of which strangers are not told that it is.
+var NoRoom = New(RoomUnknown, "There is no such room here. Check the link.")
+
 // wire is the JSON form. The members' order is that of docs/PROTOCOL.md.
 type wire struct {
 	Type         string `json:"type"`

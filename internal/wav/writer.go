@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 )
 
 const (
@@ -63,6 +64,19 @@ func (w *Writer) Close() error {
 		return fmt.Errorf("finish wav: %w", err)
 	}
 	return nil
+}
+
+// WriteFile makes a file of samples, or replaces it.
+func WriteFile(name string, pcm []float32) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("write wav: %w", err)
+	}
+	w, err := NewWriter(f)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(w.Write(pcm), w.Close(), f.Close())
 }
 
 // appendHead appends everything before the sound. riff and data are the sizes of the two chunks.
