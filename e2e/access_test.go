@@ -16,7 +16,7 @@ import (
 
 // peoplesWords is what people wrote in the rooms of a season.
 var peoplesWords = []string{
-	"Harbour talk", "With music, and with the sea.", "Full already: come back tomorrow.", "Ada", "Grace", "Nikos", "Pru", "Lena", "Who counts the tides?",
+	"https://other.example/r/harbour-k3f9x2", "Harbour talk", "With music, and with the sea.", "Full already: come back tomorrow.", "Ada", "Grace", "Nikos", "Pru", "Lena", "Who counts the tides?",
 }
 
 // season is a server with a room in each state of its life.
@@ -27,25 +27,13 @@ type season struct {
 	ended  string // the host's link to the desk of the room that has ended
 }
 
-// openSeason makes the rooms. Who is on the stage of the one that is live are its host, by a client without a page, and a speaker; a listener
-// has raised a hand.
+// openSeason makes the rooms.
 func openSeason(t *testing.T) *season {
 	t.Helper()
 	s := &season{server: serve(t), rooms: map[room.State]*show{}}
 	s.client = s.host()
 	for _, state := range []room.State{room.Draft, room.Announced, room.Doors, room.Live, room.Ended} {
-		r, err := s.client.AnnounceRoom(t.Context(), client.Announcement{
-			Title: "Harbour talk", Start: time.Now().Add(50 * time.Hour), Zone: "Europe/Paris", LeadS: 900, Description: "With music, and with the sea.", Draft: state == room.Draft,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.rooms[state] = &show{s.server, s.client, r}
-	}
-	for state, steps := range map[room.State][]string{room.Doors: {"doors"}, room.Live: {"doors", "live"}, room.Ended: {"doors", "live"}} {
-		for _, to := range steps {
-			s.rooms[state].asks(t, "POST", "step", fmt.Sprintf(`{"to":%q}`, to))
-		}
+		s.rooms[state] = s.another(t, state)
 	}
 	s.ended = s.rooms[room.Ended].link(t, "", room.Host)
 	err := s.client.End(t.Context(), s.rooms[room.Ended].room.ID)
@@ -53,6 +41,22 @@ func openSeason(t *testing.T) *season {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// another is one more room in this state, or about to end.
+func (s *season) another(t *testing.T, state room.State) *show {
+	t.Helper()
+	r, err := s.client.AnnounceRoom(t.Context(), client.Announcement{
+		Title: "Harbour talk", Start: time.Now().Add(50 * time.Hour), Zone: "Europe/Paris", LeadS: 900, Description: "With music, and with the sea.", Draft: state == room.Draft,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &show{s.server, s.client, r}
+	for _, to := range map[room.State][]string{room.Doors: {"doors"}, room.Live: {"doors", "live"}, room.Ended: {"doors", "live"}}[state] {
+		made.asks(t, "POST", "step", fmt.Sprintf(`{"to":%q}`, to))
+	}
+	return made
 }
 
 // asks makes a request about the room as its host.
@@ -83,6 +87,7 @@ func TestAccess(t *testing.T) {
 	t.Parallel()
 	s := openSeason(t)
 	live, doors := s.rooms[room.Live], s.rooms[room.Doors]
+	hands := s.another(t, room.Live) // what changes there while others look changes for nobody else
 	speak(t, live.invite("Nikos"), hostVoice)
 	seat(t, doors.room.ListenURL)
 	doors.asks(t, "PUT", "doors", `{"closed_at":1,"notice":"Full already: come back tomorrow."}`)
@@ -93,8 +98,8 @@ func TestAccess(t *testing.T) {
 		"ListenerBefore": {s.listeners, s.listener(room.Announced, "", `document.querySelector("#before .count")?.textContent`)},
 		"ListenerArmed":  {s.listeners, s.listener(room.Announced, "#listen", `before.armed > 0 && document.body.classList.contains("armed")`)},
 		"ListenerClosed": {s.listeners, s.listener(room.Doors, "#listen", `epidaurus.state === "full" && !document.getElementById("before").hidden`)},
-		"Hand":           {s.listeners, s.hand(false)},
-		"HandRaised":     {s.listeners, s.hand(true)},
+		"Hand":           {s.listeners, s.hand(hands, false)},
+		"HandRaised":     {s.listeners, s.hand(hands, true)},
 		"DeskDraft":      {s.stage, s.desk(t, room.Draft, room.Host, browsertest.At("announce"))},
 		"DeskAnnounced":  {s.stage, s.desk(t, room.Announced, room.CoHost, browsertest.At("open-doors")+" && "+browsertest.At("crowd"))},
 		"DeskDoors":      {s.stage, s.desk(t, room.Doors, room.Host, browsertest.At("reopen")+" && "+browsertest.At("crowd"))},
@@ -126,9 +131,9 @@ func (s *season) listener(state room.State, click, shows string) pagecheck.Opene
 }
 
 // hand is the page of a raised hand, as it is outside the listener's page.
-func (s *season) hand(raised bool) pagecheck.Opened {
+func (s *season) hand(of *show, raised bool) pagecheck.Opened {
 	return func(t *testing.T, base string, scripts ...string) *browsertest.Tab {
-		p := browsertest.Open(t, listeners.New(t), base+"/r/"+string(s.rooms[room.Live].room.ID)+"/hand", scripts...)
+		p := browsertest.Open(t, listeners.New(t), base+"/r/"+string(of.room.ID)+"/hand", scripts...)
 		p.Until(`document.getElementById("word").textContent`, browsertest.Body)
 		if raised {
 			// From one address one hand is taken at a time: the second one is told so.

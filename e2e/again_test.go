@@ -78,6 +78,10 @@ func (s *show) clipWhileLive(t *testing.T) (address string) {
 func (s *show) cutAndTakenBack(t *testing.T, clip string, over tapeIndex) {
 	t.Helper()
 	seen, err := s.client.Replay(t.Context(), s.room.ID)
+	until(t, "the replay is posted", func() bool {
+		seen, err = s.client.Replay(t.Context(), s.room.ID)
+		return err != nil || seen.PostedAt != ""
+	})
 	if err != nil || seen.Tape != [2]int64{over.First, over.Last} {
 		t.Fatalf("on tape are %v, %v; the index says %+v", seen.Tape, err, over)
 	}

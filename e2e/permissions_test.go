@@ -64,8 +64,8 @@ var deeds = []struct {
 
 func deed(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + pattern) }
 
-// harmless are requests that are no action: to ask whether the server is there, to listen, and to give back one's own session.
-var harmless = regexp.MustCompile(`^(GET /r/[^/]+/(stage/ping|live\.mp4)|DELETE /r/[^/]+/desk/)`)
+// harmless are requests that are no action: to ask whether the server is there, and for one's own rooms, to listen, and to give back one's own session.
+var harmless = regexp.MustCompile(`^(GET (/r/[^/]+/(stage/ping|live\.mp4)|/api/rooms$)|DELETE /r/[^/]+/desk/)`)
 
 // noControl are cells that the table allows and for which the desk has nothing to press, each with the reason.
 func noControl(act room.Action, role room.Role, in room.State) string {
@@ -87,6 +87,8 @@ func noControl(act room.Action, role room.Role, in room.State) string {
 		return "is there in a room by invitation"
 	case act == room.ActPicture:
 		return "is a file that is chosen, which no press does"
+	case act == room.ActChapters && in == room.Doors:
+		return "there is nothing to mark before it begins"
 	case act == room.ActRunThrough && !before:
 		return "is for the time before the doors"
 	case act == room.ActMuteSelf:

@@ -22,6 +22,7 @@ type Replay struct {
 	To       int64    `json:"to"`
 	Clips    bool     `json:"clips"`
 	Posted   bool     `json:"posted"`
+	PostedAt string   `json:"posted_at"` // empty: it is not posted yet, which is a change of its own
 	Tape     [2]int64 `json:"tape"`
 	Revision int      `json:"revision"`
 }
