@@ -24,7 +24,7 @@ func TestEmbedFits(t *testing.T) {
 			}
 			mux := http.NewServeMux()
 			mux.Handle("/", Embed(EmbedConfig{Facts: facts, Base: func(r *http.Request) string { return "http://" + r.Host }}))
-			mux.Handle("/r/{room}/event.json", Event(EventConfig{Facts: facts, Now: time.Now, URL: func(*http.Request, room.ID) string { return "" }}))
+			mux.Handle("/r/{room}/event.json", Event(EventConfig{Facts: facts, Now: time.Now, Picture: testImage, URL: func(*http.Request, room.ID) string { return "" }}))
 			mux.HandleFunc("/r/{room}/tape/index.json", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })
 			s := httptest.NewServer(mux)
 			t.Cleanup(s.Close)
