@@ -37,7 +37,7 @@ func (y *foyer) follow(id room.ID, facts func(room.ID) (room.Facts, bool)) {
 
 // listed reports whether a room is shown to who did not ask for it.
 func listed(f *room.Facts) bool {
-	if f.Life.Access.Visibility != room.Public {
+	if f.IsPrivate() || f.Life.Access.Visibility != room.Public {
 		return false
 	}
 	return f.State == room.Announced || f.State.Open() || f.Stage() == room.Replay && f.Tape == room.TapeOn

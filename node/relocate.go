@@ -169,7 +169,14 @@ func (n *Node) guarded(next http.Handler) http.Handler {
 			}
 			r.URL.RawPath = ""
 		}
-		next.ServeHTTP(w, r)
+		if !known || !f.IsPrivate() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		// A cache that others use would go on answering when the pass has expired.
+		answer := &private{ResponseWriter: w}
+		next.ServeHTTP(answer, r)
+		answer.tell()
 	})
 }
 

@@ -181,6 +181,16 @@ func TestARunThroughIsUnheard(t *testing.T) {
 			t.Errorf("with the token, %s: %d", below, status)
 		}
 	}
+	for _, below := range []string{"", "/status.json", "/event.ics", "/qr.svg", "/tape/floor/opus-48/init.mp4", "/hls/master.m3u8"} {
+		_, head, _ := try(t, "GET", run.Listen+below, "")
+		if cache := head.Get("Cache-Control"); strings.Contains(cache, "public") || !strings.Contains(cache, "private") && cache != "no-store" {
+			t.Errorf("with the token, %s may be kept by caches of others: %q", below, cache)
+		}
+	}
+	h.change(run.ID, func(f *room.Facts) error { f.Life.Access.Visibility = room.Public; return nil })
+	if f, _ := h.bus.Facts(run.ID); f.Life.Access.Visibility != room.Public || listed(&f) {
+		t.Errorf("a run-through that was made public is listed in the foyer")
+	}
 	if status, body := h.ask(t, "GET", evening.ListenURL+"/live.mp4", ""); status != http.StatusTooEarly {
 		t.Errorf("at the evening's address there is %d %s", status, body)
 	}
