@@ -247,7 +247,7 @@ func (e *evening) consent(p *browsertest.Tab, name string, producer *browsertest
 	const agreed = `document.querySelectorAll('[data-testid^="voice-"][data-consent="agreed"]').length`
 	before := browsertest.Eval[int](producer, agreed)
 	e.act(name+" agrees to be recorded", p, func() { p.Press("consent-agree") }, sight{"producer", producer, fmt.Sprintf("%s > %d", agreed, before)})
-	const checked = `document.querySelectorAll('[data-testid^="voice-"][data-check]').length`
+	const checked = `document.querySelectorAll('[data-testid^="voice-"]:not([data-check=""])').length`
 	before = browsertest.Eval[int](producer, checked)
 	p.Press("check-run")
 	p.Until(browsertest.At("check")+`.dataset.phase === "done"`, browsertest.Body)
