@@ -127,7 +127,12 @@ func TestWholeEvening(t *testing.T) {
 	shoot(t, guest, "evening-lobby")
 	e.act("doors open", host, func() { host.Press("open-doors") },
 		sight{"producer", producer, browsertest.At("go-live")}, sight{"guest", guest, `document.querySelector(".chip.doors")`})
-	browsertest.Eval[bool](listener, `document.dispatchEvent(new Event("visibilitychange"))`) // a countdown looks once in a minute or two, and when it is looked at
+	// A countdown looks once in a minute or two, and when it is looked at; then who is armed comes by chance before the start, and at once by a tap.
+	const looks = `performance.getEntriesByType("resource").filter((r) => r.name.endsWith("event.json")).length`
+	before := browsertest.Eval[int](listener, looks)
+	browsertest.Eval[bool](listener, `document.dispatchEvent(new Event("visibilitychange"))`)
+	listener.Until(fmt.Sprintf("%s > %d && document.body.innerText", looks, before), browsertest.Body)
+	listener.Click("#listen")
 	listener.Until(`document.getElementById("chip").dataset.state === "doors" && epidaurus.frame > 0`, "JSON.stringify(epidaurus)")
 	shoot(t, listener, "evening-doors")
 	person := func(name string) string { return idOf(host, name) }
@@ -242,7 +247,7 @@ func (e *evening) consent(p *browsertest.Tab, name string, producer *browsertest
 	const agreed = `document.querySelectorAll('[data-testid^="voice-"][data-consent="agreed"]').length`
 	before := browsertest.Eval[int](producer, agreed)
 	e.act(name+" agrees to be recorded", p, func() { p.Press("consent-agree") }, sight{"producer", producer, fmt.Sprintf("%s > %d", agreed, before)})
-	const checked = `document.querySelectorAll('[data-testid^="voice-"][data-check]').length`
+	const checked = `document.querySelectorAll('[data-testid^="voice-"]:not([data-check=""])').length`
 	before = browsertest.Eval[int](producer, checked)
 	p.Press("check-run")
 	p.Until(browsertest.At("check")+`.dataset.phase === "done"`, browsertest.Body)

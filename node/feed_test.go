@@ -60,6 +60,10 @@ func TestFeedOfAHost(t *testing.T) {
 	})
 	has("over", true, "/tape/floor/opus-48.ogg", "/tape/chapters.json")
 	seen, err := h.host.Replay(t.Context(), r.ID)
+	until(t, "the replay is posted", func() bool {
+		seen, err = h.host.Replay(t.Context(), r.ID)
+		return err != nil || seen.PostedAt != ""
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

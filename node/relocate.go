@@ -185,7 +185,8 @@ func (n *Node) away(to string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, _ := n.bus.Facts(room.ID(r.PathValue("room")))
 		place, moved := f.MovedTo()
-		if !moved {
+		// The page of a room by invitation is asked for without the invitation, which stands behind its #: its sound is, and is sent there.
+		if !moved || to == "" && f.Life.Access.Gated() {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -121,6 +121,14 @@ func TestARoomIsMoved(t *testing.T) {
 	if status, body := h.ask(t, "GET", h.StageURL()+"/api/rooms/"+string(to.ID)+"/runs", life.Follow.Token); status != 200 {
 		t.Errorf("there she is no host: %d %s", status, body)
 	}
+	// Where a room by invitation has gone nobody is told without one.
+	h.change(from.ID, func(f *room.Facts) error { f.Life.Access.Visibility = room.ByInvitation; return nil })
+	for _, below := range []string{"", "/live.ogg", "/listen.m3u", "/hls/master.m3u8", "/hls/low.m3u8"} {
+		if status, location := h.where(from.ListenURL + below); location != "" || below != "" && status != http.StatusUnauthorized {
+			t.Errorf("by invitation, %q: %d to %q", below, status, location)
+		}
+	}
+	h.change(from.ID, func(f *room.Facts) error { f.Life.Access.Visibility = room.Unlisted; return nil })
 	if err := h.rooms.End(t.Context(), from.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -172,7 +172,7 @@ func (n *Node) listenersHandler() http.Handler {
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)
 	for _, master := range []string{"/hls/master.m3u8", "/hls/low.m3u8"} {
-		mux.Handle("GET /r/{room}"+master, n.away(master, hls))
+		mux.Handle("GET /r/{room}"+master, n.invited(seatOf, n.away(master, hls)))
 	}
 	elsewhere := web.Elsewhere(n.isShown, address)
 	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
@@ -184,8 +184,8 @@ func (n *Node) listenersHandler() http.Handler {
 	}
 	mux.Handle("GET /r/{room}/tape/{$}", replay)
 	radio := web.RadioLists(n.bus.Facts, n.listenersAt, n.radioFiles()...)
-	mux.Handle("GET /r/{room}/listen.m3u", n.away("/listen.m3u", n.invited(seatOf, radio)))
-	mux.Handle("GET /r/{room}/listen.pls", n.away("/listen.pls", n.invited(seatOf, radio)))
+	mux.Handle("GET /r/{room}/listen.m3u", n.invited(seatOf, n.away("/listen.m3u", radio)))
+	mux.Handle("GET /r/{room}/listen.pls", n.invited(seatOf, n.away("/listen.pls", radio)))
 	// A raised hand has a secret of its own in the header.
 	hands := n.invited(func(r *http.Request) string { return r.URL.Query().Get("seat") }, n.handsHandler(n.isShown))
 	mux.Handle("/r/{room}/hand", hands)
