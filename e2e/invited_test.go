@@ -24,7 +24,7 @@ func TestInvitedListeners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	speak(t, s.invite("Ada"), hostVoice)
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
 	radio, err := s.client.InviteListener(t.Context(), s.room.ID, "A radio")
 	if err != nil {
 		t.Fatal(err)
