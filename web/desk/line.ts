@@ -87,6 +87,7 @@ export class Line {
   private gap = FIRST_GAP;
   private muting = 0; // requests under way
   private mutedAt = -Infinity;
+  private overruled = false; // somebody muted us since we were last told so
   private unmuteOwed = false; // the server has not taken our unmute yet
   private wake: () => void = () => {};
   private timer = 0;
@@ -146,6 +147,7 @@ export class Line {
   }
 
   async mute(muted: boolean): Promise<void> {
+    this.overruled = false;
     this.view.set({ muted, mutedByOther: false });
     this.unmuteOwed = !muted;
     await this.tellMuted();
@@ -243,10 +245,15 @@ export class Line {
   private reconcile(before: Person | undefined): void {
     const { me } = this;
     const { muted } = this.view.value;
+    if (!me?.muted) this.overruled = false;
     if (!me || me.muted === muted || this.muting > 0 || this.view.value.voice !== "on") return;
-    if (performance.now() - this.mutedAt < MUTE_GRACE) return;
+    if (before?.muted === false && me.muted) this.overruled = true;
+    if (performance.now() - this.mutedAt < MUTE_GRACE) return; // the watch looks again
     if (muted || this.unmuteOwed) void this.tellMuted();
-    else this.view.set({ muted: true, mutedByOther: before?.muted === false });
+    else {
+      this.view.set({ muted: true, mutedByOther: this.overruled });
+      this.overruled = false;
+    }
   }
 
   private finish(end: End): void {
@@ -322,6 +329,7 @@ export class Line {
     const quiet = now - Math.max(this.arrivedAt, this.openedAt);
     const off = this.view.value.voice === "off";
     if (quiet > (!this.streaming ? OPENING : off ? QUIET : STALL)) this.stream?.abort();
+    if (this.overruled) this.reconcile(this.me);
     if (off || this.renewing) return;
     if (this.session && now - this.lookedAt >= LOOK_EVERY) {
       this.lookedAt = now;
