@@ -12,15 +12,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,12 +26,16 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/bench/internal/cluster"
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
 	"github.com/epidaurus-live/epidaurus/bench/internal/machine"
 )
 
 // patience is how long anything may take that is no part of the test.
 const patience = time.Minute
+
+// asking is for the public page.
+var asking = &http.Client{Timeout: patience}
 
 type plan struct {
 	listeners    int
@@ -152,10 +153,11 @@ func run(p plan) (_ *result, err error) {
 		return r, err
 	}
 	defer s.end()
-	h, err := claim(s.link)
+	claimed, err := cluster.Claim(s.link)
 	if err != nil {
 		return r, err
 	}
+	h := host{claimed}
 	from, err := h.room("The room that is left")
 	if err != nil {
 		return r, err
@@ -166,19 +168,19 @@ func run(p plan) (_ *result, err error) {
 	}
 	time.Sleep(p.settle) // both have more than a depth of sound by then: who comes to a room that has just begun gets what there is
 	out := filepath.Join(dir, "drill.json")
-	d, said, err := startDrill(program, s.listeners+"/r/"+from, out, p)
+	d, err := startDrill(program, s.listeners+"/r/"+from, out, p)
 	if err != nil {
 		return r, err
 	}
-	defer func() { _ = d.Process.Kill() }() // where it has ended that does nothing
+	defer d.Kill()
 	err = h.wait(from, p.ramp+patience, func(n int) bool { return n >= p.listeners })
 	if err != nil {
-		return r, fmt.Errorf("%w; the drill says: %s", err, said.Bytes())
+		return r, err
 	}
 	time.Sleep(p.settle)
 	figure.Say("%d listeners are seated, and moved now", p.listeners)
 	began := time.Now()
-	err = h.do(http.MethodPut, "/api/rooms/"+from+"/move", map[string]any{"to": to}, nil)
+	err = h.Ask(http.MethodPut, "/api/rooms/"+from+"/move", map[string]any{"to": to}, nil)
 	if err != nil {
 		return r, err
 	}
@@ -192,12 +194,13 @@ func run(p plan) (_ *result, err error) {
 	if err != nil {
 		return r, err
 	}
-	err = h.do(http.MethodPost, "/api/rooms/"+from+"/end", nil, nil)
+	err = h.Ask(http.MethodPost, "/api/rooms/"+from+"/end", nil, nil)
 	if err != nil {
 		return r, err
 	}
 	time.Sleep(2 * time.Second) // and nobody is there to notice
-	f, err := endDrill(d, said, out)
+	var f findings
+	err = d.End(&f)
 	if err != nil {
 		return r, err
 	}
@@ -206,39 +209,9 @@ func run(p plan) (_ *result, err error) {
 	return r, nil
 }
 
-func startDrill(program, target, out string, p plan) (*exec.Cmd, *bytes.Buffer, error) {
-	said := &bytes.Buffer{}
-	d := exec.Command(program, "drill", "run", target, "--listeners", strconv.Itoa(p.listeners), "--ramp", p.ramp.String(),
-		"--hold", "1h", "--sample", strconv.FormatFloat(p.sample, 'f', -1, 64), "--out", out, "--no-keep")
-	d.Stdout, d.Stderr = said, said
-	d.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-	err := d.Start()
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the drill: %w", err)
-	}
-	return d, said, nil
-}
-
-// endDrill stops it, and reads what it found.
-func endDrill(d *exec.Cmd, said *bytes.Buffer, out string) (f findings, err error) {
-	err = d.Process.Signal(os.Interrupt)
-	if err != nil {
-		return f, fmt.Errorf("the drill has ended by itself: %s", said.Bytes())
-	}
-	err = d.Wait()
-	const invalid = 3
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != invalid) {
-		return f, fmt.Errorf("the drill: %w: %s", err, said.Bytes())
-	}
-	text, err := os.ReadFile(out)
-	if err == nil {
-		err = json.Unmarshal(text, &f)
-	}
-	if err != nil {
-		return f, fmt.Errorf("read what the drill found: %w", err)
-	}
-	return f, nil
+func startDrill(program, target, out string, p plan) (*cluster.Drill, error) {
+	return cluster.StartDrill(program, out, nil, target, "--listeners", strconv.Itoa(p.listeners), "--ramp", p.ramp.String(),
+		"--hold", "1h", "--sample", strconv.FormatFloat(p.sample, 'f', -1, 64))
 }
 
 // server is the program as one process.
@@ -302,45 +275,26 @@ func (s *server) end() {
 	late.Stop()
 }
 
-// host is somebody who has claimed the server.
-type host struct {
-	client *http.Client
-	base   string
-}
+// host is who makes the rooms, and counts who is in them.
+type host struct{ *cluster.Host }
 
-func claim(link string) (*host, error) {
-	u, err := url.Parse(link)
-	if err != nil {
-		return nil, fmt.Errorf("read the host's link: %w", err)
-	}
-	fragment, err := url.ParseQuery(u.EscapedFragment())
-	if err != nil {
-		return nil, fmt.Errorf("read the host's link: %w", err)
-	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return nil, err
-	}
-	h := &host{&http.Client{Jar: jar, Timeout: patience}, u.Scheme + "://" + u.Host}
-	return h, h.do(http.MethodPost, "/api/claim", map[string]any{"secret": fragment.Get("claim")}, nil)
-}
-
-func (h *host) room(title string) (id string, err error) {
+// room makes one that is not taped: only who listens is looked at.
+func (h host) room(title string) (id string, err error) {
 	var r struct{ ID string }
-	err = h.do(http.MethodPost, "/api/rooms", map[string]any{"title": title, "lang": "en", "low_delay": false, "tape": false}, &r)
+	err = h.Ask(http.MethodPost, "/api/rooms", map[string]any{"title": title, "lang": "en", "low_delay": false, "tape": false}, &r)
 	return r.ID, err
 }
 
 // seats is how many a room has, as its public page is told.
-func (h *host) seats(id string) (int, error) {
+func (h host) seats(id string) (int, error) {
 	var room struct {
 		URL string `json:"listen_url"`
 	}
-	err := h.do(http.MethodGet, "/api/rooms/"+id, nil, &room)
+	err := h.Ask(http.MethodGet, "/api/rooms/"+id, nil, &room)
 	if err != nil {
 		return 0, err
 	}
-	resp, err := h.client.Get(room.URL + "/status.json")
+	resp, err := asking.Get(room.URL + "/status.json")
 	if err != nil {
 		return 0, fmt.Errorf("ask how it goes: %w", err)
 	}
@@ -349,7 +303,7 @@ func (h *host) seats(id string) (int, error) {
 	return said.Seated, err
 }
 
-func (h *host) wait(id string, limit time.Duration, come func(seats int) bool) error {
+func (h host) wait(id string, limit time.Duration, come func(seats int) bool) error {
 	for late := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
 		n, err := h.seats(id)
 		switch {
@@ -361,34 +315,4 @@ func (h *host) wait(id string, limit time.Duration, come func(seats int) bool) e
 			return fmt.Errorf("after %s the room %s has %d seats", limit, id, n)
 		}
 	}
-}
-
-func (h *host) do(method, path string, body, answer any) error {
-	text := []byte{}
-	if body != nil {
-		var err error
-		text, err = json.Marshal(body)
-		if err != nil {
-			return err
-		}
-	}
-	req, err := http.NewRequest(method, h.base+path, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := h.client.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask the server: %w", err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("ask the server: %s %s answers %s", method, path, resp.Status)
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.NewDecoder(resp.Body).Decode(answer)
 }

@@ -3,77 +3,24 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
-	"os"
-	"os/exec"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bench/internal/cluster"
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
 )
 
-// drill is a process of listeners.
-type drill struct {
-	cmd  *exec.Cmd
-	out  string
-	said bytes.Buffer
-}
-
 // longest is how long listeners stay if nobody ends the drill.
 const longest = time.Hour
 
-func startDrill(program, target string, n int, p plan, out string) (*drill, error) {
-	d := &drill{out: out}
-	d.cmd = exec.Command(program, "drill", "run", target, "--listeners", strconv.Itoa(n), "--ramp", p.ramp.String(),
-		"--hold", longest.String(), "--sample", strconv.FormatFloat(p.sample, 'f', -1, 64), "--out", out, "--no-keep")
-	d.cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // one event loop: there are as many processes as edges
-	d.cmd.Stdout, d.cmd.Stderr = &d.said, &d.said
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-	err := d.cmd.Start()
-	if err != nil {
-		return nil, fmt.Errorf("start a drill: %w", err)
-	}
-	return d, nil
-}
-
-// end stops it, and reads what it found.
-func (d *drill) end() (f findings, err error) {
-	err = d.cmd.Process.Signal(os.Interrupt)
-	if err != nil {
-		return f, fmt.Errorf("a drill has ended by itself: %s", d.said.Bytes())
-	}
-	err = d.cmd.Wait()
-	d.cmd = nil
-	const invalid = 3
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != invalid) {
-		return f, fmt.Errorf("a drill: %w: %s", err, d.said.Bytes())
-	}
-	text, err := os.ReadFile(d.out)
-	if err == nil {
-		err = json.Unmarshal(text, &f)
-	}
-	if err != nil {
-		return f, fmt.Errorf("read what a drill found: %w", err)
-	}
-	return f, nil
-}
-
-// kill ends it where nobody wants to know what it found.
-func (d *drill) kill() {
-	if d.cmd != nil {
-		_ = d.cmd.Process.Kill()
-		_ = d.cmd.Wait() // it was killed
-		d.cmd = nil
-	}
+func startDrill(program, target string, n int, p plan, out string) (*cluster.Drill, error) {
+	// One event loop: there are as many processes as edges.
+	return cluster.StartDrill(program, out, []string{"GOMAXPROCS=1"}, target, "--listeners", strconv.Itoa(n), "--ramp", p.ramp.String(),
+		"--hold", longest.String(), "--sample", strconv.FormatFloat(p.sample, 'f', -1, 64))
 }
 
 // findings is a drill's result, as far as it is read here (docs/DRILL.md).

@@ -112,7 +112,7 @@ type show struct {
 	before string // programs
 	after  string
 	cluster.Cluster
-	drills []*drill
+	drills []*cluster.Drill
 }
 
 func run(p plan) (_ *result, err error) {
@@ -141,7 +141,7 @@ func run(p plan) (_ *result, err error) {
 	}
 	defer func() {
 		for _, d := range s.drills {
-			d.kill()
+			d.Kill()
 		}
 	}()
 	for _, act := range []func() error{s.seat, s.kill, s.restart, s.drain, s.upgrade, s.end} {
@@ -296,7 +296,8 @@ func (s *show) end() error {
 		r.Lost -= n
 	}
 	for _, d := range s.drills {
-		found, err := d.end()
+		var found findings
+		err := d.End(&found)
 		if err != nil {
 			return err
 		}

@@ -3,18 +3,15 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/bench/internal/cluster"
 	"github.com/epidaurus-live/epidaurus/internal/wav"
 )
 
@@ -24,13 +21,6 @@ const (
 	// drillStart is how long a drill takes until its plan begins.
 	drillStart = 300 * time.Millisecond
 )
-
-// drill is a process of listeners.
-type drill struct {
-	cmd  *exec.Cmd
-	out  string
-	said bytes.Buffer
-}
 
 // phase is a part of a plan (docs/DRILL.md).
 type phase struct {
@@ -45,7 +35,7 @@ func ends() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 }
 
-func startDrill(program, dir, name, target string, phases []phase) (*drill, error) {
+func startDrill(program, dir, name, target string, phases []phase) (*cluster.Drill, error) {
 	var plan strings.Builder
 	fmt.Fprintf(&plan, "name = %q\ntarget = %q\nsample = 0.02\n", name, target)
 	for _, p := range phases {
@@ -62,48 +52,8 @@ func startDrill(program, dir, name, target string, phases []phase) (*drill, erro
 	if err != nil {
 		return nil, err
 	}
-	d := &drill{out: filepath.Join(dir, name+".json")}
-	d.cmd = exec.Command(program, "drill", "run", file, "--out", d.out, "--no-keep")
-	d.cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // one event loop: there are as many processes as edges
-	d.cmd.Stdout, d.cmd.Stderr = &d.said, &d.said
-	d.cmd.SysProcAttr = ends()
-	err = d.cmd.Start()
-	if err != nil {
-		return nil, fmt.Errorf("start a drill: %w", err)
-	}
-	return d, nil
-}
-
-// end stops it, and reads what it found.
-func (d *drill) end() (f findings, err error) {
-	err = d.cmd.Process.Signal(os.Interrupt)
-	if err != nil {
-		return f, fmt.Errorf("a drill has ended by itself: %s", d.said.Bytes())
-	}
-	err = d.cmd.Wait()
-	d.cmd = nil
-	const invalid = 3
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != invalid) {
-		return f, fmt.Errorf("a drill: %w: %s", err, d.said.Bytes())
-	}
-	text, err := os.ReadFile(d.out)
-	if err == nil {
-		err = json.Unmarshal(text, &f)
-	}
-	if err != nil {
-		return f, fmt.Errorf("read what a drill found: %w", err)
-	}
-	return f, nil
-}
-
-// kill ends it where nobody wants to know what it found.
-func (d *drill) kill() {
-	if d.cmd != nil {
-		_ = d.cmd.Process.Kill()
-		_ = d.cmd.Wait() // it was killed
-		d.cmd = nil
-	}
+	// One event loop: there are as many processes as edges.
+	return cluster.StartDrill(program, filepath.Join(dir, name+".json"), []string{"GOMAXPROCS=1"}, file)
 }
 
 // findings is a drill's result, as far as it is read here (docs/DRILL.md).

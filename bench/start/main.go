@@ -82,8 +82,8 @@ type evening struct {
 	program string
 	host    *cluster.Host
 	start   time.Time
-	seated  []*drill
-	comers  []*drill
+	seated  []*cluster.Drill
+	comers  []*cluster.Drill
 	voice   *exec.Cmd
 }
 
@@ -108,7 +108,7 @@ func run(p plan) (_ *result, err error) {
 // stop ends all that is left.
 func (e *evening) stop() {
 	for _, d := range append(e.seated, e.comers...) {
-		d.kill()
+		d.Kill()
 	}
 	if e.voice != nil {
 		_ = e.voice.Process.Kill()
@@ -252,14 +252,16 @@ func (e *evening) end() error {
 	}
 	e.result.There = there
 	for _, d := range e.seated {
-		f, err := d.end()
+		var f findings
+		err := d.End(&f)
 		if err != nil {
 			return err
 		}
 		e.result.Before.add(f)
 	}
 	for _, d := range e.comers {
-		f, err := d.end()
+		var f findings
+		err := d.End(&f)
 		if err != nil {
 			return err
 		}

@@ -45,15 +45,21 @@ func (h *Host) OpenRoom(title string) (id string, err error) {
 
 // Ask makes a request of the host's side, and reads its answer.
 func (h *Host) Ask(method, path string, body, answer any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var text []byte
+	if body != nil {
+		var err error
+		text, err = json.Marshal(body)
+		if err != nil {
+			return err
+		}
 	}
 	req, err := http.NewRequest(method, h.base+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := h.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the stage: %w", err)
