@@ -336,6 +336,7 @@ type pageState struct {
 	People           []struct {
 		ID, Name, Role     string
 		Muted, Heard, Away bool
+		MutedBy            string `json:"muted_by"`
 		Ear                bool
 	}
 	Slots     []*string

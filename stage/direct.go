@@ -134,7 +134,7 @@ func (sc *scene) muteAll(but room.PersonID) {
 	defer sc.mu.Unlock()
 	for _, m := range sc.people {
 		if m.id != but {
-			m.muteLocked(true)
+			m.muteLocked(true, but)
 		}
 	}
 	sc.changed()

@@ -277,6 +277,8 @@ type (
 	}
 	personState struct {
 		room.Person
+		MutedBy room.PersonID `json:"muted_by,omitempty"` // somebody else
+
 		Heard bool `json:"heard"`
 		Away  bool `json:"away"`
 		Ear   bool `json:"ear,omitempty"` // can be spoken to alone
@@ -309,7 +311,7 @@ func (sc *scene) tellStreamsLocked() {
 	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {
 		m := sc.people[i]
-		state.People[i] = personState{Person: p, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar()}
+		state.People[i] = personState{Person: p, MutedBy: m.profile.mutedBy, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar()}
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]

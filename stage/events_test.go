@@ -103,10 +103,23 @@ func TestMute(t *testing.T) {
 		t.Errorf("%d packets of a muted person reached the mix", n-before)
 	}
 	eventually(t, "it is shown", func() bool { return f.onStage()[1].Muted })
+	p := f.watch(guest.token)
+	mutedBy := func(id string) bool {
+		return p.is(func(s pageState) bool {
+			for _, one := range s.People {
+				if one.ID == "bob" {
+					return one.MutedBy == id
+				}
+			}
+			return false
+		})
+	}
+	eventually(t, "and who did it", func() bool { return mutedBy("ada") })
 	host.forget()
 	if got := f.put(base+"/stage/people/me/muted", guest.token, "false"); got != http.StatusNoContent {
 		t.Errorf("the guest undoes it: %d", got)
 	}
+	eventually(t, "nobody mutes the guest any more", func() bool { return mutedBy("") })
 	eventually(t, "the guest is heard again", func() bool { return host.hears()["bob"] >= 20 && f.mix.heard("bob") > before+20 })
 	host.mu.Lock()
 	defer host.mu.Unlock()

@@ -43,7 +43,7 @@ func (s *Stage) mute(w http.ResponseWriter, r *http.Request, c caller) error {
 	if target != c.Person && !muted {
 		return problem.New(problem.Forbidden, "Only the person may undo a mute: ask for it.")
 	}
-	err = c.scene.mute(target, muted)
+	err = c.scene.mute(target, muted, c.Person)
 	if err != nil {
 		return err
 	}
@@ -121,11 +121,11 @@ func readJSONOf[T any](w http.ResponseWriter, r *http.Request, limit int64) (T, 
 }
 
 // mute changes what is heard before it returns; the pages learn of it after.
-func (sc *scene) mute(id room.PersonID, muted bool) error {
+func (sc *scene) mute(id room.PersonID, muted bool, by room.PersonID) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if m := sc.memberLocked(id); m != nil {
-		m.muteLocked(muted)
+		m.muteLocked(muted, by)
 	} else if w := sc.backstagerLocked(id); w != nil {
 		w.open = !muted
 		sc.rebindBackstageLocked()
@@ -136,7 +136,14 @@ func (sc *scene) mute(id room.PersonID, muted bool) error {
 	return nil
 }
 
-func (m *member) muteLocked(muted bool) {
+// muteLocked keeps who muted the person first: who is muted by their own hand is not told that somebody else did it.
+func (m *member) muteLocked(muted bool, by room.PersonID) {
+	switch {
+	case !muted || by == m.id:
+		m.profile.mutedBy = ""
+	case !m.profile.muted:
+		m.profile.mutedBy = by
+	}
 	m.profile.muted = muted
 	if m.session != nil {
 		m.session.sound.mute(muted)

@@ -58,8 +58,9 @@ type profile struct {
 	name     string
 	role     room.Role
 	muted    bool
-	sentBack bool   // to the audience: not on stage again until called up
-	origin   string // by which a hand of theirs counted; empty: came by a link
+	mutedBy  room.PersonID // empty: by their own hand, or not muted
+	sentBack bool          // to the audience: not on stage again until called up
+	origin   string        // by which a hand of theirs counted; empty: came by a link
 
 	check  room.Verdict // on the voice; empty: not checked
 	lostAt time.Time    // when a place on stage was given up because its connection was lost

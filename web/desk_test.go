@@ -175,6 +175,10 @@ func TestDeskHostActs(t *testing.T) {
 	guest.says("nobody", "muted-by-other")
 	guest.Press("mute")
 	guest.says("on-air", "live")
+	host.Press("mute-grace") // within the second in which the page expects echoes of its own hand
+	guest.says("nobody", "muted-by-other")
+	guest.Press("mute")
+	guest.says("on-air", "live")
 
 	host.Press("remove-grace")
 	host.Press("remove-grace-no")

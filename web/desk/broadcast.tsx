@@ -37,7 +37,7 @@ function DelayMeter({ air }: { air: Air }) {
   const most = Math.max(air.wanted_ms, air.delay_ms, 1);
   const share = air.delay_ms / most;
   return (
-    <div class="delay" data-state={air.delay_ms === 0 ? "none" : air.delay_ms < air.wanted_ms ? "building" : "whole"}>
+    <div class="delay" data-state={air.filling_ms > 0 ? "filling" : air.delay_ms === 0 ? "none" : air.delay_ms < air.wanted_ms ? "building" : "whole"}>
       <p data-testid="delay-word">{delayWord(air)}</p>
       <div
         class="delay-bar"

@@ -87,7 +87,6 @@ export class Line {
   private gap = FIRST_GAP;
   private muting = 0; // requests under way
   private mutedAt = -Infinity;
-  private overruled = false; // somebody muted us since we were last told so
   private unmuteOwed = false; // the server has not taken our unmute yet
   private wake: () => void = () => {};
   private timer = 0;
@@ -147,7 +146,6 @@ export class Line {
   }
 
   async mute(muted: boolean): Promise<void> {
-    this.overruled = false;
     this.view.set({ muted, mutedByOther: false });
     this.unmuteOwed = !muted;
     await this.tellMuted();
@@ -245,15 +243,12 @@ export class Line {
   private reconcile(before: Person | undefined): void {
     const { me } = this;
     const { muted } = this.view.value;
-    if (!me?.muted) this.overruled = false;
     if (!me || me.muted === muted || this.muting > 0 || this.view.value.voice !== "on") return;
-    if (before?.muted === false && me.muted) this.overruled = true;
-    if (performance.now() - this.mutedAt < MUTE_GRACE) return; // the watch looks again
+    const overruled = before?.muted === false && me.muted_by !== undefined; // an event of the time before could not tell this
+    if (!overruled && performance.now() - this.mutedAt < MUTE_GRACE) return; // the watch looks again
+    if (overruled) this.unmuteOwed = false;
     if (muted || this.unmuteOwed) void this.tellMuted();
-    else {
-      this.view.set({ muted: true, mutedByOther: this.overruled });
-      this.overruled = false;
-    }
+    else this.view.set({ muted: true, mutedByOther: me.muted_by !== undefined });
   }
 
   private finish(end: End): void {

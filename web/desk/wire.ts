@@ -9,6 +9,8 @@ export interface Person {
   name: string;
   role: Role;
   muted: boolean;
+  /** Who muted them, if it was somebody else. */
+  muted_by?: string;
   heard: boolean;
   away: boolean;
   /** Can be spoken to alone. */
