@@ -98,7 +98,7 @@ func TestDeskDump(t *testing.T) {
 	p.reads("dumped", "10\u00a0s removed")
 	d.stage.SetAir(testRoom, stage.Air{Delay: time.Second, Wanted: 10 * time.Second, Filling: 9 * time.Second})
 	p.reads("delay-word", "hear the stage again in 9\u00a0s")
-	p.until(`document.querySelector(".delay").dataset.state === "building"`)
+	p.until(`document.querySelector(".delay").dataset.state === "filling"`)
 
 	// By keyboard, and this time there is nothing: that is said.
 	p.until(`(` + browsertest.At("fill") + `.value = "none", ` + browsertest.At("fill") + `.dispatchEvent(new Event("change", {bubbles: true})), true)`)

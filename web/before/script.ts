@@ -25,6 +25,7 @@ const box = document.createElement("section");
 box.id = "before";
 const [when, count, word, about, calendar] = ["p", "p", "p", "p", "a"].map((tag) => document.createElement(tag)) as HTMLElement[];
 const people = document.createElement("ul");
+const more = document.createElement("section");
 let billed = ""; // what the list of people was made from
 const verb = document.createElement("span");
 
@@ -98,7 +99,8 @@ function show(): void {
   const late = !!plan?.closed && page().state === "full";
   box.hidden = done && !late;
   const closed = late ? `${t.closed} ${plan!.notice ?? ""}` : "";
-  if (done) [when, count, word].forEach((e) => put(e!, e === word ? closed : ""));
+  if (done) [when, count, calendar, word].forEach((e) => put(e!, e === word ? closed : ""));
+  more.hidden = !location.pathname.startsWith(base); // who was taken to another room
   document.body.classList.toggle("waits", !done && page().state === "ready");
   document.body.classList.toggle("armed", armed > 0);
   if (done) return;
@@ -147,7 +149,6 @@ function begin(): void {
   verb.id = "arm";
   box.append(when!, count!, word!);
   document.getElementById("title")!.after(box);
-  const more = document.createElement("section");
   more.id = "about";
   people.id = "billed";
   more.append(people, about!, calendar!);

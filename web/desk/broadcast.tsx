@@ -1,6 +1,6 @@
 // What stands between the stage and the listeners: the delay, the dump, the carts, and the alarm for dead air.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { carts as listCarts, dropCart, dump, playCart, putCart, setDelay, stopCart } from "./api";
 import type { Desk } from "./desk";
 import { Panel } from "./parts";
@@ -94,7 +94,7 @@ function Dump({ desk, air }: { desk: Desk; air: Air }) {
 function useDumpKey(press: () => void): void {
   const latest = useRef(press);
   latest.current = press;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const down = (e: KeyboardEvent) => {
       if (e.repeat || e.ctrlKey || e.altKey || e.metaKey || !e.shiftKey || e.key.toLowerCase() !== "d") return;
       if (e.target instanceof Element && e.target.closest("input:not([type=checkbox]), textarea")) return;

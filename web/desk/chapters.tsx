@@ -1,6 +1,6 @@
 // Chapters: one key marks a place while the room is live; title and place may change later.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Desk } from "./desk";
 import { Panel } from "./parts";
 import { changeChapter, dropChapter, FRAMES_PER_SECOND, mark, type Chapter } from "./replayapi";
@@ -81,7 +81,7 @@ export function ChapterList(p: ListProps) {
 function useMarkKey(press: () => void): void {
   const latest = useRef(press);
   latest.current = press;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const down = (e: KeyboardEvent) => {
       if (e.repeat || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey || e.key.toLowerCase() !== "c") return;
       if (e.target instanceof Element && e.target.closest("input:not([type=checkbox]), textarea, select")) return;

@@ -1,6 +1,6 @@
 // Cues: short messages to people on stage, sent by who leads, shown large, acknowledged by one key.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { Desk } from "./desk";
 import { EVERYBODY, sendCue, takeCue } from "./earapi";
 import { b } from "./eartext";
@@ -23,7 +23,7 @@ export function CueShown({ desk }: { desk: Desk }) {
   }, [next]);
   const [first] = alive;
   const take = () => first && void desk.attempt(() => takeCue(desk.room, desk.token, first.id));
-  useEffect(() => {
+  useLayoutEffect(() => { // the key is taken as soon as it can be read
     if (!first) return;
     const press = (e: KeyboardEvent) => {
       if (e.repeat || e.ctrlKey || e.altKey || e.metaKey || e.key.toLowerCase() !== "o" || !(e.target instanceof Element)) return;

@@ -6,8 +6,8 @@ import { ownToken, Refusal } from "./api";
 import { BackstagePanel } from "./backstage";
 import { Broadcast, DeadAir } from "./broadcast";
 import { Chapters } from "./chapters";
-import { Chat, ChatMark } from "./chat";
-import { Cues, CueShown } from "./cues";
+import { ChatMark } from "./chat";
+import { CueShown } from "./cues";
 import { Desk } from "./desk";
 import { LifePanel } from "./life";
 import { Lights } from "./lights";
@@ -15,7 +15,7 @@ import { Hands } from "./hands";
 import { HostGone } from "./hostgone";
 import { Lobby } from "./lobby";
 import { Brand, Notice } from "./parts";
-import { MovePanel, RunPanel, useFollow } from "./move";
+import { isRun, MovePanel, RunPanel, useFollow } from "./move";
 import type { Follow } from "./moveapi";
 import { People } from "./people";
 import { Shortcuts } from "./shortcuts";
@@ -61,6 +61,9 @@ function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
   useFollow(desk, go);
   const { stage, voice, end } = useStore(desk.line.view);
   const { trouble } = useStore(desk.view);
+  const live = stage?.room.state === "live"; // what is needed in a hurry stands first then
+  const past = live && !isRun(stage.room.listen_url);
+  const runs = <RunPanel desk={desk} go={go} />;
   // A token that was refused is of no use after a reload either; the host then gets another.
   useEffect(() => {
     if (end) dropToken(desk.room);
@@ -93,18 +96,18 @@ function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
       ) : (
         <div class="columns">
           <div class="main-column">
-            <RunPanel desk={desk} go={go} />
+            {!past && runs}
             <LifePanel desk={desk} />
             {stage && <MovePanel desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Lights desk={desk} />}
             {voice === "off" && stage?.you.role !== "producer" && !stage?.you.sent_back && <Lobby desk={desk} />}
-            <BackstagePanel desk={desk} />
+            {live && <People desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Broadcast desk={desk} />}
+            <BackstagePanel desk={desk} />
             <Chapters desk={desk} />
-            <People desk={desk} />
-            {stage && mayDirect(stage.you.role) && <Cues desk={desk} />}
-            <Chat desk={desk} />
+            {!live && <People desk={desk} />}
             {stage && mayDirect(stage.you.role) && <Hands desk={desk} />}
+            {past && runs}
           </div>
           <Side desk={desk} />
         </div>

@@ -1,6 +1,6 @@
 // The keys of the desk, and the list of them.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Desk } from "./desk";
 import { deedOf, holds, placeOf } from "./keys";
 import { useStore } from "./store";
@@ -11,7 +11,7 @@ import { mayDirect } from "./wire";
 export function Shortcuts({ desk }: { desk: Desk }) {
   const list = useRef<HTMLDialogElement>(null);
   const { stage } = useStore(desk.line.view);
-  useEffect(() => listen(desk, () => list.current?.showModal()), [desk]);
+  useLayoutEffect(() => listen(desk, () => list.current?.showModal()), [desk]);
   const rows: [string, string][] = [
     [v.keySpace, v.keyTalk],
     [v.muteKey, v.keyMute],

@@ -4,8 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { AccessPanel } from "./announce";
 import { a } from "./announcetext";
 import { invite, removePerson } from "./api";
+import { Chat } from "./chat";
 import { CheckPanel } from "./checkpanel";
 import { ConsentBack, ConsentList } from "./consent";
+import { Cues } from "./cues";
 import type { Desk } from "./desk";
 import { invites } from "./leadapi";
 import { l } from "./leadtext";
@@ -16,13 +18,15 @@ import { SoundSettings } from "./sound";
 import { useStore } from "./store";
 import { t } from "./text";
 import { v } from "./voicetext";
-import { type Invite, type Invited as InvitedPerson, mayModerate, type Role } from "./wire";
+import { type Invite, type Invited as InvitedPerson, mayDirect, mayModerate, type Role } from "./wire";
 
 export function Side({ desk }: { desk: Desk }) {
   const { stage, voice } = useStore(desk.line.view);
   if (!stage) return null;
   return (
     <div class="side">
+      {mayDirect(stage.you.role) && <Cues desk={desk} />}
+      <Chat desk={desk} />
       {mayModerate(stage.you.role) && <Invites desk={desk} role={stage.you.role} />}
       {!isRun(stage.room.listen_url) && (
         <Panel title={t.listenersLink}>
