@@ -44,7 +44,7 @@ func rules() []rule {
 		{"drill/goal", nil, pure, "goals are pure"},
 		{"drill/capacity", nil, pure, "capacity is arithmetic"},
 		{"*", []string{"stage/..."}, []string{"github.com/pion/..."}, "the stage is the only user of WebRTC"},
-		{"*", []string{"codec"}, []string{"github.com/thesyncim/gopus/...", "github.com/hraban/opus/...", "github.com/tphakala/..."}, "codec is the only user of codec libraries"},
+		{"*", []string{"codec"}, []string{"github.com/thesyncim/gopus/...", "github.com/hraban/opus/...", "github.com/tphakala/...", "github.com/hajimehoshi/..."}, "codec is the only user of codec libraries"},
 		{"*", []string{"bus", "drill/fleet"}, []string{"github.com/nats-io/..."}, "the bus is the only user of NATS, besides the agents of a drill"},
 		{"*", []string{"node"}, []string{"github.com/caddyserver/...", "go.uber.org/zap/..."}, "the node is the only one to ask for certificates"},
 		{"*", []string{"store"}, []string{"database/sql/...", "modernc.org/...", "github.com/pressly/..."}, "the store is the only user of SQL"},

@@ -117,6 +117,11 @@ func (n *Node) lasting(next http.Handler) http.Handler {
 	})
 }
 
+// refuseEncoder tells a radio encoder on the listeners' port where it is taken.
+func refuseEncoder(w http.ResponseWriter, _ *http.Request) {
+	problem.Write(w, problem.New(problem.NotOffered, "This port is the listeners'. A radio encoder sends to the stage's: its host and port stand in the invitation."))
+}
+
 // behindBalancers takes the word of balancers that speak the PROXY protocol on a client's address.
 func (n *Node) behindBalancers(ln net.Listener) net.Listener {
 	if !n.cfg.ProxyProtocol {
@@ -152,6 +157,9 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
+	for _, mount := range []string{"/r/{room}/source", "/r/{room}/source.ogg", "/r/{room}/source.opus", "/r/{room}/source.mp3"} {
+		mux.HandleFunc(mount, refuseEncoder)
+	}
 	tapes := n.invited(seatOf, n.replayHandler())
 	mux.Handle("/r/{room}/tape/", tapes)
 	mux.Handle("/r/{room}/clip/", tapes)
@@ -249,6 +257,7 @@ func (n *Node) stageHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.stage.Handler())
 	mux.Handle("GET /r/{room}/stage/events", n.lasting(n.stage.Handler()))
+	mux.Handle("/admin/metadata", n.stage.Metadata())
 	mux.Handle("/r/{room}/live.mp4", n.edge.Handler())
 	mux.Handle("/r/{room}/live.ogg", n.edge.Handler())
 	mux.Handle("/api/", host)

@@ -282,6 +282,8 @@ type (
 		Heard bool `json:"heard"`
 		Away  bool `json:"away"`
 		Ear   bool `json:"ear,omitempty"` // can be spoken to alone
+
+		Encoder *encoderState `json:"encoder,omitempty"` // of who sends by a radio encoder
 	}
 )
 
@@ -311,7 +313,7 @@ func (sc *scene) tellStreamsLocked() {
 	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {
 		m := sc.people[i]
-		state.People[i] = personState{Person: p, MutedBy: m.profile.mutedBy, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar()}
+		state.People[i] = personState{Person: p, MutedBy: m.profile.mutedBy, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar(), Encoder: m.encoderLocked()}
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]

@@ -53,6 +53,7 @@ const (
 	BackstageFull    Code = "backstage_full"     // 503
 	NoEar            Code = "no_ear"             // 409: nobody can speak to this person alone now
 	EarTaken         Code = "ear_taken"          // 409: another one speaks to this person
+	MountInUse       Code = "mount_in_use"       // 403: another encoder sends with this password
 	CueUnknown       Code = "cue_unknown"        // 404
 	PersonUnknown    Code = "person_unknown"     // 404
 	SessionUnknown   Code = "session_unknown"    // 404

@@ -49,6 +49,7 @@ var table = map[Code]struct {
 	BackstageFull:    {http.StatusServiceUnavailable, "Backstage is full"},
 	NoEar:            {http.StatusConflict, "Cannot be spoken to"},
 	EarTaken:         {http.StatusConflict, "Another one speaks there"},
+	MountInUse:       {http.StatusForbidden, "Mountpoint in use"},
 	CueUnknown:       {http.StatusNotFound, "No such cue"},
 	PersonUnknown:    {http.StatusNotFound, "Not on stage"},
 	SessionUnknown:   {http.StatusNotFound, "No such session"},

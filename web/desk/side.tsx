@@ -152,6 +152,32 @@ function Made({ one }: { one: Invite }) {
         <CopyText label={t.whipAddress} text={one.whip_url} testid="whip-url" />
         <CopyText label={t.whipToken} text={one.token} testid="whip-token" />
       </details>
+      <Radio one={one} />
     </div>
+  );
+}
+
+/** What to set in a radio encoder: the stage is where WHIP's address leads. */
+function Radio({ one }: { one: Invite }) {
+  const at = new URL(one.whip_url);
+  const secure = at.protocol === "https:";
+  const rows: [string, string, string][] = [
+    [t.radioHost, at.hostname, "radio-host"],
+    [t.radioPort, at.port || (secure ? "443" : "80"), "radio-port"],
+    [t.radioMount, at.pathname.replace(/whip$/, "source"), "radio-mount"],
+    [t.radioUser, "source", "radio-user"],
+    [t.radioPassword, one.token, "radio-password"],
+  ];
+  return (
+    <details data-testid="radio">
+      <summary>{t.radio}</summary>
+      <p class="hint">{t.radioHint}{secure && ` ${t.radioTLS}`}</p>
+      {rows.map(([label, text, testid]) => (
+        <div key={testid}>
+          <span class="note">{label}</span>
+          <CopyText label={label} text={text} testid={testid} />
+        </div>
+      ))}
+    </details>
   );
 }

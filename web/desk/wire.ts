@@ -15,6 +15,8 @@ export interface Person {
   away: boolean;
   /** Can be spoken to alone. */
   ear?: boolean;
+  /** Sends by a radio encoder: what it says that it plays, and how much of its sound waits. */
+  encoder?: { song?: string; buffer_ms: number };
 }
 
 /** Somebody who follows the stage and is not on it. */
