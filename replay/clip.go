@@ -150,7 +150,7 @@ type clipAnswer struct {
 	Levels   []byte      `json:"levels"` // base64
 }
 
-// clip serves what a clip's page needs: clip.json, sound.ogg, picture.png.
+// clip serves what a clip's page needs: clip.json, sound.ogg, sound.m4a, picture.png.
 func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 	f, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
 	c, err := FindClip(f, t, r.PathValue("clip"))
@@ -181,6 +181,12 @@ func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 		return h.small(w, r, "image/png", "public, max-age=86400", body)
 	case "sound.ogg":
 		return h.clipSound(w, r, t, c)
+	case "sound.m4a":
+		err = h.clipM4A(w, r, t, c)
+		if errors.Is(err, room.ErrNotFound) {
+			return errNotYet
+		}
+		return err
 	}
 	return errNothing
 }

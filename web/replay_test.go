@@ -110,6 +110,19 @@ func (f *fakeTape) Clip(v tape.Variant, at tape.Stretch) (replay.File, error) {
 
 type fakeFile struct{ *bytes.Reader }
 
+func (f *fakeTape) HasUnits() bool { return f.Closed() }
+
+func (f *fakeTape) Units() (u replay.Units, _ error) {
+	for _, s := range f.Spans() {
+		u.Samples += tape.Number(s.Len()).Samples()
+	}
+	u.Sizes = make([]uint16, u.Samples/tape.UnitSamples+1)
+	u.Sound = fakeFile{bytes.NewReader(nil)}
+	return u, nil
+}
+
+func (f *fakeTape) ClipUnits(tape.Stretch) (replay.Units, error) { return f.Units() }
+
 func (f *fakeTape) Ogg(v tape.Variant) (replay.File, error) { return f.Movie(v) }
 
 func (f *fakeTape) Movie(v tape.Variant) (replay.File, error) {

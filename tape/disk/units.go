@@ -167,6 +167,12 @@ func (t *Tape) cutUnits(s strip, whole int, transcoder func() (Transcoder, error
 	return made, nil
 }
 
+// HasUnits reports whether all of the tape was made into AAC.
+func (v *View) HasUnits() bool {
+	_, err := v.pressed()
+	return err == nil
+}
+
 // Units are what may be heard as AAC, when all of the tape was made into AAC; else the error is ErrUnmade. What a cut changes is made now: three
 // segments at most.
 func (v *View) Units(transcoder func() (Transcoder, error)) (*Units, error) {
