@@ -111,7 +111,7 @@ func TestM4AFromTheEndToDeletion(t *testing.T) {
 	}
 	h.rooms.goLive(r.ID)
 	i := h.taped(r.ID, 3)
-	any := func(fmp4.Recording) bool { return true }
+	there := func(fmp4.Recording) bool { return true }
 	if status, body := h.ask(t, "GET", h.RoomURL(r.ID)+m4aPath, ""); status != http.StatusNotFound || !strings.Contains(body, "when it is over") {
 		t.Errorf("while live it answers %d %s", status, body)
 	}
@@ -123,12 +123,12 @@ func TestM4AFromTheEndToDeletion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, rec := h.m4a(t, r.ID, "the M4A is made", any)
+	whole, rec := h.m4a(t, r.ID, "the M4A is made", there)
 	_, i = h.tapeOf(r.ID)
 	if rec.Samples != (i.Last-i.First).Samples() || rec.Title != "Harbour talk" || len(rec.Chapters) != 2 || rec.Chapters[1].Title != "Tides" || !rec.Date.Equal(i.Epoch.Add(i.First.Duration()).Truncate(1e9)) {
 		t.Errorf("of %d to %d it has %d samples of %q, %v, %v", i.First, i.Last, rec.Samples, rec.Title, rec.Date, rec.Chapters)
 	}
-	if other, _ := second.m4a(t, r.ID, "the second node has it", any); other != whole {
+	if other, _ := second.m4a(t, r.ID, "the second node has it", there); other != whole {
 		t.Errorf("two nodes have %d and %d bytes, or others", len(whole), len(other))
 	}
 	name := filepath.Join(published, "r", string(r.ID)) + m4aPath
