@@ -89,7 +89,7 @@ func (n *Node) refreshStage(id room.ID) {
 // replayHandler serves tapes to listeners.
 func (n *Node) replayHandler() http.Handler {
 	return replay.New(replay.Config{
-		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "replay"),
+		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, M4A: codec.HasAAC, Log: n.log.With("part", "replay"),
 		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
 			t, err := n.tapeOf(id, ch)
 			return n.tapedOf(id, t), err

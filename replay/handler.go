@@ -53,11 +53,12 @@ type File interface {
 	Size() int64
 }
 
-// Config is what the handler needs. Every field is required.
+// Config is what the handler needs. Every field is required but M4A.
 type Config struct {
 	Facts   func(room.ID) (room.Facts, bool)
 	Tape    func(room.ID, tape.Channel) (Tape, error) // an error that wraps room.ErrNotFound where there is none
 	PreSkip uint16
+	M4A     bool // clips are made as M4A too
 	Log     *slog.Logger
 }
 

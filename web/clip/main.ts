@@ -20,6 +20,7 @@ type Clip = {
   into: number;
   speakers: string[];
   live?: boolean;
+  m4a?: boolean;
   levels: string;
 };
 
@@ -75,7 +76,8 @@ function render(): void {
   element("icon").setAttribute("d", audio.paused ? PLAY : PAUSE);
   set("speaking", clip?.speakers.join(", ") || "\u00a0");
   set("status", state === "ready" ? word : t[state]);
-  for (const id of ["deck", "time", "clock", "share", "file", "m4a", "chip"]) element(id).hidden = !clip;
+  for (const id of ["deck", "time", "clock", "share", "file", "chip"]) element(id).hidden = !clip;
+  element("m4a").hidden = !clip?.m4a;
   if (state === "unplayed") element("deck").hidden = true;
   seek.max = String(total);
   seek.value = String(now);
