@@ -115,10 +115,11 @@ func TestM4AFromTheEndToDeletion(t *testing.T) {
 	if status, body := h.ask(t, "GET", h.RoomURL(r.ID)+m4aPath, ""); status != http.StatusNotFound || !strings.Contains(body, "when it is over") {
 		t.Errorf("while live it answers %d %s", status, body)
 	}
-	_, err = h.host.Mark(t.Context(), r.ID, "Tides")
+	chapter, err := h.host.Mark(t.Context(), r.ID, "Tides")
 	if err != nil {
 		t.Fatal(err)
 	}
+	until(t, "the chapter is on tape", func() bool { _, i = h.tapeOf(r.ID); return int64(i.Last) > chapter.At })
 	err = h.host.End(t.Context(), r.ID)
 	if err != nil {
 		t.Fatal(err)
