@@ -1,12 +1,15 @@
 package disk
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -241,6 +244,58 @@ func names(t testing.TB, dir string) (all []string) {
 		all = append(all, f.Name())
 	}
 	return all
+}
+
+// pressUntilKilled is the child of TestKilledWhilePressing: it makes AAC, and tells each segment that is written.
+func pressUntilKilled(dir string) {
+	tp, err := load(dir)
+	if err != nil {
+		panic(err)
+	}
+	tr, err := newTranscoder()
+	if err == nil {
+		err = tp.pressTo(openFile, tr, func(done, _ int) error { fmt.Println(done); return nil })
+	}
+	panic(fmt.Sprint("it came to its end: ", err))
+}
+
+// What kill -9 leaves in the middle is no AAC of the tape, and the next start makes it.
+func TestKilledWhilePressing(t *testing.T) {
+	t.Parallel()
+	h, tp := aClosedTape(t, 0, 3000, tape.Stretch{})
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), "EPIDAURUS_PRESS_CHILD="+h.dir())
+	out, err := child.StdoutPipe()
+	if err == nil {
+		err = child.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	_ = child.Process.Kill() // SIGKILL, in the middle of the second segment
+	_ = child.Wait()         // says that it was killed
+	if err != nil || line != "96\n" {
+		t.Fatalf("it told %q, %v", line, err)
+	}
+	left, err := os.Stat(filepath.Join(h.dir(), unitsFile+draftOf))
+	if err != nil || left.Size() == 0 {
+		t.Fatalf("it has left %v, %v", left, err)
+	}
+	if _, err = tp.Cut(0, 0).Units(newTranscoder); !errors.Is(err, ErrUnmade) {
+		t.Errorf("half of it is served: %v", err)
+	}
+	made := make(chan room.ID, 1)
+	openRecorder(t, h, made)
+	<-made
+	u, err := tp.Cut(0, 0).Units(newTranscoder)
+	got := soundOf(t, u, err)
+	_, other := aClosedTape(t, 0, 3000, tape.Stretch{})
+	press(t, other)
+	u, err = other.Cut(0, 0).Units(newTranscoder)
+	if !bytes.Equal(got, soundOf(t, u, err)) {
+		t.Error("it is not what is made without")
+	}
 }
 
 // A tape can be deleted while its AAC is made.
