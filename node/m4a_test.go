@@ -133,11 +133,7 @@ func TestM4AFromTheEndToDeletion(t *testing.T) {
 		t.Errorf("two nodes have %d and %d bytes, or others", len(whole), len(other))
 	}
 	name := filepath.Join(published, "r", string(r.ID)) + m4aPath
-	isPublished := func(what, body string) {
-		t.Helper()
-		until(t, what, func() bool { got, _ := os.ReadFile(name); return string(got) == body })
-	}
-	isPublished("it is published", whole)
+	until(t, "it is published", func() bool { got, _ := os.ReadFile(name); return string(got) == whole })
 	until(t, "the feed has it", func() bool { return len(h.enclosures(feed)) == 2 })
 	want := []string{fmt.Sprintf("audio/x-m4a %s%s %d", h.RoomURL(r.ID), m4aPath, len(whole)), "audio/ogg " + h.RoomURL(r.ID) + "/tape/floor/opus-48.ogg"}
 	if got := h.enclosures(feed); got[0] != want[0] || got[1] != want[1] {
@@ -150,25 +146,31 @@ func TestM4AFromTheEndToDeletion(t *testing.T) {
 		t.Error("two nodes have other clips")
 	}
 	h.checkM4A(body, 101*960)
+	h.m4aCut(second, r.ID, i, name, len(whole))
+	h.m4aGone(r.ID, name, feed)
+}
 
-	seen, err := h.host.Replay(t.Context(), r.ID)
+// m4aCut gives a replay bounds and another title.
+func (h *house) m4aCut(second *Node, id room.ID, i tapeIndex, published string, whole int) {
+	t := h.t
+	t.Helper()
+	seen, err := h.host.Replay(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.host.EditReplay(t.Context(), r.ID, map[string]any{"title": "Sea talk", "from": i.First + 20, "to": i.Last - 30, "revision": seen.Revision})
+	_, err = h.host.EditReplay(t.Context(), id, map[string]any{"title": "Sea talk", "from": i.First + 20, "to": i.Last - 30, "revision": seen.Revision})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut, rec := h.m4a(t, r.ID, "the cut is known", func(r fmp4.Recording) bool { return r.Title == "Sea talk" })
-	if rec.Samples != (i.Last-i.First-50).Samples() || len(cut) >= len(whole) {
+	cut, rec := h.m4a(t, id, "the cut is known", func(r fmp4.Recording) bool { return r.Title == "Sea talk" })
+	if rec.Samples != (i.Last-i.First-50).Samples() || len(cut) >= whole {
 		t.Errorf("cut, it has %d samples in %d bytes", rec.Samples, len(cut))
 	}
 	h.checkM4A(cut, rec.Samples)
-	if other, _ := second.m4a(t, r.ID, "the second node knows the cut", func(r fmp4.Recording) bool { return r.Title == "Sea talk" }); other != cut {
+	if other, _ := second.m4a(t, id, "the second node knows the cut", func(r fmp4.Recording) bool { return r.Title == "Sea talk" }); other != cut {
 		t.Error("two nodes have other cuts")
 	}
-	isPublished("the cut is published", cut)
-	h.m4aGone(r.ID, name, feed)
+	until(t, "the cut is published", func() bool { got, _ := os.ReadFile(published); return string(got) == cut })
 }
 
 // m4aGone takes a replay back, posts it again, and deletes it.
