@@ -3,7 +3,6 @@ package cast
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,11 +33,12 @@ type Store interface {
 	Remove(ctx context.Context, name string) error
 }
 
-// Publication is what publishing needs besides what is published. Every field is required.
+// Publication is what publishing needs besides what is published. Every field without a word on it is required.
 type Publication struct {
 	Store Store
 	Page  []byte                        // the page of every room
 	Index func(room.ID) ([]byte, error) // what it reads of a tape; an error that wraps room.ErrNotFound where there is none
+	M4A   func(room.ID) ([]byte, error) // optional: a replay as M4A, which the index says is there; nil: there is none, or not yet
 }
 
 // Publisher writes rooms to a store as HLS, with the names that they have on an edge, so that any file host serves them while every node is
@@ -168,6 +168,9 @@ func (p *Publisher) wipe(id room.ID) *published {
 // beginLocked finds a room that is worked on, or begins with it. The caller holds mu.
 func (p *Publisher) beginLocked(id room.ID) *published {
 	r := p.rooms[id]
+	if r != nil {
+		r.again.Store(true)
+	}
 	if r != nil || p.open.Err() != nil || !id.Valid() {
 		return r
 	}
@@ -227,6 +230,7 @@ type published struct {
 
 	deleted bool // guarded by the publisher's mu; its tape was deleted, or taken back, and what was on it is wiped or about to be
 	wiping  atomic.Bool
+	again   atomic.Bool // there may be something new, though it was done with
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
 	due     time.Time     // guarded by mu; since when something is not there; zero: all is
@@ -312,7 +316,7 @@ func (r *published) leave() bool {
 	p := r.publisher
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.wiping.Load() {
+	if r.again.Swap(false) || r.wiping.Load() {
 		return false
 	}
 	delete(p.rooms, r.id)
@@ -456,7 +460,7 @@ func (r *published) finished(ctx context.Context) (bool, error) {
 	case bytes.Equal(kept, index):
 		return true, nil
 	case sameSpans(kept, index): // its words are other ones
-		return true, r.text(ctx, indexFile, index, cacheShort)
+		return true, r.putIndex(ctx, index, true)
 	}
 	err = store.Remove(ctx, r.dir) // what was cut away goes, and what was put back comes
 	if err != nil {
@@ -482,24 +486,6 @@ func (r *published) cutAnew(ctx context.Context, edit room.Edit) error {
 }
 
 func (r *published) isCut(edit room.Edit) bool { return r.cut.From == edit.From && r.cut.To == edit.To }
-
-// indexFile is what the page reads of the tape.
-const indexFile = "tape/index.json"
-
-// sameSpans reports whether two indices are of the same sound.
-func sameSpans(a, b []byte) bool {
-	var spans [2]struct {
-		Closed bool        `json:"closed"`
-		Spans  [][2]uint64 `json:"spans"`
-	}
-	for i, text := range [][]byte{a, b} {
-		err := json.Unmarshal(text, &spans[i])
-		if err != nil || len(spans[i].Spans) == 0 {
-			return false
-		}
-	}
-	return spans[0].Closed == spans[1].Closed && slices.Equal(spans[0].Spans, spans[1].Spans)
-}
 
 // finish publishes a replay.
 func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
@@ -768,25 +754,6 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		}
 	}
 	return nil
-}
-
-// index publishes what the page reads of the tape: from time to time while it grows, and when it is closed.
-func (r *published) index(ctx context.Context, c channel) error {
-	if c.tape == nil || !c.tape.Closed() && time.Since(r.indexed) < indexEvery {
-		return nil
-	}
-	index, err := r.publisher.to.Index(r.id)
-	if errors.Is(err, room.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = r.text(ctx, indexFile, index, cacheShort)
-	if err == nil {
-		r.indexed = time.Now()
-	}
-	return err
 }
 
 // text publishes a file that may change.

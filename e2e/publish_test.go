@@ -89,10 +89,17 @@ func TestPublishedFolderOutlivesUs(t *testing.T) {
 	until(t, "the end is published", func() bool {
 		return strings.Contains(try(published+"/hls/master.m3u8"), "dvr.m3u8") && len(segmentsOf(web+"/r/"+string(still.ID)+"/hls/floor/opus-48/live.m3u8")) > 0
 	})
+	m4a := published + "/tape/floor/aac-64.m4a"
+	until(t, "its M4A is published", func() bool { return strings.Contains(try(published+"/tape/index.json"), `"m4a":true`) })
 	s.signal(syscall.SIGKILL)
 
 	file := filepath.Join(t.TempDir(), "heard.wav")
 	out, err := command(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-y", "-i", published+"/hls/master.m3u8", "-map", "0:a:0", "-ac", "1", "-ar", "48000", file)
+	if err != nil {
+		t.Fatalf("ffmpeg: %v\n%s", err, out)
+	}
+	hearsAll(t, file, time.Duration(over.Last-over.First)*tape.FrameDuration)
+	out, err = command(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-y", "-i", m4a, "-map", "0:a:0", "-ac", "1", "-ar", "48000", file)
 	if err != nil {
 		t.Fatalf("ffmpeg: %v\n%s", err, out)
 	}
@@ -104,8 +111,9 @@ func TestPublishedFolderOutlivesUs(t *testing.T) {
 	p.Until(`globalThis.epidaurusTape?.state === "paused" && epidaurusTape.closed`, browsertest.Body)
 	p.Click("#play")
 	p.Until(`epidaurusTape.state === "playing" && epidaurusTape.time > 2`, "JSON.stringify(epidaurusTape)")
-	if browsertest.Eval[bool](p, `document.getElementById("files").checkVisibility()`) {
-		t.Error("the page offers files that are not published")
+	p.Do(chromedp.Click("#filestitle"))
+	if got := browsertest.Eval[[]string](p, `[...document.querySelectorAll("#files a")].filter((a) => a.checkVisibility()).map((a) => a.href)`); len(got) != 1 || got[0] != m4a {
+		t.Errorf("the page offers %q, and published is %s", got, m4a)
 	}
 	p.Do(chromedp.Navigate("about:blank"))
 }

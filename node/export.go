@@ -31,7 +31,7 @@ func Export(ctx context.Context, dir string, id room.ID, to string) (size int64,
 	if err != nil {
 		return 0, err
 	}
-	size, err = writeSite(ctx, out, f, taped{t})
+	size, err = writeSite(ctx, out, f, taped{View: t})
 	err = out.close(err)
 	return size, err
 }
@@ -75,7 +75,7 @@ func findReplay(ctx context.Context, dir string, id room.ID) (f room.Facts, v *d
 
 // writeSite writes what a replay consists of.
 func writeSite(ctx context.Context, out site, f room.Facts, t taped) (size int64, err error) {
-	index, err := replay.Exported(f, t)
+	index, err := replay.Exported(f, t, t.HasUnits())
 	if err != nil {
 		return 0, err
 	}
@@ -99,16 +99,25 @@ func writeSite(ctx context.Context, out site, f room.Facts, t taped) (size int64
 	if err != nil {
 		return 0, err
 	}
-	for _, file := range []struct {
+	type file struct {
 		name string
 		body io.Reader
-	}{
-		{"sound.ogg", sound},
+	}
+	files := []file{{"sound.ogg", sound}}
+	if t.HasUnits() {
+		m4a, err := replay.M4A(f, t)
+		if err != nil {
+			return 0, err
+		}
+		files = append(files, file{"sound.m4a", m4a})
+	}
+	files = append(files, []file{
 		{"index.json", strings.NewReader(string(index))},
 		{"chapters.json", strings.NewReader(string(chapters))},
 		{"waveform.png", strings.NewReader(string(image))},
 		{"index.html", strings.NewReader(string(web.ExportedPage(index)))}, // last: with it, all is there
-	} {
+	}...)
+	for _, file := range files {
 		n, err := out.put(file.name, reader{ctx, file.body})
 		size += n
 		if err != nil {
@@ -179,7 +188,7 @@ type zipSite struct {
 
 func (s *zipSite) put(name string, body io.Reader) (int64, error) {
 	method := zip.Deflate
-	if strings.HasSuffix(name, ".ogg") || strings.HasSuffix(name, ".png") {
+	if strings.HasSuffix(name, ".ogg") || strings.HasSuffix(name, ".m4a") || strings.HasSuffix(name, ".png") {
 		method = zip.Store
 	}
 	w, err := s.zip.CreateHeader(&zip.FileHeader{Name: name, Method: method})

@@ -38,6 +38,13 @@ type Tape interface {
 	Ogg(v tape.Variant) (File, error)
 	Movie(v tape.Variant) (File, error)
 	Clip(v tape.Variant, at tape.Stretch) (File, error) // exact to a frame; an error that wraps room.ErrNotFound where not all of it is there
+
+	// Units are all that may be heard, as AAC; an error that is a problem where there is none, or not yet.
+	Units() (Units, error)
+	// HasUnits reports whether there are.
+	HasUnits() bool
+	// ClipUnits makes a stretch into AAC, exact to a sample; its errors are problems, or wrap room.ErrNotFound where not all of it is there.
+	ClipUnits(at tape.Stretch) (Units, error)
 }
 
 // File is a whole file.
@@ -46,11 +53,12 @@ type File interface {
 	Size() int64
 }
 
-// Config is what the handler needs. Every field is required.
+// Config is what the handler needs. Every field is required but M4A.
 type Config struct {
 	Facts   func(room.ID) (room.Facts, bool)
 	Tape    func(room.ID, tape.Channel) (Tape, error) // an error that wraps room.ErrNotFound where there is none
 	PreSkip uint16
+	M4A     bool // clips are made as M4A too
 	Log     *slog.Logger
 }
 
@@ -59,6 +67,7 @@ type handler struct {
 	init    []byte
 	reading throttle.Throttle
 	drawing throttle.Throttle
+	clips   *madeClips
 }
 
 // readers is how many requests read a disk at the same time, for each processor.
@@ -69,7 +78,7 @@ const writeTimeout = 30 * time.Second
 
 // New serves /r/{room}/tape/…, and what belongs to clips below /r/{room}/clip/….
 func New(cfg Config) http.Handler {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1)}
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1), clips: newMadeClips()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
@@ -184,8 +193,11 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte, cach
 	return nil
 }
 
-// whole serves {variant}.ogg and {variant}.mp4, by ranges if asked.
+// whole serves {variant}.ogg, {variant}.mp4 and aac-64.m4a, by ranges if asked.
 func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
+	if r.PathValue("file") == M4AFile {
+		return h.m4a(w, r, t)
+	}
 	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
 	v := tape.Variant(name)
 	make, mime := t.Ogg, "audio/ogg; codecs=opus"

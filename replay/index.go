@@ -33,6 +33,7 @@ type index struct {
 	Channels []channel        `json:"channels"`
 	Chapters []chapter        `json:"chapters"`
 	Clips    bool             `json:"clips,omitempty"` // may be made of it
+	M4A      bool             `json:"m4a,omitempty"`   // all of it is to be had as M4A
 	HLS      bool             `json:"hls,omitempty"`   // the sound is to be had as HLS only, whose segments have no events
 
 	// Only of a closed tape, or with HLS.
@@ -110,6 +111,7 @@ func indexOf(f room.Facts, t Tape) index {
 		i.Spans = append(i.Spans, [2]tape.Number{s.From, s.To})
 	}
 	i.mark(f.Life.Chapters)
+	i.M4A = closed && t.HasUnits()
 	if !closed {
 		return i
 	}
@@ -131,10 +133,11 @@ func (i *index) mark(chapters []room.Chapter) {
 	}
 }
 
-// Published is the index of a tape for a place where there are no other objects than those of HLS.
-func Published(f room.Facts, t Tape) ([]byte, error) {
+// Published is the index of a tape for a place where there are no other objects than those of HLS, and its M4A if
+// that is there.
+func Published(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 	i := indexOf(f, t)
-	i.HLS, i.Clips = true, false
+	i.HLS, i.Clips, i.M4A = true, false, m4a
 	if !i.Closed {
 		i.tell(t)
 	}
@@ -145,9 +148,11 @@ func Published(f room.Facts, t Tape) ([]byte, error) {
 	return body, nil
 }
 
-// Exported is the index of a replay that stands alone: its sound lies beside it as one file, and nothing else does.
-func Exported(f room.Facts, t Tape) ([]byte, error) {
+// Exported is the index of a replay that stands alone: its sound lies beside it as one file, as M4A too if that is said, and
+// nothing else does.
+func Exported(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 	i := indexOf(f, t)
+	i.M4A = m4a
 	if !i.Closed {
 		i.Closed = true
 		i.tell(t)

@@ -40,6 +40,9 @@ type Config struct {
 	Now     func() time.Time // wall clock, for retention and for what a tape says of its end; default: time.Now
 	OnState func(room.ID)    // optional: State has changed; called from several goroutines, must not block
 
+	NewTranscoder func() (Transcoder, error) // optional: makes AAC of closed tapes
+	OnUnits       func(room.ID)              // optional: the AAC of a tape is made; called from one goroutine, must not block
+
 	OnDelete func(room.ID) // optional: the tape of a room is gone, whoever wanted that; called from several goroutines, must not block
 
 	open opener // default: openFile
@@ -67,6 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.OnDelete == nil {
 		c.OnDelete = func(room.ID) {}
+	}
+	if c.OnUnits == nil {
+		c.OnUnits = func(room.ID) {}
 	}
 	if c.open == nil {
 		c.open = openFile

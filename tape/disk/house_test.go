@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("EPIDAURUS_TAPE_CHILD"); dir != "" {
 		tapeUntilKilled(dir)
 	}
+	if dir := os.Getenv("EPIDAURUS_PRESS_CHILD"); dir != "" {
+		pressUntilKilled(dir)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -14,8 +14,9 @@ import (
 
 // Recorder tapes the rooms of a node, and finds what was taped. All methods may be called from any goroutine.
 type Recorder struct {
-	cfg    Config // immutable
-	counts counts
+	cfg     Config // immutable
+	counts  counts
+	presser *presser // nil: no AAC is made
 
 	states sync.Map // room.ID: State, where it is not Off
 
@@ -45,6 +46,10 @@ func Open(cfg Config) (*Recorder, error) {
 	r := &Recorder{cfg: cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]*Tape{}}
 	r.open, r.shut = context.WithCancel(context.Background())
 	r.running.Go(func() { r.keep(r.open) })
+	if cfg.NewTranscoder != nil {
+		r.presser = newPresser(&r.cfg, func() bool { return r.Stats().Taping > 0 })
+		r.running.Go(func() { r.presser.run(r.open, r.unpressed()) })
+	}
 	return r, nil
 }
 
@@ -91,6 +96,9 @@ func (r *Recorder) beginLocked(id room.ID) {
 		defer cancel()
 		defer stop()
 		over := s.run(ctx)
+		if over {
+			r.Press(id)
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.sessions, id)
@@ -120,7 +128,9 @@ func (r *Recorder) endLocked(id room.ID) {
 		}
 		if err != nil {
 			r.cfg.Log.Error("a tape that was left open could not be closed; it plays all the same", "room", id, "error", err)
+			return
 		}
+		r.Press(id)
 	})
 }
 
@@ -187,6 +197,9 @@ func (r *Recorder) Delete(id room.ID) error {
 	if s != nil {
 		s.cancel()
 		<-s.done
+	}
+	if r.presser != nil {
+		r.presser.drop(id)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -48,6 +48,10 @@ type Tape struct {
 	events []tape.Event   // guarded by mu; by format.Compare
 	spans  []tape.Stretch // guarded by mu; what is there, in order
 	lost   int            // guarded by mu; frames that never came
+
+	pressMu sync.Mutex
+	press   *pressing // guarded by pressMu; nil: not known
+	edges   *edges    // guarded by pressMu; nil: not asked for
 }
 
 // track is one variant.
@@ -319,7 +323,11 @@ func compare(a, b tape.Number) int { return int(min(max(a-b, -1), 1)) }
 
 // readSound reads a part of a variant's file. The file is opened each time: a tape that is deleted is gone at once, and nothing holds it.
 func (t *Tape) readSound(v tape.Variant, from, to int64) ([]byte, error) {
-	f, err := os.Open(t.soundFile(v))
+	return t.readFile(t.soundFile(v), from, to)
+}
+
+func (t *Tape) readFile(name string, from, to int64) ([]byte, error) {
+	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoTape
 	}

@@ -130,15 +130,24 @@ const leadFrames tape.Number = 25
 // Clip is a stretch as an Ogg Opus file that is exact to a frame: the sound around it that the decoder needs is in the file, and left
 // out by who plays it. The error is ErrNoTape where not all of it is on tape.
 func (v *View) Clip(variant tape.Variant, at tape.Stretch) (*File, error) {
-	spans := v.Spans()
-	i := slices.IndexFunc(spans, func(s tape.Stretch) bool { return s.From <= at.From && at.To <= s.To })
-	if i < 0 || at.Len() <= 0 {
-		return nil, ErrNoTape
-	}
-	lead := min(leadFrames, at.From-spans[i].From)
-	next, err := v.Read(variant, at.To, at.To+1) // silence behind the end
+	lead, next, err := v.around(variant, at)
 	if err != nil {
 		return nil, err
 	}
-	return v.ogg(variant, tape.Stretch{From: at.From - lead, To: at.To}, lead, next[0])
+	return v.ogg(variant, tape.Stretch{From: at.From - lead, To: at.To}, lead, next)
+}
+
+// around is how many frames before a stretch its decoder is given, and the packet behind it. The error is ErrNoTape where not all of the stretch is
+// on tape.
+func (v *View) around(variant tape.Variant, at tape.Stretch) (lead tape.Number, next []byte, err error) {
+	spans := v.Spans()
+	i := slices.IndexFunc(spans, func(s tape.Stretch) bool { return s.From <= at.From && at.To <= s.To })
+	if i < 0 || at.Len() <= 0 {
+		return 0, nil, ErrNoTape
+	}
+	packets, err := v.Read(variant, at.To, at.To+1) // silence behind the end
+	if err != nil {
+		return 0, nil, err
+	}
+	return min(leadFrames, at.From-spans[i].From), packets[0], nil
 }

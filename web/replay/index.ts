@@ -22,6 +22,7 @@ export type Index = {
   clips?: boolean;
   /** A file host has the segments of HLS only, and all events are here. */
   hls?: boolean;
+  m4a?: boolean;
   events?: { at: number; e: RoomEvent }[];
   levels?: string;
 };

@@ -133,7 +133,9 @@ function render(): void {
   seek.ariaValueText = t.at(clock(now), clock(total));
   set("now", clock(now));
   set("total", clock(total));
-  if (index?.hls) element("files").hidden = true;
+  if (index?.hls) element("ogg").hidden = element("mp4").hidden = true;
+  if (index?.hls && !index.m4a) element("files").hidden = true;
+  element("m4arow").hidden = !index?.m4a;
   element("live").hidden = !live || !!index?.hls;
   element("clipmake").hidden = !maker || state === "deleted";
   if (state === "deleted") maker?.close();
@@ -277,9 +279,9 @@ function wire(): void {
     dragging = false;
     go(Number(seek.value));
   };
-  for (const [id, name] of [["ogg", "Ogg Opus"], ["mp4", "MP4"]] as const) {
+  for (const [id, name] of [["m4a", "M4A (AAC)"], ["ogg", "Ogg Opus"], ["mp4", "MP4"]] as const) {
     const link = element<HTMLAnchorElement>(id);
-    link.href = inside ? "sound.ogg" : `${base}/tape/floor/opus-48.${id}`;
+    link.href = inside ? `sound.${id}` : `${base}/tape/floor/${id === "m4a" ? "aac-64" : "opus-48"}.${id}`;
     link.download = inside ? "" : `${base.split("/")[2]}.${id}`;
     link.textContent = name;
   }
