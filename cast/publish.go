@@ -34,11 +34,12 @@ type Store interface {
 	Remove(ctx context.Context, name string) error
 }
 
-// Publication is what publishing needs besides what is published. Every field is required.
+// Publication is what publishing needs besides what is published. Every field but the last is required.
 type Publication struct {
-	Store Store
-	Page  []byte                        // the page of every room
-	Index func(room.ID) ([]byte, error) // what it reads of a tape; an error that wraps room.ErrNotFound where there is none
+	Store  Store
+	Page   []byte                        // the page of every room
+	Index  func(room.ID) ([]byte, error) // what it reads of a tape; an error that wraps room.ErrNotFound where there is none
+	Beacon func(room.ID) ([]byte, error) // whom it tells that somebody listens, and whether to; nil: nobody
 }
 
 // Publisher writes rooms to a store as HLS, with the names that they have on an edge, so that any file host serves them while every node is
@@ -486,6 +487,9 @@ func (r *published) isCut(edit room.Edit) bool { return r.cut.From == edit.From 
 // indexFile is what the page reads of the tape.
 const indexFile = "tape/index.json"
 
+// beaconFile is where the page reads whether to say that it listens.
+const beaconFile = "beacon.json"
+
 // sameSpans reports whether two indices are of the same sound.
 func sameSpans(a, b []byte) bool {
 	var spans [2]struct {
@@ -760,6 +764,16 @@ func (r *published) rest(ctx context.Context, c channel) error {
 			name string
 			body []byte
 		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions())})
+	}
+	if ask := r.publisher.to.Beacon; ask != nil {
+		body, err := ask(r.id)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, struct {
+			name string
+			body []byte
+		}{beaconFile, body})
 	}
 	for _, t := range texts {
 		err := r.text(ctx, t.name, t.body, cacheShort)

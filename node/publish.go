@@ -52,7 +52,7 @@ func (n *Node) openPublisher() error {
 	if s, ok := store.(interface{ Close() }); ok {
 		n.closeStore = s.Close
 	}
-	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex})
+	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex, Beacon: n.publishedBeacon})
 	if n.rooms != nil {
 		n.rooms.publisher = n.publisher
 	}
