@@ -128,8 +128,8 @@ func run(long time.Duration, seeks, clips, rewinders int, window time.Duration) 
 	if err != nil || rewinders == 0 {
 		return r, err
 	}
-	b, err := besideLive(dir, spans[0], rewinders, window)
-	r.Besides = &b
+	beside, err := besideLive(dir, spans[0], rewinders, window)
+	r.Besides = &beside
 	return r, err
 }
 

@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
@@ -282,6 +283,6 @@ func startMediaMTX(ctx context.Context, program, sound string) (version string, 
 			return "", fmt.Errorf("MediaMTX does not listen: %w", err)
 		}
 	}
-	return string(out[:max(0, len(out)-1)]), begin(exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-re", "-i", sound, "-c", "copy", "-f", "rtsp",
+	return strings.TrimSpace(string(out)), begin(exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-re", "-i", sound, "-c", "copy", "-f", "rtsp",
 		"-rtsp_transport", "tcp", "rtsp://"+at+"/bench")) //nolint:gosec // as above
 }
