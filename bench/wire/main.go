@@ -54,7 +54,7 @@ type plan struct {
 
 func main() {
 	var p plan
-	flag.DurationVar(&p.long, "for", time.Minute, "how long to count")
+	flag.DurationVar(&p.long, "for", 16*longCadence, "how long to count: a multiple of the longest time between two writes")
 	flag.DurationVar(&p.warm, "warm", 15*time.Second, "how long to listen before that")
 	flag.StringVar(&p.mediamtx, "mediamtx", "", "the program, with its mediamtx.yml beside it; default: it is left out")
 	flag.StringVar(&p.hlsjs, "hlsjs", "web/node_modules/hls.js/dist/hls.min.js", "what npm installs")
