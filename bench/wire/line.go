@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -65,16 +66,20 @@ func (l *line) start(ctx context.Context, words ...string) error {
 	return begin(exec.CommandContext(ctx, all[0], all[1:]...)) //nolint:gosec // ours
 }
 
-// begin starts a command that ends with its context, or with us.
+// running are the commands that were begun. They end with their context; who cancels it waits for them.
+var running sync.WaitGroup
+
+// begin starts a command in a group of its own, so that what it starts ends with it: Debian's Chromium is a script that stays.
 func begin(c *exec.Cmd) error {
 	if c.SysProcAttr == nil {
 		c.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	c.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	c.SysProcAttr.Setpgid = true
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.Env = append(os.Environ(), "EPIDAURUS_BENCH_APART=")
 	err := c.Start()
 	if err == nil {
-		go func() { _ = c.Wait() }() // ends with the process
+		running.Go(func() { _ = c.Wait() }) // what it says of being killed is no news
 	}
 	return err
 }

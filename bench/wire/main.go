@@ -21,8 +21,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
@@ -61,7 +63,9 @@ func main() {
 	flag.StringVar(&p.chromium, "chromium", "chromium-headless-shell", "the program")
 	flag.Parse()
 	figure.Fail(machine.Apart(1 << 10))
-	r, err := run(context.Background(), p)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r, err := run(ctx, p)
 	figure.Fail(err)
 	figure.Fail(figure.Print(r))
 }
@@ -92,6 +96,7 @@ type result struct {
 
 func run(ctx context.Context, p plan) (r result, err error) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer running.Wait()
 	defer cancel()
 	dir, err := os.MkdirTemp("", "wire")
 	if err != nil {
@@ -152,13 +157,19 @@ func (r *result) measure(ctx context.Context, p plan, dir string, reports <-chan
 		}
 	}
 	figure.Say("%d listen", len(lines))
-	time.Sleep(p.warm)
+	err := rest(ctx, p.warm)
+	if err != nil {
+		return err
+	}
 	before, err := countAll(ctx, lines)
 	if err != nil {
 		return err
 	}
 	from := time.Now()
-	time.Sleep(p.long)
+	err = rest(ctx, p.long)
+	if err != nil {
+		return err
+	}
 	after, err := countAll(ctx, lines)
 	if err != nil {
 		return err
@@ -173,6 +184,15 @@ func (r *result) measure(ctx context.Context, p plan, dir string, reports <-chan
 		row.Ratio = figure.Round(float64(d.down+d.up) / r.Seconds / r.Sound)
 	}
 	return r.hear(reports, from, to)
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // hear takes what the pages say of a stretch of time.
