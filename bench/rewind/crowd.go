@@ -54,6 +54,7 @@ type besides struct {
 	SeekMax     float64 `json:"seek_max_ms"`
 	Reconnected int64   `json:"reconnected"` // connections that the edge had closed meanwhile
 	Evicted     uint64  `json:"evicted"`     // by it, to make room for newcomers
+	TurnedAway  int64   `json:"turned_away"` // times that there was none to evict, and the object was asked for again a second later
 	ServerCores float64 `json:"server_cores"`
 }
 
@@ -214,6 +215,7 @@ func (b *besides) sum(all []rewound) {
 	var objects, seeks []int32
 	for _, r := range all {
 		b.Objects, b.Failed, b.Late, b.Reconnected = b.Objects+r.Objects, b.Failed+r.Failed, b.Late+r.Late, b.Reconnected+r.Reconnected
+		b.TurnedAway += r.TurnedAway
 		objects, seeks = slices.Concat(objects, r.Times), slices.Concat(seeks, r.Seeks)
 	}
 	ms := func(us []int32, q float64) float64 { return figure.Round(float64(figure.Quantile(us, q)) / 1000) }

@@ -30,14 +30,20 @@ type rewinderConfig struct {
 
 // rewound is what rewinders came to since they were asked last. Times are in microseconds.
 type rewound struct {
-	Objects, Failed, Late, Reconnected int64
-	Times, Seeks                       []int32
+	Objects, Failed, Late, Reconnected, TurnedAway int64
+	Times, Seeks                                   []int32
 }
 
 const (
 	pace      = tape.SegmentFrames * tape.FrameDuration
 	seekEvery = 30 // objects, on average
+
+	// Who is turned away asks again, as the page does (web/replay/reader.ts).
+	again  = time.Second
+	sooner = 5 // times, and then it is a failure
 )
+
+var errTurnedAway = errors.New("turned away")
 
 // rewinders pull objects as pages do that play a tape: one after the other at the pace of the sound, and at once after a seek.
 type rewinders struct {
@@ -95,8 +101,8 @@ func (r *rewinders) note(err error, due time.Time, sought bool, p *puller) {
 	took := time.Since(due)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.Reconnected += p.reconnected
-	p.reconnected = 0
+	r.sum.Reconnected, r.sum.TurnedAway = r.sum.Reconnected+p.reconnected, r.sum.TurnedAway+p.turnedAway
+	p.reconnected, p.turnedAway = 0, 0
 	if err != nil {
 		r.sum.Failed, r.last = r.sum.Failed+1, err
 		return
@@ -113,20 +119,34 @@ func (r *rewinders) note(err error, due time.Time, sought bool, p *puller) {
 
 // puller has one connection, which lasts as long as the server wants.
 type puller struct {
-	target      string
-	conn        net.Conn
-	answer      *bufio.Reader
-	reconnected int64
+	target                  string
+	conn                    net.Conn
+	answer                  *bufio.Reader
+	reconnected, turnedAway int64
 }
 
-// pull gets an object. On a connection that the server has closed meanwhile it is asked for again, as browsers do.
+// pull gets an object, if need be a second later.
 func (p *puller) pull(k tape.Number) error {
+	for range sooner {
+		err := p.once(k)
+		if !errors.Is(err, errTurnedAway) {
+			return err
+		}
+		p.turnedAway++
+		time.Sleep(again)
+	}
+	return errTurnedAway
+}
+
+// once asks for an object. On a connection that the server has closed meanwhile it is asked for again, as browsers do.
+func (p *puller) once(k tape.Number) error {
 	if p.conn != nil {
 		err := p.ask(k)
 		if err == nil {
 			return nil
 		}
 		_ = p.conn.Close()
+		p.conn = nil
 		p.reconnected++
 	}
 	var err error
@@ -158,6 +178,9 @@ func (p *puller) ask(k tape.Number) error {
 	status, err := p.answer.ReadSlice('\n')
 	if err != nil {
 		return err
+	}
+	if bytes.HasPrefix(status, []byte("HTTP/1.1 503")) {
+		return errTurnedAway
 	}
 	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200")) {
 		return fmt.Errorf("segment %d: %s", k, bytes.TrimSpace(status))
