@@ -237,7 +237,7 @@ type (
 
 		Behind *beacon.Estimate `json:"behind_caches,omitempty"`
 
-		Frame     tape.Number   `json:"frame"`
+		Frame tape.Number `json:"frame"`
 
 		Consents map[room.PersonID]room.ConsentState `json:"consents,omitempty"` // to those who lead
 		Checks   map[room.PersonID]room.Verdict      `json:"checks,omitempty"`   // to those who lead
@@ -304,7 +304,7 @@ func (sc *scene) tellStreamsLocked() {
 		People:    make([]personState, len(sc.people)),
 		Backstage: sc.backstageLocked(now),
 		Listening: sc.listening, Behind: sc.behind,
-		Frame:     sc.cfg.Frame(sc.id),
+		Frame: sc.cfg.Frame(sc.id),
 	}
 	state.Room.Lead = sc.leadLocked(now)
 	if facts.Tape == room.TapeOn {
