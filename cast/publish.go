@@ -39,6 +39,8 @@ type Publication struct {
 	Page  []byte                        // the page of every room
 	Index func(room.ID) ([]byte, error) // what it reads of a tape; an error that wraps room.ErrNotFound where there is none
 	M4A   func(room.ID) ([]byte, error) // optional: a replay as M4A, which the index says is there; nil: there is none, or not yet
+	// Beacon is whom the page tells that somebody listens, and whether to; nil: nobody.
+	Beacon func(room.ID) ([]byte, error)
 }
 
 // Publisher writes rooms to a store as HLS, with the names that they have on an edge, so that any file host serves them while every node is
@@ -487,6 +489,9 @@ func (r *published) cutAnew(ctx context.Context, edit room.Edit) error {
 
 func (r *published) isCut(edit room.Edit) bool { return r.cut.From == edit.From && r.cut.To == edit.To }
 
+// beaconFile is where the page reads whether to say that it listens.
+const beaconFile = "beacon.json"
+
 // finish publishes a replay.
 func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {
 	_, err = r.live(ctx, c)
@@ -746,6 +751,16 @@ func (r *published) rest(ctx context.Context, c channel) error {
 			name string
 			body []byte
 		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions())})
+	}
+	if ask := r.publisher.to.Beacon; ask != nil {
+		body, err := ask(r.id)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, struct {
+			name string
+			body []byte
+		}{beaconFile, body})
 	}
 	for _, t := range texts {
 		err := r.text(ctx, t.name, t.body, cacheShort)

@@ -99,6 +99,8 @@ var (
 	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
 	owedDesc    = prometheus.NewDesc("epidaurus_store_unwritten", "Changes that were made and are not in the database yet: above 0 for long, something is to be done.", nil, nil)
 	relayDesc   = prometheus.NewDesc("epidaurus_icecast_failing", "Rooms that do not reach the Icecast server of --icecast-push: 0, or something is to be done.", nil, nil)
+	behindDesc  = prometheus.NewDesc("epidaurus_behind_caches", "Listeners of all rooms whom no edge sees, as estimated from those who say that they listen; bound: estimate, low and high, between which they are with 95 %.", []string{"bound"}, nil)
+	beaconDesc  = prometheus.NewDesc("epidaurus_beacons_total", "Words of such listeners that came to this node, by what became of them.", []string{"outcome"}, nil)
 	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
 
@@ -109,7 +111,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
-		castDesc, waitDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc, owedDesc,
+		castDesc, waitDesc, behindDesc, beaconDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc, owedDesc,
 	} {
 		ch <- d
 	}
@@ -131,6 +133,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
 	c.collectTapes(ch)
 	c.collectCast(ch)
+	c.collectBeacons(ch)
 	if c.node.rooms == nil {
 		return // channels are made elsewhere
 	}
@@ -176,4 +179,15 @@ func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
 	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))
 	ch <- prometheus.MustNewConstMetric(pobjDesc, prometheus.CounterValue, float64(p.Objects))
+}
+
+func (c *collector) collectBeacons(ch chan<- prometheus.Metric) {
+	b := &c.node.beacons
+	all := b.tally.All()
+	for bound, n := range map[string]int{"estimate": all.Listeners, "low": all.Low, "high": all.High} {
+		ch <- prometheus.MustNewConstMetric(behindDesc, prometheus.GaugeValue, float64(n), bound)
+	}
+	for outcome, n := range map[string]uint64{"taken": b.taken.Load(), "refused": b.refused.Load(), "unwanted": b.unwanted.Load()} {
+		ch <- prometheus.MustNewConstMetric(beaconDesc, prometheus.CounterValue, float64(n), outcome)
+	}
 }

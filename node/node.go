@@ -68,6 +68,7 @@ type Node struct {
 	edges    atomic.Int32 // how many seat newcomers, as counted last
 	audience audience     // expected in all rooms
 	foyer    foyer        // the rooms that are listed
+	beacons  beacons      // of listeners who pull
 	printer  *printer     // of the pictures that are shown with links
 
 	servers   []*http.Server
@@ -226,6 +227,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}
 	err := n.watchEdges()
+	if err == nil {
+		err = n.watchBeacons()
+	}
 	if err != nil {
 		return err
 	}

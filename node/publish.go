@@ -53,7 +53,7 @@ func (n *Node) openPublisher() error {
 	if s, ok := store.(interface{ Close() }); ok {
 		n.closeStore = s.Close
 	}
-	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex, M4A: n.publishedM4A})
+	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex, M4A: n.publishedM4A, Beacon: n.publishedBeacon})
 	if n.rooms != nil {
 		n.rooms.publisher = n.publisher
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/channel"
 	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/mix"
@@ -281,12 +282,12 @@ func (r *rooms) made() (open int, frames, gaps int64) {
 }
 
 // count tells the makers how many seats their rooms have, once a second.
-func (r *rooms) count() {
+func (r *rooms) count(behind func(room.ID) *beacon.Estimate) {
 	for _, id := range r.ids() {
 		if running := r.running(id); running != nil {
 			n := r.bus.Seats(id)
 			running.maker.SetListening(n)
-			r.stage.SetListening(id, n)
+			r.stage.SetListening(id, n, behind(id))
 			r.watchLead(id, running)
 		}
 	}

@@ -179,6 +179,8 @@ func (n *Node) listenersHandler() http.Handler {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)
+	mux.Handle("GET /r/{room}/beacon.json", n.invited(seatOf, http.HandlerFunc(n.beaconRules)))
+	mux.Handle("POST /r/{room}/beacon", n.invited(seatOf, http.HandlerFunc(n.takeBeacon)))
 	for _, master := range []string{"/hls/master.m3u8", "/hls/low.m3u8"} {
 		mux.Handle("GET /r/{room}"+master, n.invited(seatOf, n.away(master, hls)))
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -33,6 +34,7 @@ type scene struct {
 	removed   map[room.PersonID]bool     // guarded by mu; known here before the room's facts say so
 	streams   []*stream                  // guarded by mu; oldest first
 	listening int                        // guarded by mu
+	behind    *beacon.Estimate           // guarded by mu
 	air       Air                        // guarded by mu
 	airTold   []byte                     // guarded by mu; air as pages are told
 	closed    bool                       // guarded by mu

@@ -85,6 +85,9 @@ const en = {
   // The room's panels.
   state: { draft: "Draft", announced: "Announced", doors: "Doors open", live: "Live", ended: "Ended" },
   seats: (n: number) => (n === 1 ? "1 seat taken" : `${n.toLocaleString("en")} seats taken`),
+  behind: (n: string, error: string, oneIn: string) => `≈ ${n} ± ${error} behind caches (1 in ${oneIn} asked)`,
+  behindAll: (n: string) => `${n} behind caches (all asked)`,
+  behindHint: "Listeners who get their sound from a cache or a file host take no seat. Some of their pages say that they listen; the rest is estimated, within ± with 95 %. Nobody proves it.",
   listenersLink: "For listeners",
   listenersHint: "Anybody with this link can listen.",
   copy: "Copy",
@@ -281,6 +284,9 @@ const fr: Text = {
 
   state: { draft: "Brouillon", announced: "Annoncée", doors: "Portes ouvertes", live: "En direct", ended: "Terminée" },
   seats: (n) => (n < 2 ? `${n} siège occupé` : `${n.toLocaleString("fr")} sièges occupés`),
+  behind: (n, error, oneIn) => `≈ ${n} ± ${error} derrière des caches (1 sur ${oneIn} interrogé)`,
+  behindAll: (n) => `${n} derrière des caches (tous interrogés)`,
+  behindHint: "Qui reçoit le son d'un cache ou d'un hébergeur de fichiers n'occupe pas de siège. Certaines de ces pages disent qu'elles écoutent ; le reste est estimé, à ± près avec 95 %. Personne ne le prouve.",
   listenersLink: "Pour les auditeurs",
   listenersHint: "Toute personne qui a ce lien peut écouter.",
   copy: "Copier",

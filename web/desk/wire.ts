@@ -98,6 +98,8 @@ export interface Stage {
   backstage: OffStage[];
   slots: (string | null)[];
   listening: number;
+  /** Estimated beside them; they are between low and high with 95 %. */
+  behind_caches?: { listeners: number; low: number; high: number; one_in: number };
   frame: number;
   /** To those who lead: how the others stand to being recorded, and how they sound. */
   consents?: Record<string, ConsentState>;

@@ -1,5 +1,6 @@
 // Rewind while a room is live, and its replay afterwards: the same tape, pulled in immutable pieces. No seat is taken here.
 
+import { beacons } from "../pull/beacon";
 import { ClipMaker } from "./clip";
 import { bars, clock, Story, Timeline, type Index } from "./index";
 import { Reader } from "./reader";
@@ -322,4 +323,7 @@ if (inside) {
   learn(JSON.parse(inside.textContent) as Index);
 }
 say(language);
-if (!inside) void look();
+if (!inside) {
+  void look();
+  beacons(base, () => !audio.paused && index?.closed === false);
+}
