@@ -170,7 +170,7 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("GET /gate.js", web.Gate())
 	mux.HandleFunc("GET /r/{room}/card/{file}", n.servePicture)
 	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: address})
-	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js"} {
+	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js", "whep.js"} {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)

@@ -190,6 +190,9 @@ func NewListeners(cfg ListenersConfig) (*Listeners, error) {
 	return l, nil
 }
 
+// Addr is where the sound comes from.
+func (l *Listeners) Addr() net.Addr { return l.cfg.Media.LocalAddr() }
+
 // Stats reads the counters.
 func (l *Listeners) Stats() ListenersStats {
 	l.mu.Lock()
