@@ -143,7 +143,7 @@ func TestWHEPAsksForInvitations(t *testing.T) {
 	_, err = h.call(h.RoomURL(r.ID), whep.Config{})
 	refusedAs(t, err, http.StatusUnauthorized, problem.InvitationNeeded)
 	_, err = h.call(h.RoomURL(r.ID), whep.Config{Token: ada.Token + "x"})
-	refusedAs(t, err, http.StatusUnauthorized, problem.TokenForged)
+	refusedAs(t, err, http.StatusUnauthorized, problem.TokenMalformed)
 	l, err := h.call(h.RoomURL(r.ID), whep.Config{Token: ada.Token})
 	if err != nil {
 		t.Fatal(err)
