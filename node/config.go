@@ -87,8 +87,8 @@ type Config struct {
 	Cadence time.Duration `help:"Shortest time between two writes to a seat: 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s." default:"240ms"`
 	// MaxSeats bounds the seats of this edge. Default 0: by the limit of open files.
 	MaxSeats Count `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
-	// WHEPMax bounds the listeners of this edge by WHEP, of all rooms whose hosts let anybody hear them so. One costs about as much as a hundred
-	// seats (docs/BENCHMARKS.md). Default 200; 0: none, and no UDP port is open.
+	// WHEPMax bounds the listeners of this edge by WHEP, of all rooms whose hosts let anybody hear them so. One costs the CPU of about twenty
+	// seats (docs/BENCHMARKS.md): 200 are a fifth of a core. Default 200; 0: none, and no UDP port is open.
 	WHEPMax int `name:"whep-max" help:"Most listeners by WHEP on this edge, in rooms whose hosts want any; 0: none, and no UDP port." default:"200" placeholder:"N"`
 	// WHEPMedia is the UDP address of their sound. Default: the address of Listen.
 	WHEPMedia string `name:"whep-media" help:"UDP address of listeners by WHEP. Default: the listeners' port." placeholder:"ADDR"`
