@@ -136,11 +136,12 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect reads it.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	var whep stage.ListenersStats // of none, where nobody listens so
 	if c.node.whep != nil {
-		s := c.node.whep.Stats()
-		for _, m := range whepDescs {
-			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
-		}
+		whep = c.node.whep.Stats()
+	}
+	for _, m := range whepDescs {
+		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(whep))
 	}
 	s := c.node.edge.Stats()
 	for _, e := range edgeCounters {
