@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,4 +140,23 @@ func TestWHEPDelay(t *testing.T) {
 	if limit := bar(400 * time.Millisecond); median > limit {
 		t.Errorf("it takes %v, more than %v", median, limit)
 	}
+}
+
+// The node is killed under a page that listens by WHEP and started again: the page goes on by itself, the usual way.
+func TestWHEPKillAndRestart(t *testing.T) {
+	t.Parallel()
+	s := serve(t).open("It happens", true)
+	err := s.client.SetWHEP(t.Context(), s.room.ID, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
+	p := callIn(t, s.room.ListenURL)
+	p.Until(byWHEP, state)
+	before := browsertest.Eval[float64](p, "epidaurus.frame")
+	s.signal(syscall.SIGKILL)
+	p.Until(`epidaurus.state !== "listening" && document.getElementById("audio").srcObject === null`, state)
+	s.restart()
+	p.Until(asUsual+` && epidaurus.frame > `+strconv.FormatFloat(before+50, 'f', 0, 64), state)
+	hearsCleanly(p, captured, 1, 1, holds(440))
 }
