@@ -59,8 +59,13 @@ func rules() []rule {
 		},
 		{
 			"bench/...", nil,
-			[]string{"./stage/...", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/...", "./web/...", "./drill/..."},
+			[]string{"./stage", "./stage/whip", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/...", "./web/...", "./drill/..."},
 			"benches measure the edge, and speak to anything else from outside",
+		},
+		{
+			"stage/whep", nil,
+			[]string{"./..."},
+			"the WHEP client speaks the public protocol, as a stranger would",
 		},
 		{
 			"stage/whip", nil,

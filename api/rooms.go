@@ -34,6 +34,7 @@ type roomAnswer struct {
 	Held     bool       `json:"held,omitempty"` // its tape waits to be posted
 
 	Visibility string `json:"visibility"`       // "public", "unlisted", "invited"
+	WHEP       int    `json:"whep"`             // so many may hear it with the delay of a call
 	Notice     string `json:"notice,omitempty"` // what somebody may expect and does not happen
 
 	ListenURL string `json:"listen_url"`
@@ -43,7 +44,7 @@ type roomAnswer struct {
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
 		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt, Start: f.Life.Plan.Start, Held: f.State == room.Ended && !f.ShowsReplay(),
-		Visibility: f.Life.Access.Visibility.Word(), Notice: a.notice(f),
+		Visibility: f.Life.Access.Visibility.Word(), WHEP: f.Life.Access.WHEP, Notice: a.notice(f),
 		ListenURL: a.listenURL(r, &f),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
@@ -96,6 +97,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		member{name: "expect", into: &facts.Expect, optional: true},
 		member{name: "tape", into: &taped, optional: true},
 		member{name: "visibility", into: &visibility, optional: true},
+		member{name: "whep", into: &facts.Life.Access.WHEP, optional: true},
 		member{name: "draft", into: &draft, optional: true})...)
 	if err != nil {
 		return err
@@ -115,6 +117,9 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("%s", problem.Sentence(err))
 	}
 	facts.Life.Access.Visibility, err = room.ParseVisibility(visibility)
+	if err == nil {
+		err = room.CheckWHEP(facts.Life.Access.WHEP)
+	}
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
 	}

@@ -35,7 +35,8 @@ type Node struct {
 	name string // by which other nodes know this one
 	data *dataDir
 	bus  *bus.Bus
-	edge *edge.Edge // a stage alone has one for monitors, of which no list and no count knows
+	whep *stage.Listeners // nil: nobody listens by WHEP here
+	edge *edge.Edge       // a stage alone has one for monitors, of which no list and no count knows
 
 	// immutable once open; nil without the stage
 	store     *store.Store
@@ -171,6 +172,10 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
+	err = n.openWHEP(p)
+	if err != nil {
+		return err
+	}
 	n.cast, err = cast.New(n.castConfig())
 	if err != nil {
 		return err
@@ -301,6 +306,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.relay != nil {
 		n.relay.Close()
+	}
+	if n.whep != nil {
+		add(n.whep.Close(ctx))
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

@@ -56,7 +56,7 @@ func (n *Node) openStage(p *ports) (err error) {
 		Block: n.rooms.block, HandOver: n.rooms.handOver, Consent: n.rooms.answerConsent, TakeLead: n.rooms.takeLead, TakeHands: n.rooms.takeHands, NewPerson: newPerson, Admit: n.rooms.admit,
 		ListenURL: func(id room.ID) string { return n.listenersURL + n.listenPath(id) }, Tape: n.tapeState, Unwritten: n.ledger.unwritten,
 		MP3:   func(r io.Reader) (stage.Sound, error) { return codec.NewMP3(r) },
-		Media: p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
+		Media: p.takeMedia(), Advertise: parseAddrs(n.cfg.Advertise), Clock: clock.Mono, Log: n.log.With("part", "stage"),
 	})
 	n.rooms.stage = n.stage
 	return err

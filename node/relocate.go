@@ -143,7 +143,7 @@ func (n *Node) listenPath(id room.ID) string {
 }
 
 // unguarded stand below the address of a room that is not for everybody, and are for everybody, or guarded by the edge.
-var unguarded = []string{"live.mp4", "live.ogg", "live.aac", "before.js", "moved.js", "more.js"}
+var unguarded = []string{"live.mp4", "live.ogg", "live.aac", "whep", "before.js", "moved.js", "more.js", "whep.js"}
 
 // guarded keeps rooms that are not for everybody from who has no token for them, as if they were not there; and takes the token off the address
 // for who has one.

@@ -164,6 +164,9 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("/r/{room}/tape/", tapes)
 	mux.Handle("/r/{room}/clip/", tapes)
 	mux.Handle("GET /r/{room}/clip/{clip}", n.invited(seatOf, web.ClipPage(n.clipHead)))
+	whep := n.whepHandler()
+	mux.Handle("/r/{room}/whep", whep)
+	mux.Handle("/r/{room}/whep/{session}", whep)
 	hls := n.invited(seatOf, bySeatPath(n.cast))
 	mux.Handle("/r/{room}/hls/", hls)
 	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
@@ -175,7 +178,7 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("GET /gate.js", web.Gate())
 	mux.HandleFunc("GET /r/{room}/card/{file}", n.servePicture)
 	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: address})
-	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js"} {
+	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js", "whep.js"} {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)

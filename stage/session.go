@@ -175,7 +175,7 @@ func (s *session) negotiate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return completeAnswer(s.pc.LocalDescription().SDP, s.offer, candidates)
+	return completeAnswer(s.pc.LocalDescription().SDP, s.offer, opusWishes, candidates)
 }
 
 // start begins the goroutines that do not wait for the client.

@@ -77,8 +77,8 @@ export const claim = (secret: string) => call("/api/claim", { method: "POST", js
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
 export const feed = async () => (await json<{ feed_url?: string }>("/api/me")).feed_url ?? "";
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
-export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, plan: Record<string, unknown>) =>
-  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, ...plan } });
+export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, whep: number, plan: Record<string, unknown>) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, whep, ...plan } });
 export const deleteTape = (id: string) => call(`${managed(id)}/tape`, { method: "DELETE" });
 export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
 
