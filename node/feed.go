@@ -13,6 +13,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/internal/throttle"
+	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/replay/podcast"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -149,5 +150,6 @@ func (n *Node) episode(f room.Facts, origin string) (e podcast.Episode, ok bool)
 	if len(f.Life.Chapters) > 0 {
 		e.Chapters = address + "/tape/chapters.json"
 	}
+	e.Captions = replay.CaptionLanguages(f, taped{t})
 	return e, true
 }

@@ -36,8 +36,9 @@ type index struct {
 	HLS      bool             `json:"hls,omitempty"`   // the sound is to be had as HLS only, whose segments have no events
 
 	// Only of a closed tape, or with HLS.
-	Events []event `json:"events,omitempty"`
-	Levels []byte  `json:"levels,omitempty"` // base64
+	Events   []event `json:"events,omitempty"`
+	Captions []track `json:"captions,omitempty"`
+	Levels   []byte  `json:"levels,omitempty"` // base64
 }
 
 type channel struct {
@@ -56,8 +57,8 @@ type event struct {
 	Data json.RawMessage `json:"e"`
 }
 
-// left are kinds of events that a replay does not need.
-var left = []string{room.KindListening, room.KindEdges, room.KindSeat}
+// left are kinds of events that a replay does not need, or has in another form.
+var left = []string{room.KindCaption, room.KindListening, room.KindEdges, room.KindSeat}
 
 func (h *handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
 	facts, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
@@ -113,7 +114,7 @@ func indexOf(f room.Facts, t Tape) index {
 	if !closed {
 		return i
 	}
-	i.tell(t)
+	i.tell(f, t)
 	return i
 }
 
@@ -136,7 +137,7 @@ func Published(f room.Facts, t Tape) ([]byte, error) {
 	i := indexOf(f, t)
 	i.HLS, i.Clips = true, false
 	if !i.Closed {
-		i.tell(t)
+		i.tell(f, t)
 	}
 	body, err := json.Marshal(i)
 	if err != nil {
@@ -150,7 +151,7 @@ func Exported(f room.Facts, t Tape) ([]byte, error) {
 	i := indexOf(f, t)
 	if !i.Closed {
 		i.Closed = true
-		i.tell(t)
+		i.tell(f, t)
 	}
 	i.Clips = false
 	body, err := json.Marshal(i)
@@ -161,11 +162,12 @@ func Exported(f room.Facts, t Tape) ([]byte, error) {
 }
 
 // tell adds what is known about the whole of a tape.
-func (i *index) tell(t Tape) {
+func (i *index) tell(f room.Facts, t Tape) {
 	for _, e := range t.Events(i.First, i.Last+1) {
 		if !slices.Contains(left, e.Kind) {
 			i.Events = append(i.Events, event{max(e.At, i.First), e.Data})
 		}
 	}
 	i.Levels = t.Levels()
+	i.Captions = tracksOf(f, t)
 }

@@ -65,6 +65,7 @@ const (
 	StepImpossible   Code = "step_impossible"    // 409
 	PlanChanged      Code = "plan_changed"       // 409: another change came first
 	NothingToDump    Code = "nothing_to_dump"    // 409: all of it has gone out
+	CaptionDumped    Code = "caption_dumped"     // 409: what was said there was dumped
 	NotMadeHere      Code = "not_made_here"      // 409: another node makes the room's sound, or nobody yet
 	VersionMissing   Code = "version_missing"    // 428: If-Match is needed
 	VersionStale     Code = "version_stale"      // 412: If-Match names an older ICE session

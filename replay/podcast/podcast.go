@@ -32,7 +32,8 @@ type Episode struct {
 	Published   time.Time
 	Length      time.Duration
 	Sound       Enclosure
-	Chapters    string // their address; empty: none
+	Chapters    string   // their address; empty: none
+	Captions    []string // languages
 }
 
 // Live is a conversation that is announced, or on.
@@ -89,14 +90,15 @@ type category struct {
 }
 
 type item struct {
-	Title       string    `xml:"title"`
-	Link        string    `xml:"link"`
-	GUID        guid      `xml:"guid"`
-	Published   string    `xml:"pubDate,omitempty"`
-	Description string    `xml:"description"`
-	Enclosure   enclosure `xml:"enclosure"`
-	Duration    int64     `xml:"itunes:duration,omitempty"` // seconds
-	Chapters    *chapters `xml:"podcast:chapters"`
+	Title       string       `xml:"title"`
+	Link        string       `xml:"link"`
+	GUID        guid         `xml:"guid"`
+	Published   string       `xml:"pubDate,omitempty"`
+	Description string       `xml:"description"`
+	Enclosure   enclosure    `xml:"enclosure"`
+	Duration    int64        `xml:"itunes:duration,omitempty"` // seconds
+	Chapters    *chapters    `xml:"podcast:chapters"`
+	Transcripts []transcript `xml:"podcast:transcript"`
 }
 
 type liveItem struct {
@@ -128,6 +130,14 @@ type chapters struct {
 	Type string `xml:"type,attr"`
 }
 
+// transcript is the captions of an episode.
+type transcript struct {
+	URL      string `xml:"url,attr"`
+	Type     string `xml:"type,attr"`
+	Language string `xml:"language,attr"`
+	Rel      string `xml:"rel,attr"`
+}
+
 // Feed writes a feed.
 func Feed(s Show) ([]byte, error) {
 	c := channel{
@@ -139,6 +149,9 @@ func Feed(s Show) ([]byte, error) {
 		i.Published, i.Duration = date(e.Published), int64(e.Length.Seconds())
 		if e.Chapters != "" {
 			i.Chapters = &chapters{e.Chapters, "application/json+chapters"}
+		}
+		for _, l := range e.Captions {
+			i.Transcripts = append(i.Transcripts, transcript{e.Link + "/tape/captions." + l + ".vtt", "text/vtt", l, "captions"})
 		}
 		c.Items = append(c.Items, i)
 	}

@@ -48,6 +48,8 @@ type Tape struct {
 	events []tape.Event   // guarded by mu; by format.Compare
 	spans  []tape.Stretch // guarded by mu; what is there, in order
 	lost   int            // guarded by mu; frames that never came
+
+	captions map[string][]tape.Caption // guarded by mu; as they were corrected, by language; replaced, never changed
 }
 
 // track is one variant.
@@ -107,7 +109,8 @@ func load(dir string) (*Tape, error) {
 		return nil, fmt.Errorf("read the tape in %s: %w", dir, err)
 	}
 	t.events, _ = format.ParseEvents(text)
-	return t, nil
+	t.captions, err = readCaptions(dir)
+	return t, err
 }
 
 // readMeta reads what a tape says about itself. The error is ErrNoTape where none was begun.

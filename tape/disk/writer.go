@@ -270,7 +270,11 @@ func (w *writer) writeMeta() error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(w.tape.dir, metaFile)
+	return errors.Join(writeWhole(filepath.Join(w.tape.dir, metaFile), text), syncDir(w.tape.dir))
+}
+
+// writeWhole writes a file that is there as a whole, or as it was.
+func writeWhole(name string, text []byte) error {
 	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -283,7 +287,7 @@ func (w *writer) writeMeta() error {
 	if err == nil {
 		err = os.Rename(name+".new", name)
 	}
-	return errors.Join(err, syncDir(w.tape.dir))
+	return err
 }
 
 // syncDir makes names in a folder survive a power cut.

@@ -108,7 +108,7 @@ func optionsOf(entry string) api.BuildOptions {
 	case "module.ts":
 		options.Format = api.FormatESModule
 		fallthrough
-	case "script.ts":
+	case "script.ts", "main.ts":
 		options.Loader = map[string]api.Loader{".css": api.LoaderText}
 	}
 	return options

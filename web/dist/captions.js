@@ -1,0 +1,55 @@
+var u=`/* White on black whatever the page's colours are: nothing is read more easily. */
+#captions {
+  width: min(46rem, 100%);
+  margin: 1rem auto 0;
+}
+#captions [role="log"] {
+  padding: 0.7em 0.9em;
+  min-height: 4.6em;
+  border: 1px solid #8a8a8a;
+  border-radius: 0.5rem;
+  background: #000;
+  color: #fff;
+  font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+  line-height: 1.4;
+  text-align: start;
+  overflow-wrap: anywhere;
+}
+#captions p {
+  margin: 0;
+}
+#captions p:not(:last-child) {
+  color: #cfcfcf;
+}
+#captions .tools {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.5rem;
+  margin-top: 0.4rem;
+}
+#captions .tools > *,
+#cc {
+  font: inherit;
+  min-height: 2.75rem;
+  min-width: 2.75rem;
+  padding: 0.3rem 0.8rem;
+  border: 1px solid currentColor;
+  border-radius: 0.5rem;
+  background: none;
+  color: inherit;
+  cursor: pointer;
+}
+#captions .tools option {
+  color: #000;
+  background: #fff;
+}
+#captions .tools :disabled {
+  opacity: 0.5;
+  cursor: default;
+}
+#cc[aria-pressed="true"] {
+  background: #000;
+  border-color: #8a8a8a;
+  color: #fff;
+}
+`;var b={captions:"Captions",lines:"What is said, as text",larger:"Larger captions",smaller:"Smaller captions",language:"Language of the captions"},x={captions:"Sous-titres",lines:"Ce qui est dit, par écrit",larger:"Sous-titres plus grands",smaller:"Sous-titres plus petits",language:"Langue des sous-titres"},p={en:b,fr:x};var S=3,h=[1,1.3,1.7,2.2],m="epidaurus.captions",g=class{constructor(t=!1){this.always=t;v(),this.toggle.type=this.#n.type=this.#o.type="button",this.toggle.id="cc",this.root.id="captions",this.#t.role="log",this.#t.ariaLive="off",this.#t.tabIndex=0,this.#l.className="tools",this.#l.append(this.#n,this.#o,this.#e),this.root.append(this.#t,this.#l),this.toggle.onclick=()=>this.#r({on:!this.#s.on}),this.#n.onclick=()=>this.#r({size:Math.max(0,this.#s.size-1)}),this.#o.onclick=()=>this.#r({size:Math.min(h.length-1,this.#s.size+1)}),this.#e.onchange=()=>this.#r({lang:this.#e.value}),new MutationObserver(()=>this.#a()).observe(document.documentElement,{attributeFilter:["lang"]}),this.#a()}always;toggle=n("button");root=n("section");#t=n("div");#l=n("div");#n=n("button");#o=n("button");#e=n("select");#i=new Map;#s=L();show(t){for(let s of t){let i=this.#i.get(s.lang)??[];this.#i.set(s.lang,i);let o=i.findIndex(r=>r.id===s.id);o<0?i.push(s):i[o]=s,s.text||i.splice(i.indexOf(s),1),i.splice(0,i.length-S)}this.#a()}clear(){this.#i.forEach(t=>t.splice(0)),this.#a()}#r(t){this.#s={...this.#s,...t};try{localStorage.setItem(m,JSON.stringify(this.#s))}catch{}this.#a()}get#h(){let t=[...this.#i.keys()],s=document.documentElement.lang;return t.find(i=>i===this.#s.lang)??t.find(i=>i.split("-")[0]===s)??t[0]??""}#a(){let t=p[document.documentElement.lang]??p.en,{on:s,size:i}=this.#s;c(this.toggle,t.captions),this.toggle.ariaPressed=String(s),this.root.hidden=!s&&!this.always,this.root.ariaLabel=this.#t.ariaLabel=t.lines,this.#t.style.fontSize=`${h[i]??h[1]}rem`,c(this.#n,"A−"),c(this.#o,"A+"),this.#n.ariaLabel=t.smaller,this.#o.ariaLabel=t.larger,this.#n.disabled=i===0,this.#o.disabled=i===h.length-1,this.#e.ariaLabel=t.language,this.#e.hidden=this.#i.size<2;let o=this.#h;this.#e.options.length!==this.#i.size&&this.#e.replaceChildren(...[...this.#i.keys()].map(a=>new Option(w(a),a))),this.#e.value=o,this.#t.lang=o;let r=this.#i.get(o)??[];for(;this.#t.children.length>r.length;)this.#t.firstChild.remove();for(;this.#t.children.length<r.length;)this.#t.append(n("p"));r.forEach((a,f)=>{let d=this.#t.children[f];c(d,a.text),d.dataset.at=String(a.at),d.classList.toggle("grows",a.final===!1)})}};function w(e){try{return new Intl.DisplayNames([e],{type:"language"}).of(e)??e}catch{return e}}function L(){let e={on:!1,size:1,lang:""};try{return{...e,...JSON.parse(localStorage.getItem(m)??"{}")}}catch{return e}}function n(e){return document.createElement(e)}function c(e,t){e.textContent!==t&&(e.textContent=t)}function v(){let e=new CSSStyleSheet;e.replaceSync(u),document.adoptedStyleSheets=[...document.adoptedStyleSheets,e]}var l;function M(e){l||(l=new g,document.getElementById("hand").before(l.toggle),document.getElementById("retry").after(l.root)),l.show(e)}export{M as show};
