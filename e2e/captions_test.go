@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -100,9 +102,77 @@ func TestCaptions(t *testing.T) {
 	late := s.reader(t)
 	late.Until(`document.getElementById("cc")`, browsertest.Body)
 	late.Click("#cc")
-	late.Until(shownLines+` === "Good evening, all."`, browsertest.Body)
+	late.Until(shownLines+`.includes("Good evening, all.")`, browsertest.Body) // and perhaps what was said a moment before
 	late.Click(`#captions [aria-label="Larger captions"]`)
 	late.Do(chromedp.Reload())
 	late.Click("#listen")
 	late.Until(shownLines+`.includes("Good evening, all.") && document.querySelector("#captions [role=log]").style.fontSize === "1.7rem"`, browsertest.Body)
+
+	err = s.client.End(t.Context(), s.room.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tape("it is closed", func(i tapeIndex) bool { return i.Closed })
+	s.captionsAfterwards(t)
+}
+
+// captionsAfterwards reads, searches and corrects the captions of the replay, exports them, and deletes them with the tape.
+func (s *show) captionsAfterwards(t *testing.T) {
+	t.Helper()
+	tape := s.room.ListenURL + "/tape/"
+	if file := fetch(t, tape+"captions.vtt"); !strings.HasPrefix(file, "WEBVTT\n\n") || !strings.Contains(file, "Good evening, all.") || strings.Contains(file, "Bonsoir") {
+		t.Errorf("the captions are\n%s", file)
+	}
+	if file := fetch(t, tape+"captions.fr.srt"); !strings.HasPrefix(file, "1\n00:00:") || !strings.HasSuffix(file, "\nBonsoir.\n\n") {
+		t.Errorf("the French captions are\n%s", file)
+	}
+	put := func(body string, want int) {
+		t.Helper()
+		answer := s.do("PUT", "/api/rooms/"+string(s.room.ID)+"/captions/en", s.hostToken(), "text/vtt", body)
+		if answer.StatusCode != want {
+			t.Fatalf("a file of captions answers %d, want %d", answer.StatusCode, want)
+		}
+	}
+	put("WEBVTT\n\n00:01,000 --> 00:02.000\na", http.StatusBadRequest)
+	put("WEBVTT\n\n00:00.500 --> 00:01.500\nA first line.\n\n00:02.000 --> 00:04.000\nLa marée monte.\n", http.StatusOK)
+
+	p := openTapped(t, listeners.New(t), tape)
+	p.Until(`globalThis.epidaurusTape?.state === "paused" && document.querySelectorAll("#transcriptlist li").length === 2`, browsertest.Body)
+	p.Do(chromedp.Evaluate[chromedp.Void](`{ const s = document.getElementById("search"); s.value = "maree"; s.dispatchEvent(new Event("input")); }`))
+	p.Until(`document.querySelectorAll("#transcriptlist li:not([hidden])").length === 1 && document.getElementById("found").textContent === "1 line"`, browsertest.Body)
+	p.Click("#cc")
+	p.Click("#transcriptlist li:not([hidden]) button")
+	p.Until(`epidaurusTape.time >= 2 && `+shownLines+`.endsWith("La marée monte.") && document.querySelector("#transcriptlist [aria-current]")`, browsertest.Body)
+	picture(p, "transcript")
+
+	dir := filepath.Join(t.TempDir(), "site")
+	out, err := command(t, program, "export", string(s.room.ID), "--data", filepath.Join(s.dir, "data"), "--to", dir)
+	if err != nil {
+		t.Fatalf("export: %v\n%s", err, out)
+	}
+	for name, want := range map[string]string{"captions.vtt": "La marée monte.", "captions.fr.vtt": "Bonsoir."} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("exported is %s: %s, %v", name, text, err)
+		}
+	}
+	p = openTapped(t, listeners.New(t), "file://"+dir+"/index.html")
+	p.Until(`document.querySelectorAll("#transcriptlist li").length === 2`, browsertest.Body)
+
+	if answer := s.do("DELETE", "/api/rooms/"+string(s.room.ID)+"/captions/en", s.hostToken(), "application/json", ""); answer.StatusCode != http.StatusNoContent {
+		t.Errorf("to have those again that were written live answers %d", answer.StatusCode)
+	}
+	if file := fetch(t, tape+"captions.vtt"); !strings.Contains(file, "Good evening, all.") || strings.Contains(file, "marée") {
+		t.Errorf("again the captions are\n%s", file)
+	}
+	err = s.client.DeleteTape(t.Context(), s.room.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := statusOf(t, tape+"captions.vtt"); status != http.StatusNotFound {
+		t.Errorf("of a tape that was deleted they answer %d", status)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "data", "tape", string(s.room.ID))); !os.IsNotExist(err) {
+		t.Errorf("something of it is left: %v", err)
+	}
 }

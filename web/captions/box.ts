@@ -60,9 +60,10 @@ export class Box {
     this.#render();
   }
 
-  /** Forgets what was said: the ear is elsewhere. */
-  clear(): void {
-    this.#lines.forEach((all) => all.splice(0));
+  /** Shows these lines and no others. */
+  exactly(tracks: readonly { lang: string; lines: Line[] }[]): void {
+    this.#lines.clear();
+    for (const { lang, lines } of tracks) this.#lines.set(lang, lines);
     this.#render();
   }
 
@@ -76,7 +77,8 @@ export class Box {
     this.#render();
   }
 
-  get #language(): string {
+  /** The language that is shown. */
+  get language(): string {
     const known = [...this.#lines.keys()];
     const page = document.documentElement.lang;
     return known.find((l) => l === this.#choice.lang) ?? known.find((l) => l.split("-")[0] === page) ?? known[0] ?? "";
@@ -87,7 +89,7 @@ export class Box {
     const { on, size } = this.#choice;
     put(this.toggle, t.captions);
     this.toggle.ariaPressed = String(on);
-    this.root.hidden = !on && !this.always;
+    this.root.hidden = !this.always && (!on || this.toggle.hidden);
     this.root.ariaLabel = this.#log.ariaLabel = t.lines;
     this.#log.style.fontSize = `${SIZES[size] ?? SIZES[1]}rem`;
     put(this.#smaller, "A−");
@@ -98,7 +100,7 @@ export class Box {
     this.#larger.disabled = size === SIZES.length - 1;
     this.#languages.ariaLabel = t.language;
     this.#languages.hidden = this.#lines.size < 2;
-    const language = this.#language;
+    const language = this.language;
     if (this.#languages.options.length !== this.#lines.size) {
       this.#languages.replaceChildren(...[...this.#lines.keys()].map((l) => new Option(nameOf(l), l)));
     }
