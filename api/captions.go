@@ -183,7 +183,7 @@ func (a *api) putCaptions(w http.ResponseWriter, r *http.Request) error {
 	cues, err := vtt.Parse(file)
 	var at vtt.Error
 	if errors.As(err, &at) {
-		return badRequest("The file cannot be taken: line %d: %s.", at.Line, at.Why)
+		return problem.New(problem.BadCaptions, fmt.Sprintf("The file cannot be taken. In line %d, %s.", at.Line, at.Why))
 	}
 	if err == nil && len(cues) == 0 {
 		return badRequest("There are no captions in the file. To have those again that were written while it was live, use DELETE.")

@@ -124,7 +124,7 @@ func TestCaptionFile(t *testing.T) {
 	if want := []string{"pt-BR 1", "en 0"}; !slices.Equal(h.rooms.captions, want) {
 		t.Errorf("set %q, want %q", h.rooms.captions, want)
 	}
-	p := refused(t, h.do("PUT", at+"en", "WEBVTT\n\n00:01,000 --> 00:02.000\na", with(h.cookie), file), http.StatusBadRequest, problem.BadRequest)
+	p := refused(t, h.do("PUT", at+"en", "WEBVTT\n\n00:01,000 --> 00:02.000\na", with(h.cookie), file), http.StatusBadRequest, problem.BadCaptions)
 	if !strings.Contains(p.Detail, "line 3") {
 		t.Errorf("it does not name the line: %s", p.Detail)
 	}
