@@ -108,16 +108,17 @@ func TestCaptions(t *testing.T) {
 	late.Click("#listen")
 	late.Until(shownLines+`.includes("Good evening, all.") && document.querySelector("#captions [role=log]").style.fontSize === "1.7rem"`, browsertest.Body)
 
+	token := s.hostToken() // there is none of a room that has ended
 	err = s.client.End(t.Context(), s.room.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.tape("it is closed", func(i tapeIndex) bool { return i.Closed })
-	s.captionsAfterwards(t)
+	s.captionsAfterwards(t, token)
 }
 
 // captionsAfterwards reads, searches and corrects the captions of the replay, exports them, and deletes them with the tape.
-func (s *show) captionsAfterwards(t *testing.T) {
+func (s *show) captionsAfterwards(t *testing.T, token string) {
 	t.Helper()
 	tape := s.room.ListenURL + "/tape/"
 	if file := fetch(t, tape+"captions.vtt"); !strings.HasPrefix(file, "WEBVTT\n\n") || !strings.Contains(file, "Good evening, all.") || strings.Contains(file, "Bonsoir") {
@@ -128,7 +129,7 @@ func (s *show) captionsAfterwards(t *testing.T) {
 	}
 	put := func(body string, want int) {
 		t.Helper()
-		answer := s.do("PUT", "/api/rooms/"+string(s.room.ID)+"/captions/en", s.hostToken(), "text/vtt", body)
+		answer := s.do("PUT", "/api/rooms/"+string(s.room.ID)+"/captions/en", token, "text/vtt", body)
 		if answer.StatusCode != want {
 			t.Fatalf("a file of captions answers %d, want %d", answer.StatusCode, want)
 		}
@@ -159,7 +160,7 @@ func (s *show) captionsAfterwards(t *testing.T) {
 	p = openTapped(t, listeners.New(t), "file://"+dir+"/index.html")
 	p.Until(`document.querySelectorAll("#transcriptlist li").length === 2`, browsertest.Body)
 
-	if answer := s.do("DELETE", "/api/rooms/"+string(s.room.ID)+"/captions/en", s.hostToken(), "application/json", ""); answer.StatusCode != http.StatusNoContent {
+	if answer := s.do("DELETE", "/api/rooms/"+string(s.room.ID)+"/captions/en", token, "application/json", ""); answer.StatusCode != http.StatusNoContent {
 		t.Errorf("to have those again that were written live answers %d", answer.StatusCode)
 	}
 	if file := fetch(t, tape+"captions.vtt"); !strings.Contains(file, "Good evening, all.") || strings.Contains(file, "marée") {
