@@ -27,6 +27,7 @@ type captions struct {
 	waiting []heldCaption // by moment
 	recent  []recentCaption
 	last    []room.Caption // that went out, one of each language
+	at      int64          // of the line that went out last
 	fresh   bool           // last changed
 }
 
@@ -140,9 +141,8 @@ func (s *captions) learn(air Air) {
 	s.air = air
 }
 
-// due takes out the next line whose words listeners have heard at frame n, if there is one: a frame has one event of a kind. The lines that it returns are the whole truth
-// from there on.
-func (s *captions) due(n tape.Number) (lines []room.Caption, ok bool) {
+// due takes out the next line whose words listeners have heard at frame n, if there is one: a frame has one event of a kind. What it returns is the whole truth from there on.
+func (s *captions) due(n tape.Number) (e room.CaptionEvent, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) > 0 && s.waiting[0].moment <= s.air.Out {
@@ -150,10 +150,10 @@ func (s *captions) due(n tape.Number) (lines []room.Caption, ok bool) {
 		s.waiting = slices.Delete(s.waiting, 0, 1)
 	}
 	if !s.fresh {
-		return nil, false
+		return e, false
 	}
 	s.fresh = false
-	return slices.Clone(s.last), true
+	return room.CaptionEvent{Kind: room.KindCaption, At: s.at, Lines: slices.Clone(s.last)}, true
 }
 
 func (s *captions) out(c heldCaption, n tape.Number) {
@@ -162,14 +162,16 @@ func (s *captions) out(c heldCaption, n tape.Number) {
 	}
 	i := slices.IndexFunc(s.last, func(o room.Caption) bool { return o.Language == c.Language })
 	s.fresh = true
-	if i < 0 {
+	switch {
+	case i < 0:
 		s.last = append(s.last, c.Caption)
-		return
-	}
-	if s.last[i].ID == c.ID && !c.placed {
+	case s.last[i].ID == c.ID && !c.placed:
 		c.At = s.last[i].At // where its first words were heard
+		fallthrough
+	default:
+		s.last[i] = c.Caption
 	}
-	s.last[i] = c.Caption
+	s.at = c.At
 }
 
 // restart has the last lines said again.

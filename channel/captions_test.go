@@ -26,6 +26,9 @@ func (r *rig) captions(t *testing.T) (told []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if v.At > int64(e.At) {
+			t.Errorf("the event at %d is of %d", e.At, v.At)
+		}
 		var lines []string
 		for _, l := range v.Lines {
 			more := ""

@@ -183,8 +183,8 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 		s.chapter = chapter
 		say(room.KindChapter, room.ChapterEvent{Kind: room.KindChapter, ID: chapter.ID, At: chapter.At, Title: chapter.Title})
 	}
-	if lines, ok := s.captions.due(n); ok {
-		say(room.KindCaption, room.CaptionEvent{Kind: room.KindCaption, Lines: lines})
+	if e, ok := s.captions.due(n); ok {
+		say(room.KindCaption, e)
 	}
 	if listening != s.counted && n-s.countedAt >= listeningEvery {
 		s.counted, s.countedAt = listening, n

@@ -103,7 +103,7 @@ func TestCaptions(t *testing.T) {
 	late.Until(`document.getElementById("cc")`, browsertest.Body)
 	late.Click("#cc")
 	late.Until(shownLines+`.includes("Good evening, all.")`, browsertest.Body) // and perhaps what was said a moment before
-	late.Click(`#captions [aria-label="Larger captions"]`)
+	late.Click(`#captions .tools button:nth-child(2)`)
 	late.Do(chromedp.Reload())
 	late.Click("#listen")
 	late.Until(shownLines+`.includes("Good evening, all.") && document.querySelector("#captions [role=log]").style.fontSize === "1.7rem"`, browsertest.Body)

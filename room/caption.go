@@ -18,6 +18,7 @@ type Caption struct {
 // CaptionEvent says which line is the last one of each language.
 type CaptionEvent struct {
 	Kind  string    `json:"t"`
+	At    int64     `json:"at"`    // that of the line that is news: not behind the event's own frame
 	Lines []Caption `json:"lines"` // in the order of their languages' first lines
 }
 

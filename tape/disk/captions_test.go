@@ -62,8 +62,8 @@ func TestCaptionsLieWithTheTape(t *testing.T) {
 func TestCutTapeTellsNoCutCaptions(t *testing.T) {
 	t.Parallel()
 	tp := closedTape(t)
-	before := tape.Event{At: 90, Term: 1, Kind: room.KindCaption, Data: []byte(`{"t":"caption","lines":[{"id":"a","lang":"en","at":80,"text":"secret","final":true}]}`)}
-	behind := tape.Event{At: 110, Term: 1, Kind: room.KindCaption, Data: []byte(`{"t":"caption","lines":[{"id":"b","lang":"en","at":95,"text":"secret","final":true},{"id":"c","lang":"fr","at":105,"text":"dit","final":true}]}`)}
+	before := tape.Event{At: 90, Term: 1, Kind: room.KindCaption, Data: []byte(`{"t":"caption","at":105,"lines":[{"id":"a","lang":"en","at":80,"text":"secret","final":true}]}`)}
+	behind := tape.Event{At: 110, Term: 1, Kind: room.KindCaption, Data: []byte(`{"t":"caption","at":105,"lines":[{"id":"b","lang":"en","at":95,"text":"secret","final":true},{"id":"c","lang":"fr","at":105,"text":"dit","final":true}]}`)}
 	tp.events = append(tp.events, before, behind)
 	slices.SortFunc(tp.events, format.Compare)
 	var told []string
@@ -72,7 +72,7 @@ func TestCutTapeTellsNoCutCaptions(t *testing.T) {
 			told = append(told, string(e.Data))
 		}
 	}
-	if want := []string{`{"t":"caption","lines":[{"id":"c","lang":"fr","at":105,"text":"dit","final":true}]}`}; !reflect.DeepEqual(told, want) {
+	if want := []string{`{"t":"caption","at":105,"lines":[{"id":"c","lang":"fr","at":105,"text":"dit","final":true}]}`}; !reflect.DeepEqual(told, want) {
 		t.Errorf("told is %q, want %q", told, want)
 	}
 }

@@ -92,10 +92,8 @@ export class Box {
     this.root.hidden = !this.always && (!on || this.toggle.hidden);
     this.root.ariaLabel = this.#log.ariaLabel = t.lines;
     this.#log.style.fontSize = `${SIZES[size] ?? SIZES[1]}rem`;
-    put(this.#smaller, "A−");
-    put(this.#larger, "A+");
-    this.#smaller.ariaLabel = t.smaller;
-    this.#larger.ariaLabel = t.larger;
+    put(this.#smaller, t.smaller);
+    put(this.#larger, t.larger);
     this.#smaller.disabled = size === 0;
     this.#larger.disabled = size === SIZES.length - 1;
     this.#languages.ariaLabel = t.language;

@@ -3,8 +3,8 @@
 const en = {
   captions: "Captions",
   lines: "What is said, as text",
-  larger: "Larger captions",
-  smaller: "Smaller captions",
+  larger: "Larger",
+  smaller: "Smaller",
   language: "Language of the captions",
 };
 
@@ -13,8 +13,8 @@ export type Texts = typeof en;
 const fr: Texts = {
   captions: "Sous-titres",
   lines: "Ce qui est dit, par écrit",
-  larger: "Sous-titres plus grands",
-  smaller: "Sous-titres plus petits",
+  larger: "Plus grand",
+  smaller: "Plus petit",
   language: "Langue des sous-titres",
 };
 

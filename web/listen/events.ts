@@ -13,7 +13,7 @@ export type RoomEvent =
   | { t: "speaking"; ids: string[] }
   | { t: "listening"; n: number }
   | { t: "seat"; depth_ms: number; cadence_ms: number; variant?: string; grow_ms?: number }
-  | { t: "caption"; lines: Line[] }
+  | { t: "caption"; at: number; lines: Line[] }
   | MovedEvent
   | EdgesEvent;
 

@@ -23,7 +23,6 @@ const saving = (navigator as { connection?: { saveData?: boolean } }).connection
 const path = `${base}/live.mp4?pace=1${saving ? "&variant=opus-24" : ""}`;
 let ear = { phase: "ready", frame: 0, delay: 0 } as Ear; // until there is one, for those who ask
 let view: View;
-let captions: Promise<typeof import("../captions/module")> | undefined;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const loudness = new Loudness((frame) => ear.size(frame));
 const theatre = new Theatre(element<HTMLCanvasElement>("rows"), element("listen"), paint);
@@ -43,8 +42,8 @@ function guessTitle(): string {
 
 function heard(e: RoomEvent): void {
   apply(room, e);
-  // What is shown of captions comes with the first line; should that fail, with the next.
-  if (e.t === "caption") (captions ??= later("captions")).then((m) => m.show(e.lines), () => (captions = undefined));
+  // What shows captions comes with the first line; should that fail, with the next.
+  if (e.t === "caption") void later<typeof import("../captions/module")>("captions").then((m) => m.show(e.lines));
   if (e.t === "moved") setTimeout(follow, e.spread_ms * Math.random(), e);
   if (e.t === "room" || e.t === "stage") describe();
 }
