@@ -37,6 +37,7 @@ func rules() []rule {
 		{"pack/ogg", nil, pure, "packers are pure"},
 		{"pack/adts", nil, pure, "packers are pure"},
 		{"pack/hls", nil, pure, "packers are pure"},
+		{"pack/vtt", nil, pure, "packers are pure"},
 		{"tape/format", nil, pure, "what a tape consists of is pure"},
 		{"poster", nil, pure, "a picture is a function of what is said on it"},
 		{"*", []string{"poster"}, []string{"golang.org/x/image/..."}, "pictures are the poster's"},

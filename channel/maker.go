@@ -46,6 +46,8 @@ type Air struct {
 	Wanted  time.Duration // what Delay is led to
 	Filling time.Duration // for which the stage is still held back after a dump
 
+	DumpFrom, DumpTo int64 // the first and the last moment that the last dump removed, those included that it lets nobody hear when they come; 0: there was none
+
 	Cart     string        // that plays on stage; empty: none
 	CartLeft time.Duration // how long it goes on
 }
@@ -162,6 +164,13 @@ func (m *Maker) SetFacts(f room.Facts) { m.events.setFacts(f) }
 
 // SetPeople says who is on stage.
 func (m *Maker) SetPeople(people []room.Person) { m.events.setPeople(people) }
+
+// Caption takes a line of what is said. At and until are the frames at which listeners hear its first word and its last. What they have heard goes
+// out at once; else, and without until, it is taken for what was said on stage by now, goes out when listeners have heard that, and is dumped with it. The
+// errors are room.ErrDumped, until Taken.Held is over, room.ErrManyLanguages and room.ErrManyCaptions.
+func (m *Maker) Caption(c room.Caption, at, until *int64) (Taken, error) {
+	return m.events.captions.add(c, at, until, m.cfg.Mix.Air())
+}
 
 // SetListening says how many seats are taken.
 func (m *Maker) SetListening(n int) { m.events.setListening(n) }
@@ -338,6 +347,7 @@ func (m *Maker) run(ctx context.Context) error {
 func (m *Maker) tick(mono time.Duration) {
 	m.cfg.Mix.Tick(m.pcm, mono)
 	levels, air := m.cfg.Mix.Levels(), m.cfg.Mix.Air()
+	m.events.captions.pass(air, m.next)
 	m.attend(m.events.pass(levels, air))
 	m.watch(air)
 	m.say()

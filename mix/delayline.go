@@ -42,6 +42,8 @@ type delayLine struct {
 	withhold int   // ticks in which nothing goes out, while the line fills
 	swallow  int   // ticks that are forgotten as they come in, before that
 	in, out  int64 // the moments that came in and went out last, counted from 1
+	dumpFrom int64 // the first moment of the last dump
+	dumpTo   int64 // its last one, which may be still to come
 	sounding bool  // the last tick was a moment's sound, not silence in its place
 
 	last     [frameSamples]float32 // what went out last
@@ -98,6 +100,7 @@ func (d *delayLine) dump(withhold func(want int) int) (removed int) {
 	if removed == 0 {
 		return 0
 	}
+	d.dumpFrom, d.dumpTo = d.at(0).moment, d.in+dumpTail
 	d.n, d.first = 0, 0
 	d.withhold = min(withhold(d.want), len(d.ring)-1)
 	d.swallow = dumpTail

@@ -2,6 +2,7 @@ package node
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,12 @@ func findReplay(ctx context.Context, dir string, id room.ID) (f room.Facts, v *d
 	return f, v, nil
 }
 
+// siteFile is one file of a site.
+type siteFile struct {
+	name string
+	body io.Reader
+}
+
 // writeSite writes what a replay consists of.
 func writeSite(ctx context.Context, out site, f room.Facts, t taped) (size int64, err error) {
 	index, err := replay.Exported(f, t, t.HasUnits())
@@ -99,24 +106,27 @@ func writeSite(ctx context.Context, out site, f room.Facts, t taped) (size int64
 	if err != nil {
 		return 0, err
 	}
-	type file struct {
-		name string
-		body io.Reader
-	}
-	files := []file{{"sound.ogg", sound}}
+	files := []siteFile{{"sound.ogg", sound}}
 	if t.HasUnits() {
 		m4a, err := replay.M4A(f, t)
 		if err != nil {
 			return 0, err
 		}
-		files = append(files, file{"sound.m4a", m4a})
+		files = append(files, siteFile{"sound.m4a", m4a})
 	}
-	files = append(files, []file{
+	files = append(files, []siteFile{
 		{"index.json", strings.NewReader(string(index))},
 		{"chapters.json", strings.NewReader(string(chapters))},
 		{"waveform.png", strings.NewReader(string(image))},
-		{"index.html", strings.NewReader(string(web.ExportedPage(index)))}, // last: with it, all is there
 	}...)
+	for n, language := range replay.CaptionLanguages(f, t) {
+		name := "captions.vtt"
+		if n > 0 {
+			name = "captions." + language + ".vtt"
+		}
+		files = append(files, siteFile{name, bytes.NewReader(replay.CaptionFile(f, t, language, false))})
+	}
+	files = append(files, siteFile{"index.html", strings.NewReader(string(web.ExportedPage(index)))}) // last: with it, all is there
 	for _, file := range files {
 		n, err := out.put(file.name, reader{ctx, file.body})
 		size += n

@@ -147,8 +147,8 @@ func (n *Node) episode(f room.Facts, origin string) (e podcast.Episode, ok bool)
 	if e.Published.IsZero() {
 		e.Published = f.EndedAt
 	}
-	taped := n.tapedOf(f.ID, t)
-	switch m4a, err := replay.M4A(f, taped); {
+	tp := n.tapedOf(f.ID, t)
+	switch m4a, err := replay.M4A(f, tp); {
 	case err == nil: // what plays everywhere comes first
 		e.Others = []podcast.Enclosure{e.Sound}
 		e.Sound = podcast.Enclosure{URL: address + "/tape/floor/" + replay.M4AFile, Type: replay.M4AType, Size: m4a.Size()}
@@ -158,6 +158,7 @@ func (n *Node) episode(f room.Facts, origin string) (e podcast.Episode, ok bool)
 	if len(f.Life.Chapters) > 0 {
 		e.Chapters = address + "/tape/chapters.json"
 	}
+	e.Captions = replay.CaptionLanguages(f, tp)
 	return e, true
 }
 

@@ -188,7 +188,7 @@ func (n *Node) listenersHandler() http.Handler {
 		mux.Handle("GET /r/{room}"+master, n.invited(seatOf, n.away(master, hls)))
 	}
 	elsewhere := web.Elsewhere(n.isShown, address)
-	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
+	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js", "captions.js"} {
 		mux.Handle("GET /r/{room}/"+file, elsewhere)
 	}
 	embed := web.Embed(web.EmbedConfig{Facts: n.openly, Base: n.listenersAt})
@@ -267,6 +267,7 @@ func (n *Node) stageHandler() http.Handler {
 	mux.Handle("/r/{room}/live.ogg", n.edge.Handler())
 	mux.Handle("/api/", host)
 	mux.Handle("/desk/", web.Desk())
+	mux.Handle("/captions/", web.Desk())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			http.Redirect(w, r, "/desk/", http.StatusSeeOther)

@@ -31,7 +31,8 @@ type Tape interface {
 	Lost() int
 	Levels() []byte
 	Events(from, to tape.Number) []tape.Event
-	LevelsOf(at tape.Stretch) []byte // of a part of it
+	Captions() map[string][]tape.Caption // as its host has corrected them, by language
+	LevelsOf(at tape.Stretch) []byte     // of a part of it
 	Segment(k tape.Number) (s tape.Stretch, ok bool)
 	IsCut(k tape.Number) bool // segment k ends or begins where its host has cut, and may be another one tomorrow
 	Read(v tape.Variant, from, to tape.Number) ([][]byte, error)
@@ -82,6 +83,7 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
+	mux.HandleFunc("GET /r/{room}/tape/{file}", h.answer(h.captions))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{variant}/{file}", h.answer(h.object))
 	mux.HandleFunc("GET /r/{room}/clip/{clip}/{file}", h.answer(h.clip))
@@ -101,8 +103,10 @@ func New(cfg Config) http.Handler {
 }
 
 var (
-	errNothing = problem.New(problem.NotFound, "There is nothing at this address. The tape's index.json says what there is.")
-	errNotYet  = problem.Problem{
+	errNothing    = problem.New(problem.NotFound, "There is nothing at this address. The tape's index.json says what there is.")
+	errNoCaptions = problem.New(problem.NotFound, "There are no captions of this conversation, or not in this language. The tape's index.json says which there are.")
+
+	errNotYet = problem.Problem{
 		Code: problem.NotFound, RetryAfter: 2 * time.Second,
 		Detail: "This part of the tape is not there, or not yet: the index says up to where it goes.",
 	}

@@ -37,8 +37,9 @@ type index struct {
 	HLS      bool             `json:"hls,omitempty"`   // the sound is to be had as HLS only, whose segments have no events
 
 	// Only of a closed tape, or with HLS.
-	Events []event `json:"events,omitempty"`
-	Levels []byte  `json:"levels,omitempty"` // base64
+	Events   []event `json:"events,omitempty"`
+	Captions []track `json:"captions,omitempty"`
+	Levels   []byte  `json:"levels,omitempty"` // base64
 }
 
 type channel struct {
@@ -57,8 +58,8 @@ type event struct {
 	Data json.RawMessage `json:"e"`
 }
 
-// left are kinds of events that a replay does not need.
-var left = []string{room.KindListening, room.KindEdges, room.KindSeat}
+// left are kinds of events that a replay does not need, or has in another form.
+var left = []string{room.KindCaption, room.KindListening, room.KindEdges, room.KindSeat}
 
 func (h *handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
 	facts, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
@@ -115,7 +116,7 @@ func indexOf(f room.Facts, t Tape) index {
 	if !closed {
 		return i
 	}
-	i.tell(t)
+	i.tell(f, t)
 	return i
 }
 
@@ -139,7 +140,7 @@ func Published(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 	i := indexOf(f, t)
 	i.HLS, i.Clips, i.M4A = true, false, m4a
 	if !i.Closed {
-		i.tell(t)
+		i.tell(f, t)
 	}
 	body, err := json.Marshal(i)
 	if err != nil {
@@ -155,7 +156,7 @@ func Exported(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 	i.M4A = m4a
 	if !i.Closed {
 		i.Closed = true
-		i.tell(t)
+		i.tell(f, t)
 	}
 	i.Clips = false
 	body, err := json.Marshal(i)
@@ -166,11 +167,12 @@ func Exported(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 }
 
 // tell adds what is known about the whole of a tape.
-func (i *index) tell(t Tape) {
+func (i *index) tell(f room.Facts, t Tape) {
 	for _, e := range t.Events(i.First, i.Last+1) {
 		if !slices.Contains(left, e.Kind) {
 			i.Events = append(i.Events, event{max(e.At, i.First), e.Data})
 		}
 	}
 	i.Levels = t.Levels()
+	i.Captions = tracksOf(f, t)
 }

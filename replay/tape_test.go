@@ -28,7 +28,9 @@ type memoryTape struct {
 	closed bool
 	events []tape.Event
 	cut    bool
-	err    error
+
+	captions map[string][]tape.Caption
+	err      error
 	unmade error // why there is no AAC of it
 }
 
@@ -47,13 +49,14 @@ func (m *memoryTape) ClipUnits(at tape.Stretch) (Units, error) {
 	return u, m.unmade
 }
 
-func (m *memoryTape) Spans() []tape.Stretch           { return m.spans }
-func (m *memoryTape) Closed() bool                    { return m.closed }
-func (m *memoryTape) Epoch() time.Time                { return time.Unix(1_800_000_000, 0).UTC() }
-func (m *memoryTape) Lost() int                       { return 3 }
-func (m *memoryTape) Levels() []byte                  { return []byte{1, 2, 255} }
-func (m *memoryTape) IsCut(tape.Number) bool          { return m.cut }
-func (m *memoryTape) LevelsOf(at tape.Stretch) []byte { return make([]byte, at.Len()/16) }
+func (m *memoryTape) Spans() []tape.Stretch               { return m.spans }
+func (m *memoryTape) Captions() map[string][]tape.Caption { return m.captions }
+func (m *memoryTape) Closed() bool                        { return m.closed }
+func (m *memoryTape) Epoch() time.Time                    { return time.Unix(1_800_000_000, 0).UTC() }
+func (m *memoryTape) Lost() int                           { return 3 }
+func (m *memoryTape) Levels() []byte                      { return []byte{1, 2, 255} }
+func (m *memoryTape) IsCut(tape.Number) bool              { return m.cut }
+func (m *memoryTape) LevelsOf(at tape.Stretch) []byte     { return make([]byte, at.Len()/16) }
 
 func (m *memoryTape) Clip(_ tape.Variant, at tape.Stretch) (File, error) {
 	return memoryFile{bytes.NewReader(fmt.Append(nil, "sound ", at.From, at.To))}, m.err

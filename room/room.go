@@ -15,7 +15,9 @@ const (
 	CoHost   Role = "cohost"
 	Producer Role = "producer" // runs the desk, and is never on stage
 	Speaker  Role = "speaker"
-	Listener Role = "listener" // everybody else: no token is made for one
+	// Captioner writes what is said, and is never on stage. A program that sends captions is one, too.
+	Captioner Role = "captioner"
+	Listener  Role = "listener" // everybody else: no token is made for one
 )
 
 // State is a step in a room's life.
@@ -151,4 +153,6 @@ func Step(from, to State) error {
 }
 
 // Valid reports whether there are tokens of this role.
-func (r Role) Valid() bool { return r == Host || r == CoHost || r == Producer || r == Speaker }
+func (r Role) Valid() bool {
+	return r == Host || r == CoHost || r == Producer || r == Speaker || r == Captioner
+}

@@ -54,6 +54,14 @@ type fakeTape struct {
 	closed bool
 	gone   bool
 	events []tape.Event
+
+	captions map[string][]tape.Caption
+}
+
+func (f *fakeTape) Captions() map[string][]tape.Caption {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.captions
 }
 
 func (f *fakeTape) Spans() []tape.Stretch {

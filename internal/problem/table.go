@@ -62,6 +62,8 @@ var table = map[Code]struct {
 	StepImpossible:   {http.StatusConflict, "Not possible now"},
 	PlanChanged:      {http.StatusConflict, "Changed meanwhile"},
 	NothingToDump:    {http.StatusConflict, "Nothing to dump"},
+	BadCaptions:      {http.StatusBadRequest, "The captions cannot be read"},
+	CaptionDumped:    {http.StatusConflict, "Dumped"},
 	NotMadeHere:      {http.StatusConflict, "Not made here"},
 	VersionMissing:   {http.StatusPreconditionRequired, "If-Match is needed"},
 	VersionStale:     {http.StatusPreconditionFailed, "The session has moved on"},

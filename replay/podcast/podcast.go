@@ -34,6 +34,7 @@ type Episode struct {
 	Sound       Enclosure
 	Others      []Enclosure // the same in other forms, for players that can choose
 	Chapters    string      // their address; empty: none
+	Captions    []string    // languages
 }
 
 // Live is a conversation that is announced, or on.
@@ -93,15 +94,16 @@ type category struct {
 }
 
 type item struct {
-	Title       string    `xml:"title"`
-	Link        string    `xml:"link"`
-	GUID        guid      `xml:"guid"`
-	Published   string    `xml:"pubDate,omitempty"`
-	Description string    `xml:"description"`
-	Enclosure   enclosure `xml:"enclosure"`
-	Others      []other   `xml:"podcast:alternateEnclosure"`
-	Duration    int64     `xml:"itunes:duration,omitempty"` // seconds
-	Chapters    *chapters `xml:"podcast:chapters"`
+	Title       string       `xml:"title"`
+	Link        string       `xml:"link"`
+	GUID        guid         `xml:"guid"`
+	Published   string       `xml:"pubDate,omitempty"`
+	Description string       `xml:"description"`
+	Enclosure   enclosure    `xml:"enclosure"`
+	Others      []other      `xml:"podcast:alternateEnclosure"`
+	Duration    int64        `xml:"itunes:duration,omitempty"` // seconds
+	Chapters    *chapters    `xml:"podcast:chapters"`
+	Transcripts []transcript `xml:"podcast:transcript"`
 }
 
 type liveItem struct {
@@ -146,6 +148,14 @@ type chapters struct {
 	Type string `xml:"type,attr"`
 }
 
+// transcript is the captions of an episode.
+type transcript struct {
+	URL      string `xml:"url,attr"`
+	Type     string `xml:"type,attr"`
+	Language string `xml:"language,attr"`
+	Rel      string `xml:"rel,attr"`
+}
+
 // Feed writes a feed.
 func Feed(s Show) ([]byte, error) {
 	c := channel{
@@ -160,6 +170,9 @@ func Feed(s Show) ([]byte, error) {
 		}
 		if e.Chapters != "" {
 			i.Chapters = &chapters{e.Chapters, "application/json+chapters"}
+		}
+		for _, l := range e.Captions {
+			i.Transcripts = append(i.Transcripts, transcript{e.Link + "/tape/captions." + l + ".vtt", "text/vtt", l, "captions"})
 		}
 		c.Items = append(c.Items, i)
 	}

@@ -16,7 +16,7 @@ func someShow() Show {
 			ID: "harbour-k3f9x2", Title: "Harbour \"talk\"", Description: "What the sea remembers", Link: "https://e.example/r/harbour-k3f9x2", Published: noon,
 			Length: 3723 * time.Second, Sound: Enclosure{URL: "https://e.example/r/harbour-k3f9x2/tape/floor/aac-64.m4a", Type: "audio/x-m4a", Size: 30_000_000},
 			Others:   []Enclosure{{URL: "https://e.example/r/harbour-k3f9x2/tape/floor/opus-48.ogg", Type: "audio/ogg", Size: 22_000_000, Title: "Ogg Opus", Bitrate: 48_000}},
-			Chapters: "https://e.example/r/harbour-k3f9x2/tape/chapters.json",
+			Chapters: "https://e.example/r/harbour-k3f9x2/tape/chapters.json", Captions: []string{"en", "pt-BR"},
 		}},
 		Live: []Live{
 			{ID: "quay-0a0a0a", Title: "Quay", Link: "https://e.example/r/quay-0a0a0a", Start: noon, On: true, Sound: Enclosure{URL: "https://e.example/r/quay-0a0a0a/live.ogg", Type: "audio/ogg"}},
@@ -56,6 +56,11 @@ func TestFeed(t *testing.T) {
 				Chapters struct {
 					URL string `xml:"url,attr"`
 				} `xml:"https://podcastindex.org/namespace/1.0 chapters"`
+				Transcripts []struct {
+					URL      string `xml:"url,attr"`
+					Type     string `xml:"type,attr"`
+					Language string `xml:"language,attr"`
+				} `xml:"https://podcastindex.org/namespace/1.0 transcript"`
 			} `xml:"item"`
 			Live []struct {
 				Status string `xml:"status,attr"`
@@ -65,6 +70,9 @@ func TestFeed(t *testing.T) {
 		} `xml:"channel"`
 	}
 	err = xml.Unmarshal(feed, &got)
+	if all := got.Channel.Items[0].Transcripts; len(all) != 2 || all[1].URL != "https://e.example/r/harbour-k3f9x2/tape/captions.pt-BR.vtt" || all[1].Type != "text/vtt" || all[1].Language != "pt-BR" {
+		t.Errorf("its captions are %+v", all)
+	}
 	if err != nil || got.Version != "2.0" || got.Channel.Title != "Talks & <more>" || len(got.Channel.Items) != 1 || len(got.Channel.Live) != 2 {
 		t.Fatalf("%v: %s", err, feed)
 	}

@@ -49,6 +49,8 @@ type Tape struct {
 	spans  []tape.Stretch // guarded by mu; what is there, in order
 	lost   int            // guarded by mu; frames that never came
 
+	captions map[string][]tape.Caption // guarded by mu; as they were corrected, by language; replaced, never changed
+
 	pressMu sync.Mutex
 	press   *pressing // guarded by pressMu; nil: not known
 	edges   *edges    // guarded by pressMu; nil: not asked for
@@ -111,7 +113,8 @@ func load(dir string) (*Tape, error) {
 		return nil, fmt.Errorf("read the tape in %s: %w", dir, err)
 	}
 	t.events, _ = format.ParseEvents(text)
-	return t, nil
+	t.captions, err = readCaptions(dir)
+	return t, err
 }
 
 // readMeta reads what a tape says about itself. The error is ErrNoTape where none was begun.

@@ -1,8 +1,10 @@
 package disk
 
 import (
+	"encoding/json"
 	"slices"
 
+	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 	"github.com/epidaurus-live/epidaurus/tape/format"
 )
@@ -56,9 +58,32 @@ func (v *View) Events(from, to tape.Number) []tape.Event {
 	}
 	last := spans[len(spans)-1].To
 	if last == v.within.To {
-		return v.Tape.Events(max(from, v.within.From), min(to, last))
+		to = min(to, last)
 	}
-	return v.Tape.Events(max(from, v.within.From), to) // with that of the room's end, which is behind the last frame
+	return v.withoutCut(v.Tape.Events(max(from, v.within.From), to)) // else with that of the room's end, which is behind the last frame
+}
+
+// withoutCut leaves out what captions say of what was cut at the beginning: they are written after the words.
+func (v *View) withoutCut(events []tape.Event) []tape.Event {
+	if v.within.From == 0 {
+		return events
+	}
+	kept := make([]tape.Event, 0, len(events))
+	for _, e := range events {
+		if e.Kind == room.KindCaption {
+			var said room.CaptionEvent
+			err := json.Unmarshal(e.Data, &said)
+			said.Lines = slices.DeleteFunc(said.Lines, func(c room.Caption) bool { return tape.Number(c.At) < v.within.From })
+			if err == nil {
+				e.Data, err = json.Marshal(said)
+			}
+			if err != nil || len(said.Lines) == 0 {
+				continue
+			}
+		}
+		kept = append(kept, e)
+	}
+	return kept
 }
 
 // Segment implements what Tape says, within the bounds.

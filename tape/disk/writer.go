@@ -270,20 +270,7 @@ func (w *writer) writeMeta() error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(w.tape.dir, metaFile)
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	return errors.Join(err, syncDir(w.tape.dir))
+	return errors.Join(writeWhole(openFile, filepath.Join(w.tape.dir, metaFile), append(text, '\n')), syncDir(w.tape.dir))
 }
 
 // syncDir makes names in a folder survive a power cut.

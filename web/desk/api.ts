@@ -20,6 +20,8 @@ interface Call {
   json?: unknown;
   sdp?: string;
   file?: Blob;
+  /** A file of captions. */
+  vtt?: Blob;
   /** Milliseconds after which the request is given up as a network error. */
   timeout?: number;
   signal?: AbortSignal;
@@ -38,10 +40,11 @@ export async function call(path: string, c: Call = {}): Promise<Response> {
   if (c.json !== undefined) headers["Content-Type"] = "application/json";
   if (c.sdp !== undefined) headers["Content-Type"] = "application/sdp";
   if (c.file) headers["Content-Type"] = /^(audio|image)\//.test(c.file.type) ? c.file.type : "application/octet-stream";
+  if (c.vtt) headers["Content-Type"] = "text/vtt";
   const answer = await fetch(path, {
     method: c.method ?? "GET",
     headers,
-    body: c.file ?? c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
+    body: c.file ?? c.vtt ?? c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
     cache: "no-store",
     credentials: "same-origin",
     keepalive: c.keepalive ?? false,

@@ -68,7 +68,7 @@ const en = {
   places: (n: number, of: number) => `${n} of ${of} places`,
   nobodyOnStage: "Nobody is on stage.",
   you: "you",
-  role: { host: "Host", cohost: "Co-host", producer: "Producer", speaker: "Speaker" },
+  role: { host: "Host", cohost: "Co-host", producer: "Producer", speaker: "Speaker", captioner: "Captioner" },
   isMuted: "muted",
   isAway: "connection lost",
   isSilent: "not heard",
@@ -202,6 +202,7 @@ const en = {
   refused: "The desk does not open",
   noToken: "This address lacks the part behind the # that says who you are. Open the whole link that the host sent you.",
   offline: "The server does not answer. Is it running, and is this machine on a network?",
+  atLine: (n: string) => `Line ${n}.`,
   refusal: {} as Record<string, string>,
 };
 
@@ -271,7 +272,7 @@ const fr: Text = {
   places: (n, of) => `${n} places sur ${of}`,
   nobodyOnStage: "Il n’y a personne sur scène.",
   you: "vous",
-  role: { host: "Hôte", cohost: "Co-hôte", producer: "Réalisation", speaker: "Intervenant" },
+  role: { host: "Hôte", cohost: "Co-hôte", producer: "Réalisation", speaker: "Intervenant", captioner: "Sous-titrage" },
   isMuted: "micro fermé",
   isAway: "connexion perdue",
   isSilent: "pas entendu",
@@ -402,6 +403,7 @@ const fr: Text = {
   refused: "Le pupitre ne s’ouvre pas",
   noToken: "Il manque à cette adresse la partie après # qui dit qui vous êtes. Ouvrez le lien entier que l’hôte vous a envoyé.",
   offline: "Le serveur ne répond pas. Est-il en marche, et cette machine a-t-elle un réseau ?",
+  atLine: (n) => `Ligne ${n}.`,
   refusal: {
     room_unknown: "Cette salle n’existe pas ici. Vérifiez le lien.",
     room_ended: "La salle est terminée.",
@@ -419,6 +421,8 @@ const fr: Text = {
     claim_used: "Ce lien a déjà servi. Faites-en écrire un autre sur le serveur : epidaurus host-link",
     claim_unknown: "Ce lien est inconnu ici. Copiez-le en entier, ou faites-en écrire un autre : epidaurus host-link",
     nothing_to_dump: "Rien à couper : il n’y a pas de différé, ou tout est déjà retiré ou parti.",
+    bad_captions: "Ce fichier ne se lit pas comme des sous-titres WebVTT.",
+    caption_dumped: "Ce qui vient d’être dit a été retiré, et cette ligne en est peut-être. Laissez-la, et reprenez à ce qui se dit maintenant.",
     not_made_here: "Ce serveur ne fait pas le son de cette salle en ce moment. Ouvrez le pupitre de celui qui le fait.",
     person_unknown: "Cette personne n’est plus là.",
     consent_needed: "Cette conversation est enregistrée et pourra être réécoutée : acceptez-le d’abord, plus haut sur cette page.",

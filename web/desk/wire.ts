@@ -1,6 +1,6 @@
 // The wire contract of docs/PROTOCOL.md as types: what the stage's port sends and takes.
 
-export type Role = "host" | "cohost" | "producer" | "speaker";
+export type Role = "host" | "cohost" | "producer" | "speaker" | "captioner";
 export type RoomState = "draft" | "announced" | "doors" | "live" | "ended";
 
 /** Somebody on stage. `heard`: sound of theirs reached the mixer within the last second. */
@@ -203,5 +203,5 @@ export function mayModerate(role: Role): boolean {
 
 /** Whether somebody who leads may take a person of this role off the stage. */
 export function mayExpel(by: Role, target: Role): boolean {
-  return target !== "host" && (target === "speaker" || by === "host");
+  return target !== "host" && (target === "speaker" || target === "captioner" || by === "host");
 }

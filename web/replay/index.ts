@@ -2,6 +2,7 @@
 
 import { FRAMES_PER_SECOND } from "../listen/boxes";
 import type { RoomEvent } from "../listen/events";
+import type { Track } from "./transcript";
 
 /** What index.json says. See docs/PROTOCOL.md, "The tape". */
 export type Index = {
@@ -25,6 +26,7 @@ export type Index = {
   m4a?: boolean;
   events?: { at: number; e: RoomEvent }[];
   levels?: string;
+  captions?: Track[];
 };
 
 /** A place on the tape: the shown time begins at 0 s with the first frame. */

@@ -4,6 +4,7 @@ import { beacons } from "../pull/beacon";
 import { ClipMaker } from "./clip";
 import { bars, clock, Story, Timeline, type Index } from "./index";
 import { Reader } from "./reader";
+import { Transcript } from "./transcript";
 import { pickLanguage, texts, type Language } from "./texts";
 
 declare global {
@@ -35,6 +36,7 @@ let state: "loading" | "none" | "deleted" | "lost" | "ready" = "loading";
 let refused = false; // the browser wants a tap
 let told = ""; // what the list of turns was made from
 let marked = ""; // what the list of chapters was made from
+const transcript = new Transcript(entry);
 let maker: ClipMaker | undefined;
 let drawn = ""; // what the wave was drawn from
 let dragging = false;
@@ -68,6 +70,7 @@ function learn(next: Index): void {
   timeline = new Timeline(next.spans);
   state = "ready";
   for (const { at, e } of next.events ?? []) story.add(at, e);
+  if (next.captions) transcript.learn(next.captions);
   if (first) begin();
   else reader?.grown(next, timeline);
 }
@@ -80,6 +83,8 @@ function begin(): void {
   else if (Reader.possible) {
     reader = new Reader(audio, `${base}/${index!.hls ? "hls" : "tape"}/floor/opus-48`, index!, timeline, (frame, e) => {
       story.add(frame, e);
+      // Of a tape that is whole the index has them as they are last.
+      if (e.t === "caption" && !index?.closed && !index?.hls) transcript.add(e.lines);
       render();
     });
   } else audio.src = `${base}/${index!.hls ? "hls/dvr.m3u8" : "tape/floor/opus-48.mp4"}`;
@@ -141,6 +146,8 @@ function render(): void {
   element("clipmake").hidden = !maker || state === "deleted";
   if (state === "deleted") maker?.close();
   chapters(now);
+  transcript.render(timeline.frame(now), state !== "deleted");
+  for (const id of ["vtt", "srt"]) element(id).hidden = !index?.captions || (id === "srt" && !!inside);
   turns();
   draw(total ? now / total : 0);
 }
@@ -255,6 +262,9 @@ function say(next: Language): void {
   set("turnstitle", t.turns);
   set("chapterstitle", t.chapters);
   maker?.say(t);
+  transcript.say(next);
+  set("vtt", `${t.captions} (WebVTT)`);
+  set("srt", `${t.captions} (SRT)`);
   set("filestitle", t.files);
   set("live", t.golive);
   const other = element("language");
@@ -285,6 +295,11 @@ function wire(): void {
     link.href = inside ? `sound.${id}` : `${base}/tape/floor/${id === "m4a" ? "aac-64" : "opus-48"}.${id}`;
     link.download = inside ? "" : `${base.split("/")[2]}.${id}`;
     link.textContent = name;
+  }
+  for (const id of ["vtt", "srt"]) {
+    const link = element<HTMLAnchorElement>(id);
+    link.href = inside ? "captions.vtt" : `${base}/tape/captions.${id}`;
+    link.download = inside ? "" : `${base.split("/")[2]}.${id}`;
   }
   for (const kind of ["play", "pause", "playing", "waiting", "seeked", "ended", "timeupdate"]) audio.addEventListener(kind, render);
   if ("mediaSession" in navigator) {
