@@ -155,7 +155,7 @@ func (n *Node) listenersHandler() http.Handler {
 	tapes := n.invited(seatOf, n.replayHandler())
 	mux.Handle("/r/{room}/tape/", tapes)
 	mux.Handle("/r/{room}/clip/", tapes)
-	mux.Handle("GET /r/{room}/clip/{clip}", n.invited(seatOf, web.ClipPage(n.clipHead)))
+	mux.Handle("GET /r/{room}/clip/{clip}", n.clipPage())
 	hls := n.invited(seatOf, bySeatPath(n.cast))
 	mux.Handle("/r/{room}/hls/", hls)
 	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
