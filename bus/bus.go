@@ -35,6 +35,7 @@ type Bus struct {
 
 	mu        sync.RWMutex
 	rooms     map[room.ID]room.Facts   // guarded by mu
+	rests     map[room.ID]rest         // guarded by mu; of rooms, what this version does not know
 	revisions map[room.ID]uint64       // guarded by mu; of rooms, in the store
 	watching  map[int]func(room.Facts) // guarded by mu
 	nextID    int                      // guarded by mu
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 func newBus(cfg Config) *Bus {
 	return &Bus{
 		node: cfg.Node, log: cfg.Log, leaseTTL: LeaseTTL, reconnect: make(chan struct{}, 1),
-		rooms: map[room.ID]room.Facts{}, revisions: map[room.ID]uint64{}, watching: map[int]func(room.Facts){},
+		rooms: map[room.ID]room.Facts{}, rests: map[room.ID]rest{}, revisions: map[room.ID]uint64{}, watching: map[int]func(room.Facts){},
 	}
 }
 

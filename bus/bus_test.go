@@ -123,9 +123,9 @@ func TestOldFactsAreIgnored(t *testing.T) {
 	b := newBus(Config{})
 	told := 0
 	b.WatchFacts(func(room.Facts) { told++ })
-	b.learn(room.Facts{ID: "harbour", Title: "second"}, 8)
-	b.learn(room.Facts{ID: "harbour", Title: "first"}, 7)
-	b.learn(room.Facts{ID: "harbour", Title: "second"}, 8)
+	b.learn(room.Facts{ID: "harbour", Title: "second"}, rest{}, 8)
+	b.learn(room.Facts{ID: "harbour", Title: "first"}, rest{}, 7)
+	b.learn(room.Facts{ID: "harbour", Title: "second"}, rest{}, 8)
 	if f, _ := b.Facts("harbour"); f.Title != "second" || told != 1 {
 		t.Errorf("the room is %+v, told %d times", f, told)
 	}

@@ -17,16 +17,19 @@ import (
 
 // PutFacts tells every node about a room, whatever was known of it before.
 func (b *Bus) PutFacts(ctx context.Context, f room.Facts) error {
-	return b.tell(f, func(key string, value []byte) (uint64, error) { return b.facts.Put(ctx, key, value) })
+	b.mu.RLock()
+	rest := b.rests[f.ID]
+	b.mu.RUnlock()
+	return b.tell(f, rest, func(key string, value []byte) (uint64, error) { return b.facts.Put(ctx, key, value) })
 }
 
 // ChangeFacts changes what every node knows about a room. Of changes at the same moment, on whatever nodes, none undoes another: change is
-// called again with what the other one left. It gets a copy of its own, and its error ends the attempt. The error is room.ErrNotFound when
-// no such room is known.
+// called again with what the other one left. It gets a copy of its own, and its error ends the attempt. What a newer node says of the room that
+// this version does not know stays. The error is room.ErrNotFound when no such room is known.
 func (b *Bus) ChangeFacts(ctx context.Context, id room.ID, change func(*room.Facts) error) error {
 	for {
 		b.mu.RLock()
-		f, revision := b.rooms[id], b.revisions[id]
+		f, revision, rest := b.rooms[id], b.revisions[id], b.rests[id]
 		b.mu.RUnlock()
 		if revision == 0 {
 			return room.ErrNotFound
@@ -36,7 +39,7 @@ func (b *Bus) ChangeFacts(ctx context.Context, id room.ID, change func(*room.Fac
 		if err != nil {
 			return err
 		}
-		err = b.tell(f, func(key string, value []byte) (uint64, error) { return b.facts.Update(ctx, key, value, revision) })
+		err = b.tell(f, rest, func(key string, value []byte) (uint64, error) { return b.facts.Update(ctx, key, value, revision) })
 		if !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 			return err
 		}
@@ -51,8 +54,8 @@ func (b *Bus) ChangeFacts(ctx context.Context, id room.ID, change func(*room.Fac
 	}
 }
 
-func (b *Bus) tell(f room.Facts, write func(key string, value []byte) (revision uint64, err error)) error {
-	value, err := json.Marshal(f)
+func (b *Bus) tell(f room.Facts, rest rest, write func(key string, value []byte) (revision uint64, err error)) error {
+	value, err := rest.encode(f)
 	if err != nil {
 		return fmt.Errorf("write the facts of room %s: %w", f.ID, err)
 	}
@@ -60,7 +63,7 @@ func (b *Bus) tell(f room.Facts, write func(key string, value []byte) (revision 
 	if err != nil {
 		return fmt.Errorf("tell the nodes about room %s: %w", f.ID, err)
 	}
-	b.learn(f, revision) // who wrote it must not wait for the echo to know it
+	b.learn(f, rest, revision) // who wrote it must not wait for the echo to know it
 	return nil
 }
 
@@ -199,9 +202,10 @@ func (b *Bus) watchAgain(ctx context.Context, js jetstream.JetStream) jetstream.
 func (b *Bus) restore(ctx context.Context) {
 	b.mu.RLock()
 	lost := slices.DeleteFunc(slices.Collect(maps.Values(b.rooms)), func(f room.Facts) bool { return b.revisions[f.ID] != 0 })
+	rests := maps.Clone(b.rests)
 	b.mu.RUnlock()
 	for _, f := range lost {
-		err := b.tell(f, func(key string, value []byte) (uint64, error) { return b.facts.Create(ctx, key, value) })
+		err := b.tell(f, rests[f.ID], func(key string, value []byte) (uint64, error) { return b.facts.Create(ctx, key, value) })
 		if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
 			b.log.Warn("a room is not in the bus's new store", "room", f.ID, "error", err)
 		}
@@ -215,18 +219,22 @@ func (b *Bus) read(entry jetstream.KeyValueEntry) error {
 	if err != nil {
 		return fmt.Errorf("the facts of room %s are unreadable: %w", entry.Key(), err)
 	}
-	b.learn(f, entry.Revision())
+	rest, err := restOf(entry.Value())
+	if err != nil {
+		return fmt.Errorf("the facts of room %s are unreadable: %w", entry.Key(), err)
+	}
+	b.learn(f, rest, entry.Revision())
 	return nil
 }
 
 // learn takes facts unless newer ones are known: the echo of a change comes late, when the next one may be known already.
-func (b *Bus) learn(f room.Facts, revision uint64) {
+func (b *Bus) learn(f room.Facts, rest rest, revision uint64) {
 	b.mu.Lock()
 	if revision <= b.revisions[f.ID] {
 		b.mu.Unlock()
 		return
 	}
-	b.rooms[f.ID], b.revisions[f.ID] = f, revision
+	b.rooms[f.ID], b.rests[f.ID], b.revisions[f.ID] = f, rest, revision
 	watching := slices.Collect(maps.Values(b.watching))
 	b.mu.Unlock()
 	for _, fn := range watching {

@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/hls"
@@ -366,15 +363,10 @@ func (r *published) settled() {
 // step writes what is new. It reports whether there is nothing more to come.
 func (r *published) step(ctx context.Context) (done bool, err error) {
 	if r.wiping.Load() {
-		err = r.publisher.to.Store.Remove(ctx, r.dir)
+		err = r.clear(ctx)
 		if err != nil {
-			return false, fmt.Errorf("remove what was published: %w", err)
+			return false, err
 		}
-		r.forget()
-		r.mu.Lock()
-		r.wiping.Store(false)
-		close(r.waiting)
-		r.mu.Unlock()
 	}
 	facts, known := r.publisher.source.Facts(r.id)
 	ended := facts.State == room.Ended
@@ -425,6 +417,20 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	return r.forgetLater(ctx, c, over)
+}
+
+// clear removes all that was published of the room, and tells who waits for that.
+func (r *published) clear(ctx context.Context) error {
+	err := r.publisher.to.Store.Remove(ctx, r.dir)
+	if err != nil {
+		return fmt.Errorf("remove what was published: %w", err)
+	}
+	r.forget()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wiping.Store(false)
+	close(r.waiting)
+	return nil
 }
 
 // removeLeft removes what a run before left of a room that has ended, unless its tape may be heard: then it is for a node that has that.
@@ -547,6 +553,7 @@ func (r *published) forgetLater(ctx context.Context, c channel, over bool) (done
 	err = r.publisher.to.Store.Remove(ctx, r.dir)
 	return err == nil, err
 }
+<<<<<<< HEAD
 
 // live publishes what there is now: segments, then the playlists that list them. It reports whether the live playlists have ended.
 func (r *published) live(ctx context.Context, c channel) (over bool, err error) {
@@ -789,3 +796,5 @@ func (r *published) text(ctx context.Context, name string, body []byte, keep str
 	r.texts[name] = body
 	return nil
 }
+=======
+>>>>>>> house

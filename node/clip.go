@@ -15,12 +15,30 @@ import (
 	"github.com/epidaurus-live/epidaurus/web"
 )
 
+// clipPage serves the page of a clip. That of a room by invitation is for everybody who shows no invitation in what a server is told: it says
+// nothing, and its gate finds the one behind the # of the address, or asks for it.
+func (n *Node) clipPage() http.Handler {
+	page := web.ClipPage(n.clipHead)
+	invited := n.invited(seatOf, page)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if seatOf(r) == "" {
+			page.ServeHTTP(w, r)
+			return
+		}
+		invited.ServeHTTP(w, r)
+	})
+}
+
 // clipHead is what a clip's page says of it to those who show links.
 func (n *Node) clipHead(r *http.Request) (head web.ClipHead, status int) {
 	id := room.ID(r.PathValue("room"))
 	f, ok := n.shown(id)
 	if !ok {
 		return head, http.StatusNotFound
+	}
+	gated := f.Life.Access.Gated()
+	if gated && seatOf(r) == "" { // any other that came here was let in
+		return web.ClipHead{Gated: true}, http.StatusOK
 	}
 	t, err := n.tapeOf(id, tape.Floor)
 	if err != nil {
@@ -38,5 +56,6 @@ func (n *Node) clipHead(r *http.Request) (head web.ClipHead, status int) {
 	}
 	return web.ClipHead{
 		Title: c.Title, Words: words, Address: n.listenersAt(r) + r.URL.EscapedPath(), Width: picture.Width, Height: picture.Height,
+		Gated: gated,
 	}, http.StatusOK
 }

@@ -2,12 +2,14 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
@@ -26,9 +28,12 @@ const (
 	pictureElsewhere = "public, max-age=60"
 )
 
-// printer keeps pictures, and draws those that are missing, one after the other. Its methods may be called from any goroutine.
+var errTooManyPictures = errors.New("too many pictures are wanted")
+
+// printer keeps pictures, and makes those that are missing, each once. Its methods may be called from any goroutine.
 type printer struct {
-	budget *rate.Limiter
+	budget  *rate.Limiter
+	flights singleflight.Group // by name
 
 	mu   sync.Mutex
 	made map[string][]byte // guarded by mu; by name; at most keptPictures
@@ -39,29 +44,55 @@ func newPrinter() *printer {
 	return &printer{budget: rate.NewLimiter(drawnPerSecond, drawnAtOnce), made: map[string][]byte{}}
 }
 
-// of is a picture of a name, kept or made; false where too many are wanted, or it cannot be made.
+// of is a picture of a name, kept or made; false where too many are wanted, or it cannot be made. Of a crowd that comes at once for one, one
+// makes it; nobody waits for another picture.
 func (p *printer) of(name string, make func() ([]byte, error)) (picture []byte, ok bool) {
-	p.mu.Lock() // of a crowd that comes at once, one draws
+	picture, ok = p.kept(name)
+	if ok {
+		return picture, true
+	}
+	made, err, _ := p.flights.Do(name, func() (any, error) {
+		picture, ok := p.kept(name) // by who was before, perhaps
+		if ok {
+			return picture, nil
+		}
+		if !p.budget.Allow() {
+			return nil, errTooManyPictures
+		}
+		picture, err := make()
+		if err == nil {
+			p.keep(name, picture)
+		}
+		return picture, err
+	})
+	if err != nil {
+		return nil, false
+	}
+	picture, ok = made.([]byte)
+	return picture, ok
+}
+
+// kept is a picture that was made before.
+func (p *printer) kept(name string) (picture []byte, ok bool) {
+	p.mu.Lock()
 	defer p.mu.Unlock()
 	picture, ok = p.made[name]
 	if ok {
 		p.touchLocked(name)
-		return picture, true
 	}
-	if !p.budget.Allow() {
-		return nil, false
-	}
-	picture, err := make()
-	if err != nil {
-		return nil, false
-	}
+	return picture, ok
+}
+
+// keep keeps a picture in the place of the one that was not asked for the longest.
+func (p *printer) keep(name string, picture []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.used) >= keptPictures {
 		delete(p.made, p.used[0])
 		p.used = p.used[1:]
 	}
 	p.made[name] = picture
 	p.used = append(p.used, name)
-	return picture, true
 }
 
 // touchLocked notes that a picture was asked for. The caller holds mu.
@@ -109,7 +140,7 @@ func (n *Node) servePicture(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, picturePath(f), http.StatusFound)
 		return
 	}
-	picture, ok := n.printer.of(name, func() ([]byte, error) { return n.picture(r.Context(), f) })
+	picture, ok := n.printer.of(name, func() ([]byte, error) { return n.picture(context.WithoutCancel(r.Context()), f) })
 	h.Set("Cache-Control", pictureForEver)
 	if !ok {
 		name, picture = "house.png", housePicture()

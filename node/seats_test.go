@@ -177,6 +177,19 @@ func TestEveryGatedAddress(t *testing.T) {
 	if status, head, _ := try(t, "GET", edge.RoomURL(r.ID)+"/event.json", ""); status != 200 || head.Get("Cache-Control") != "no-store" {
 		t.Errorf("what is announced: %d", status)
 	}
+	// The page of a clip has a gate for whoever shows no token in what a server is told; its sound is by invitation.
+	clip := h.RoomURL(r.ID) + "/clip/65000-65500"
+	if status, body := h.ask(t, "GET", clip, ""); status != 200 || !strings.Contains(body, "/gate.js") || strings.Contains(body, "og:") || strings.Contains(body, "Harbour") {
+		t.Errorf("the page of a clip without a token: %d", status)
+	}
+	for _, below := range []string{"/clip.json", "/sound.ogg", "/picture.png"} {
+		if status, _, code := try(t, "GET", clip+below, ""); status != 401 || code != problem.InvitationNeeded {
+			t.Errorf("%s without a token: %d %s", below, status, code)
+		}
+	}
+	if status, _, code := try(t, "GET", clip, bob.Token); status != 403 || code != problem.InvitationVoid {
+		t.Errorf("the page of a clip with a token that is void: %d %s", status, code)
+	}
 	if text := said.String(); strings.Contains(text, "s1.") || strings.Contains(text, ada.Token) {
 		t.Error("a token is in the log")
 	}

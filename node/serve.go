@@ -163,7 +163,7 @@ func (n *Node) listenersHandler() http.Handler {
 	tapes := n.invited(seatOf, n.replayHandler())
 	mux.Handle("/r/{room}/tape/", tapes)
 	mux.Handle("/r/{room}/clip/", tapes)
-	mux.Handle("GET /r/{room}/clip/{clip}", n.invited(seatOf, web.ClipPage(n.clipHead)))
+	mux.Handle("GET /r/{room}/clip/{clip}", n.clipPage())
 	whep := n.whepHandler()
 	mux.Handle("/r/{room}/whep", whep)
 	mux.Handle("/r/{room}/whep/{session}", whep)

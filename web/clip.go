@@ -16,6 +16,7 @@ type ClipHead struct {
 	Address string // of the clip's page, as the one who asks reaches it: what belongs to it lies below
 	Width   int    // of its picture
 	Height  int
+	Gated   bool // of a room by invitation: the page has the gate before its script; who has shown no invitation is told nothing else here
 }
 
 // ClipPage serves the page of a clip, at GET /r/{room}/clip/{clip}: the same bytes for everybody but for its head; with the status of the
@@ -27,6 +28,9 @@ func ClipPage(find func(*http.Request) (head ClipHead, status int)) http.Handler
 		if status != http.StatusOK {
 			p.bare.serve(w, r, status)
 			return
+		}
+		if head.Gated {
+			w.Header().Set("X-Robots-Tag", "noindex")
 		}
 		p.of(head).serve(w, r, status)
 	})
@@ -52,7 +56,11 @@ func (p *clipPages) of(c ClipHead) *page {
 		if len(p.made) >= mostMade {
 			clear(p.made)
 		}
-		made = makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), clipPolicy, "")
+		scripts := ""
+		if c.Gated {
+			scripts = " 'self'"
+		}
+		made = makePage(bytes.Replace(p.bare.plain, []byte(headPlace), []byte(head+headPlace), 1), clipPolicy, scripts)
 		p.made[head] = made
 	}
 	return made
@@ -60,6 +68,12 @@ func (p *clipPages) of(c ClipHead) *page {
 
 func headOfClip(c ClipHead) string {
 	var b strings.Builder
+	if c.Gated {
+		b.WriteString(gateScript)
+	}
+	if c.Address == "" {
+		return b.String()
+	}
 	meta := func(key, name, content string) {
 		b.WriteString(`<meta ` + key + `="` + name + `" content="` + html.EscapeString(content) + `">`)
 	}

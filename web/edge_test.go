@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ const (
 type fakeEdge struct {
 	*httptest.Server
 	start time.Time
+
+	noClips atomic.Bool // of the tape
 
 	mu      sync.Mutex // guards the following fields
 	facts   room.Facts
@@ -101,6 +104,10 @@ func serveFakeEdge(t *testing.T, start time.Time, facts room.Facts) *fakeEdge {
 	mux.HandleFunc("GET /r/{room}/status.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"state":"live","seated":12345,"refused":67,"delay_ms":14000,"since_ms":%d,"late_ms":1300,"now_ms":%[1]d}`, time.Now().UnixMilli())
+	})
+	mux.HandleFunc("GET /r/{room}/tape/index.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"v":1,"clips":%t}`, !e.noClips.Load())
 	})
 	e.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -49,4 +50,32 @@ func TestGatedPages(t *testing.T) {
 	if err != nil || !strings.Contains(string(body), `"gated":true`) || !strings.Contains(string(body), "Harbour talk") {
 		t.Errorf("what is announced: %s, %v", body, err)
 	}
+}
+
+// The page of a clip finds its sound with the invitation that stands behind the # of its address, and no server is told of it there.
+func TestClipByInvitation(t *testing.T) {
+	t.Parallel()
+	const token = "s1.abc.def"
+	const clip = "/clip/65000-65500"
+	mux := http.NewServeMux()
+	mux.Handle("GET /gate.js", Gate())
+	mux.Handle("GET /r/{room}/clip/{clip}", ClipPage(func(*http.Request) (ClipHead, int) { return ClipHead{Gated: true}, http.StatusOK }))
+	reply := func(path, text string) {
+		mux.HandleFunc("GET /r/{room}"+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, text)
+		})
+	}
+	reply("/seat.json", `{"gated":true,"name":"Lena","seats":2}`)
+	reply("/event.json", `{"title":"Harbour talk","lang":"en","state":"live","gated":true}`)
+	reply("/seat/"+token+clip+"/clip.json", `{"title":"Harbour talk","lang":"en","from":65000,"to":65500,"seconds":10,"into":3,"speakers":["Ada"],"levels":""}`)
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	p := browsertest.Open(t, chromium.New(t), s.URL+"/r/"+testRoom+clip+"#seat="+token)
+	p.Until(`globalThis.epidaurusClip?.total === 10 && document.getElementById("gate").innerText.includes("Lena")`, browsertest.Body)
+	if at := browsertest.Eval[string](p, "location.pathname + location.hash"); at != "/r/"+testRoom+clip+"#seat="+token {
+		t.Errorf("the address is %s", at)
+	}
+	q := browsertest.Open(t, chromium.New(t), s.URL+"/r/"+testRoom+clip)
+	q.Until(`document.querySelector("#gate form").offsetParent !== null && !document.getElementById("status").offsetParent`, browsertest.Body)
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -158,4 +161,47 @@ func testTellsHowItGoes(t *testing.T, b context.Context) {
 	}
 	p.Click("#language")
 	p.until(`document.getElementById("more").textContent.includes("Places prises")`)
+}
+
+// Where a live room is taped and gives clips, the foot has a way to a clip of what was just said, by keyboard, while the sound goes on here.
+func testLeadsToAClip(t *testing.T, b context.Context) {
+	e := newFakeEdge(t, false)
+	taped := func(s room.State, yes bool) {
+		e.happen(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: testRoom, Title: "Harbour talk", Language: "en", State: s, Tape: yes})
+	}
+	const link = `document.querySelector("#more .clip")`
+	const shown = link + `?.checkVisibility() === true`
+	const none = link + `?.checkVisibility() === false`
+	p := open(t, b, e.url())
+	p.listen()
+	p.Click("#elsewhere")
+	p.until(none + ` && document.querySelector("#going dl dd")`)
+	taped(room.Live, true)
+	p.until(shown)
+	p.until(link + `.textContent === "Clip what was just said"`)
+	taped(room.Live, false)
+	p.until(none)
+	e.noClips.Store(true)
+	taped(room.Live, true)
+	const asked = `performance.getEntriesByType("resource").filter((r) => /tape.index.json/.test(r.name)).length`
+	p.until(asked + ` === 2 && !document.getElementById("tape").hidden && ` + none)
+	e.noClips.Store(false)
+	p.Click("#elsewhere")
+	p.Click("#elsewhere")
+	p.until(shown)
+	p.Click("#language")
+	p.until(link + `.textContent === "Un extrait de ce qui vient d’être dit"`)
+	if got, want := browsertest.Eval[string](p.Tab, link+`.href`), e.url()+"/tape/?lang=fr#back&clip"; got != want {
+		t.Errorf("it leads to %s, want %s", got, want)
+	}
+	if how := browsertest.Eval[string](p.Tab, link+`.target + " " + `+link+`.rel`); how != "_blank noopener" {
+		t.Errorf("it opens by %q", how)
+	}
+	p.Do(chromedp.Evaluate[chromedp.Void](link + `.addEventListener("click", (e) => { globalThis.went = e.isTrusted; })`))
+	p.Do(chromedp.Evaluate[chromedp.Void](link+`.focus()`), chromedp.KeyEvent(kb.Enter))
+	p.until(`globalThis.went === true`)
+	p.plays(2 * time.Second)
+	p.heardWithoutGap()
+	taped(room.Ended, true)
+	p.until(none)
 }

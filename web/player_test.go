@@ -76,6 +76,7 @@ func TestListenerElsewhere(t *testing.T) {
 		"FollowsToAnotherCluster":         testFollowsToAnotherCluster,
 		"IgnoresAForgedOrder":             testIgnoresAForgedOrder,
 		"TellsHowItGoes":                  testTellsHowItGoes,
+		"LeadsToAClip":                    testLeadsToAClip,
 		"FollowsCadenceAndVariant":        testFollowsCadenceAndVariant,
 		"LivesOnTheLongestCadence":        testLivesOnTheLongestCadence,
 	})

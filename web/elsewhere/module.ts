@@ -57,9 +57,48 @@ function copying(text: string, t: Texts): HTMLButtonElement {
   return button;
 }
 
+/** The way to a clip of what was just said, in a tab of its own: the sound goes on here. It is there while the room is live and its tape gives clips. */
+function clipping(panel: HTMLElement, base: string): void {
+  const [, room, seat] = /^(\/r\/[^/]+)(?:\/seat\/(.*))?$/.exec(base)!;
+  const row = panel.appendChild(make("p")), link = row.appendChild(make("a", "", "clip"));
+  const chip = document.getElementById("chip")!, tape = document.getElementById("tape")!;
+  link.target = "_blank";
+  link.rel = "noopener";
+  row.hidden = true;
+  let taped = false;
+  const look = async (anew: boolean): Promise<void> => {
+    const was = taped;
+    taped = !tape.hidden && !chip.hidden && chip.dataset.state === "live";
+    if (!taped) row.hidden = true;
+    else if (anew || !was) row.hidden = !(await gives(base)) || !taped;
+  };
+  inEachLanguage(() => {
+    link.textContent = words().clip;
+    // Another tab does not know this one's invitation, and what is behind the # no server is told.
+    link.href = `${room}/tape/?lang=${document.documentElement.lang}#${seat ? `seat=${seat}&` : ""}back&clip`;
+  });
+  const watch = new MutationObserver(() => void look(false));
+  watch.observe(chip, { attributeFilter: ["data-state", "hidden"] });
+  watch.observe(tape, { attributeFilter: ["hidden"] });
+  panel.addEventListener("toggle", () => void look(true));
+  void look(true);
+}
+
+/** Whether clips may be made of the room's tape, as it says itself. */
+async function gives(base: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${base}/tape/index.json`, { credentials: "omit" });
+    const index = answer.ok ? ((await answer.json()) as { clips?: boolean; hls?: boolean }) : {};
+    return !!index.clips && !index.hls;
+  } catch {
+    return false;
+  }
+}
+
 /** Fills the panel of a room whose address is `base`, which also tells how it goes there. */
 export function fill(panel: HTMLElement, base: string): void {
   void import(`${base}/more.js`);
+  clipping(panel, base);
   const box = panel.appendChild(make("div", "", "elsewhere"));
   const room = location.origin + base;
   inEachLanguage(() => {

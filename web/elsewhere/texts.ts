@@ -1,6 +1,7 @@
 // All words of the panel. A word that is missing in one language is a type error.
 
 const en = {
+  clip: "Clip what was just said",
   players: "Open one of these in VLC, mpv, a radio or a podcast app.",
   ogg: "Players (Ogg Opus)",
   aac: "Radios (AAC)",
@@ -20,6 +21,7 @@ const en = {
 export type Texts = typeof en;
 
 const fr: Texts = {
+  clip: "Un extrait de ce qui vient d’être dit",
   players: "À ouvrir dans VLC, mpv, une radio ou une application de podcasts.",
   ogg: "Lecteurs (Ogg Opus)",
   aac: "Radios (AAC)",
