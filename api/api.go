@@ -64,6 +64,8 @@ type Rooms interface {
 	// SetCaptions puts these cues, at times of the replay as it is heard now, in the place of the captions of a language; nil brings back those that were written
 	// live. It returns how many there are; room.ErrNotFound where there is no tape here that has ended.
 	SetCaptions(id room.ID, language string, cues []vtt.Cue) (lines int, err error)
+	// Recording is what is on tape here for the room's editors: room.ErrNotFound, and room.ErrStep while it is still taped.
+	Recording(id room.ID) (Recording, error)
 	Taped(id room.ID) (first, last int64, ok bool) // the frames of its tape, last is one behind; false where there is none here
 }
 
@@ -136,21 +138,24 @@ func New(cfg Config) http.Handler {
 
 func (a *api) routes() map[string]methods {
 	return map[string]methods{
-		"/api/claim":                 {http.MethodPost: a.claim},
-		"/api/me":                    {http.MethodGet: a.me},
-		"/api/rooms":                 {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
-		"/api/rooms/{room}":          {http.MethodGet: a.getRoom},
-		"/api/rooms/{room}/token":    {http.MethodPost: a.ownToken},
-		"/api/rooms/{room}/invites":  {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
-		"/api/rooms/{room}/consents": {http.MethodGet: a.listConsents},
-		"/api/rooms/{room}/end":      {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
-		"/api/rooms/{room}/life":     {http.MethodGet: a.getLife},
-		"/api/rooms/{room}/doors":    {http.MethodPut: a.doors},
-		"/api/rooms/{room}/lights":   {http.MethodGet: a.lights},
-		"/api/rooms/{room}/plan":     {http.MethodPatch: a.replan},
-		"/api/rooms/{room}/step":     {http.MethodPost: a.move},
-		"/api/rooms/{room}/tape":     {http.MethodDelete: a.deleteTape},
-		"/api/rooms/{room}/replay":   {http.MethodGet: a.getReplay, http.MethodPatch: a.editReplay},
+		"/api/claim":                       {http.MethodPost: a.claim},
+		"/api/me":                          {http.MethodGet: a.me},
+		"/api/rooms":                       {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
+		"/api/rooms/{room}":                {http.MethodGet: a.getRoom},
+		"/api/rooms/{room}/token":          {http.MethodPost: a.ownToken},
+		"/api/rooms/{room}/invites":        {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
+		"/api/rooms/{room}/consents":       {http.MethodGet: a.listConsents},
+		"/api/rooms/{room}/end":            {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
+		"/api/rooms/{room}/life":           {http.MethodGet: a.getLife},
+		"/api/rooms/{room}/doors":          {http.MethodPut: a.doors},
+		"/api/rooms/{room}/lights":         {http.MethodGet: a.lights},
+		"/api/rooms/{room}/plan":           {http.MethodPatch: a.replan},
+		"/api/rooms/{room}/step":           {http.MethodPost: a.move},
+		"/api/rooms/{room}/tape":           {http.MethodDelete: a.deleteTape},
+		"/api/rooms/{room}/tracks":         {http.MethodGet: a.listTracks},
+		"/api/rooms/{room}/tracks.zip":     {http.MethodGet: a.zipTracks},
+		"/api/rooms/{room}/tracks/{track}": {http.MethodGet: a.getTrack},
+		"/api/rooms/{room}/replay":         {http.MethodGet: a.getReplay, http.MethodPatch: a.editReplay},
 
 		"/api/rooms/{room}/captions":        {http.MethodPost: a.caption},
 		"/api/rooms/{room}/captions/{lang}": {http.MethodPut: a.putCaptions, http.MethodDelete: a.dropCaptions},

@@ -203,6 +203,9 @@ type memoryRooms struct {
 	mu       sync.Mutex
 	open     map[room.ID]room.Facts
 	deleted  []room.ID         // tapes
+
+	recording Recording // of every room
+	notReady  error
 	first    func(*room.Facts) // what somebody else changes before the next change of a life, once
 }
 
@@ -278,6 +281,8 @@ func (m *memoryRooms) Facts(id room.ID) (room.Facts, bool) {
 	f, ok := m.open[id]
 	return f, ok
 }
+
+func (m *memoryRooms) Recording(room.ID) (Recording, error) { return m.recording, m.notReady }
 
 func (m *memoryRooms) Taped(room.ID) (first, last int64, ok bool) { return 62_976, 422_976, true }
 

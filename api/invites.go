@@ -103,7 +103,7 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 	i.Person, err = a.keepInvite(ctx, i)
 	if err == nil && vouched {
 		err = roomProblem(i.Room, a.cfg.Rooms.Consent(ctx, i.Room, i.Person, room.Consent{
-			Agreed: true, Text: room.ConsentText, At: a.cfg.Clock(), By: v.person,
+			Agreed: true, Text: v.facts.ConsentText(), At: a.cfg.Clock(), By: v.person,
 		}))
 	}
 	if err != nil {

@@ -88,6 +88,9 @@ type Config struct {
 	Wants    func(to func(tape.Variant)) (stop func(), err error)
 	NewUnits func() (UnitEncoder, error)
 
+	// NewTrackEncoder makes the encoder of one speaker's track. Without it, and without Wants, and where Mix is no TrackMix, there are none.
+	NewTrackEncoder func() (TrackEncoder, error)
+
 	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
 	OnLive    func()        // optional: a voice was heard, and the facts say doors yet: at once, then every second; called from the tick, must not block
 	OnWord    func()        // optional: the first word since the room went live goes out; called from the tick, must not block
@@ -130,6 +133,7 @@ type Maker struct {
 	next     tape.Number
 	seals    *sealer
 	units    *units
+	tracks   *tracks
 	observed tape.Number // when the wall clock was looked at last, and the lease renewed
 	empty    tape.Number // the stage has been empty since this frame
 	live     bool        // a voice went out, or the facts that went out say so
@@ -156,6 +160,7 @@ func NewMaker(cfg Config, facts room.Facts) *Maker {
 	if cfg.Wants != nil {
 		m.units.make = cfg.NewUnits
 	}
+	m.tracks = newTracks(&m.cfg)
 	return m
 }
 
@@ -183,6 +188,9 @@ func (m *Maker) People() int {
 
 // Made is how many frames were made, and how many of them were gaps.
 func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Load() }
+
+// LostTracks is how many frames of speakers' tracks were left out, because the machine was too busy.
+func (m *Maker) LostTracks() int64 { return m.tracks.dropped.Load() }
 
 // Making reports whether this maker holds the lease: what is done to another one's mix reaches nobody.
 func (m *Maker) Making() bool { return m.making.Load() }
@@ -213,16 +221,19 @@ func (m *Maker) Run(ctx context.Context) {
 
 // hearWants takes note of who needs what is made on demand, also while another node makes the channel: so a successor knows. Stop ends that.
 func (m *Maker) hearWants() (stop func()) {
-	if m.units.make == nil {
+	if m.units.make == nil && m.tracks.from == nil {
 		return func() {}
 	}
 	stop, err := m.cfg.Wants(func(v tape.Variant) {
-		if v == tape.AAC64 {
+		switch v {
+		case tape.AAC64:
 			m.units.want(m.cfg.Time.Mono())
+		case tape.WantTracks:
+			m.tracks.want(m.cfg.Time.Mono())
 		}
 	})
 	if err != nil {
-		m.cfg.Log.Error("nobody is heard who needs aac", "room", m.cfg.Room, "error", err)
+		m.cfg.Log.Error("nobody is heard who needs what is made on demand", "room", m.cfg.Room, "error", err)
 		return func() {}
 	}
 	return stop
@@ -259,12 +270,14 @@ func (m *Maker) hold(ctx context.Context) error {
 		m.units.want(m.cfg.Time.Mono())
 		m.units.start(first, running)
 	}
+	m.tracks.begin(m.term, m.cfg.Time.Mono())
 	m.gap(running)
 	_, facts := m.events.stage()
 	m.cfg.Mix.Curtain(facts.Curtained())
 	m.making.Store(true)
 	err = m.run(ctx)
 	m.making.Store(false)
+	m.tracks.end()
 	m.rest(err)
 	if m.cfg.OnAir != nil {
 		m.cfg.OnAir(Air{}) // nothing of this mix can be dumped any more
@@ -348,7 +361,9 @@ func (m *Maker) tick(mono time.Duration) {
 	m.cfg.Mix.Tick(m.pcm, mono)
 	levels, air := m.cfg.Mix.Levels(), m.cfg.Mix.Air()
 	m.events.captions.pass(air, m.next)
-	m.attend(m.events.pass(levels, air))
+	now, out := m.events.pass(levels, air)
+	m.attend(now, out)
+	m.tracks.follow(m.next, mono, now)
 	m.watch(air)
 	m.say()
 	for variant, encoder := range m.cfg.Encoders {

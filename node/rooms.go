@@ -158,6 +158,14 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 		cfg.Wants = func(to func(tape.Variant)) (func(), error) { return r.bus.Wants(f.ID, tape.Floor, to) }
 		cfg.NewUnits = func() (channel.UnitEncoder, error) { return codec.NewAACEncoder(codec.AACBitrate) }
 	}
+	if cfg.Wants == nil {
+		cfg.Wants = func(to func(tape.Variant)) (func(), error) { return r.bus.Wants(f.ID, tape.Floor, to) }
+	}
+	cfg.NewTrackEncoder = func() (channel.TrackEncoder, error) {
+		encoding := codec.ForVariant(tape.Voice)
+		encoding.Complexity = min(encoding.Complexity, r.complexity)
+		return codec.NewOpusEncoder(encoding)
+	}
 	r.watchAir(&cfg, f.ID, running)
 	running.maker = channel.NewMaker(cfg, f)
 	return running, nil
@@ -327,6 +335,17 @@ func (r *rooms) people(id room.ID, people []room.Person) {
 type mixLevels struct {
 	*mix.Mixer
 	mixed []mix.Level
+	apart []mix.Track
+}
+
+// Tracks implements channel.TrackMix.
+func (m *mixLevels) Tracks(dst []channel.Track) []channel.Track {
+	dst = dst[:0]
+	m.apart = m.Mixer.Tracks(m.apart)
+	for _, t := range m.apart {
+		dst = append(dst, channel.Track{ID: room.PersonID(t.ID), PCM: t.PCM})
+	}
+	return dst
 }
 
 // Levels is called by the tick alone. The slice is new each time: others keep it.

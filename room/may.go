@@ -42,6 +42,7 @@ const (
 	ActRelocate       Action = "relocate"
 	ActRunThrough     Action = "run_through"
 	ActChapters       Action = "chapters"
+	ActTracks         Action = "tracks"
 	ActEdit           Action = "edit_replay"
 	ActRaiseHand      Action = "raise_hand"
 	ActAccess         Action = "access"
@@ -121,6 +122,7 @@ var Rules = []Rule{
 	{ActRelocate, "move the listeners to another room", onlyHost, false, false},
 	{ActRunThrough, "hold a run-through and delete its recording", onlyHost, true, true},
 	{ActChapters, "mark and change chapters", leaders, false, true},
+	{ActTracks, "download the speakers' own tracks", leaders, true, true},
 	{ActEdit, "edit the replay", onlyHost, true, true},
 	{ActCaption, "write captions", []Role{Captioner}, false, false},
 	{ActRaiseHand, "raise a hand", []Role{Listener}, false, false},

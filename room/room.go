@@ -59,6 +59,7 @@ type Facts struct {
 	Expect   int        `json:"expect,omitempty"`   // listeners expected, as the host said; 0: unknown
 	DelayMS  int        `json:"delay_ms,omitempty"` // broadcast delay
 	Tape     Taping     `json:"tape,omitempty"`
+	Tracks   bool       `json:"tracks,omitempty"` // each speaker is taped apart, too, where the room is taped
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
 	Removed  []PersonID `json:"removed,omitempty"` // their tokens are void

@@ -312,7 +312,7 @@ func (sc *scene) tellStreamsLocked() {
 	}
 	state.Room.Lead = sc.leadLocked(now)
 	if facts.Tape == room.TapeOn {
-		state.Room.ConsentText = room.ConsentText
+		state.Room.ConsentText = facts.ConsentText()
 	}
 	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {

@@ -146,6 +146,10 @@ func (b *bus) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func(), er
 	return func() {}, nil
 }
 
+func (b *bus) Serve(room.ID, tape.Channel, tape.Source) (func(), error) { return func() {}, nil }
+
+func (b *bus) Want(room.ID, tape.Channel, tape.Variant) error { return nil }
+
 func (b *bus) Epoch(context.Context, room.ID, tape.Channel) (time.Time, error) {
 	return time.Unix(1_800_000_000, 0), nil
 }

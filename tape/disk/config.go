@@ -17,6 +17,10 @@ type Bus interface {
 	// Fetch asks other nodes for frames from (inclusive) to to (exclusive), at most a segment of them. It returns within two seconds with
 	// what it got.
 	Fetch(ctx context.Context, id room.ID, ch tape.Channel, v tape.Variant, from, to tape.Number) (tape.Past, error)
+	// Serve answers other nodes from source until stop is called.
+	Serve(id room.ID, ch tape.Channel, source tape.Source) (stop func(), err error)
+	// Want says that this node needs what is made on demand, now and for about a minute.
+	Want(id room.ID, ch tape.Channel, v tape.Variant) error
 	// Epoch is when frame 0 of a channel began; zero where that is not known.
 	Epoch(ctx context.Context, id room.ID, ch tape.Channel) (time.Time, error)
 }

@@ -70,7 +70,7 @@ func (r *Recorder) Follow(f room.Facts) {
 		})
 	case f.State == room.Doors || f.State == room.Live:
 		if f.Tape == room.TapeOn {
-			r.beginLocked(f.ID)
+			r.beginLocked(f)
 		}
 	case f.State == room.Ended:
 		r.endLocked(f.ID)
@@ -78,7 +78,8 @@ func (r *Recorder) Follow(f room.Facts) {
 }
 
 // beginLocked starts to hear a room, so that its first frame is not missed. The caller holds mu.
-func (r *Recorder) beginLocked(id room.ID) {
+func (r *Recorder) beginLocked(f room.Facts) {
+	id := f.ID
 	if r.sessions[id] != nil || r.over[id] {
 		return
 	}
@@ -88,6 +89,15 @@ func (r *Recorder) beginLocked(id room.ID) {
 		r.cfg.Log.Error("the room is not taped", "room", id, "error", err)
 		return
 	}
+	stopTracks := func() {}
+	if f.TapesTracks() {
+		s.tapeSpeakers()
+		stopTracks, err = s.speakers.hear()
+		if err != nil {
+			r.cfg.Log.Error("the speakers are not taped apart", "room", id, "error", err)
+			stopTracks, s.speakers = func() {}, nil
+		}
+	}
 	ctx, cancel := context.WithCancel(r.open)
 	r.sessions[id] = s
 	s.cancel, s.done = cancel, make(chan struct{})
@@ -95,6 +105,7 @@ func (r *Recorder) beginLocked(id room.ID) {
 		defer close(s.done)
 		defer cancel()
 		defer stop()
+		defer stopTracks()
 		over := s.run(ctx)
 		if over {
 			r.Press(id)
@@ -126,6 +137,7 @@ func (r *Recorder) endLocked(id room.ID) {
 		if err == nil {
 			err = w.finish(r.cfg.Now())
 		}
+		err = errors.Join(err, closeTracks(filepath.Join(filepath.Dir(r.dirOf(id)), string(tape.Tracks)), &r.cfg))
 		if err != nil {
 			r.cfg.Log.Error("a tape that was left open could not be closed; it plays all the same", "room", id, "error", err)
 			return

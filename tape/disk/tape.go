@@ -28,14 +28,23 @@ const (
 
 // Meta is what a tape says about itself.
 type Meta struct {
-	Version int          `json:"v"`
-	Room    room.ID      `json:"room"`
-	Channel tape.Channel `json:"channel"`
-	Epoch   time.Time    `json:"epoch"` // when frame 0 began
-	Serial  uint32       `json:"serial"`
-	PreSkip uint16       `json:"pre_skip"`
-	Closed  bool         `json:"closed"`
-	Ended   time.Time    `json:"ended_at,omitzero"` // when it was closed, by the wall clock
+	Version int           `json:"v"`
+	Room    room.ID       `json:"room"`
+	Channel tape.Channel  `json:"channel"`
+	Person  room.PersonID `json:"person,omitempty"` // whose own track it is
+	Epoch   time.Time     `json:"epoch"`            // when frame 0 began
+	Serial  uint32        `json:"serial"`
+	PreSkip uint16        `json:"pre_skip"`
+	Closed  bool          `json:"closed"`
+	Ended   time.Time     `json:"ended_at,omitzero"` // when it was closed, by the wall clock
+}
+
+// variants are those that a tape has.
+func (m Meta) variants() []tape.Variant {
+	if m.Channel == tape.Tracks {
+		return []tape.Variant{tape.Voice}
+	}
+	return tape.Variants
 }
 
 // Tape is what was taped of one channel. All its methods may be called from any goroutine, also while it is still written.
@@ -44,7 +53,7 @@ type Tape struct {
 
 	mu     sync.RWMutex
 	meta   Meta           // guarded by mu
-	tracks []*track       // in the order of tape.Variants; their fields are guarded by mu
+	tracks []*track       // in the order of Meta.variants; their fields are guarded by mu
 	events []tape.Event   // guarded by mu; by format.Compare
 	spans  []tape.Stretch // guarded by mu; what is there, in order
 	lost   int            // guarded by mu; frames that never came
@@ -94,7 +103,7 @@ func load(dir string) (*Tape, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range tape.Variants {
+	for _, v := range t.meta.variants() {
 		tr := &track{variant: v}
 		err = t.loadTrack(tr)
 		if err != nil {
