@@ -52,6 +52,12 @@ func (d *deskServer) replays(mux *http.ServeMux) {
 			return c
 		})
 	})
+	mux.HandleFunc("GET /api/rooms/{room}/tracks", func(w http.ResponseWriter, r *http.Request) {
+		at := "/api/rooms/" + r.PathValue("room") + "/tracks"
+		d.answer(w, http.StatusOK, map[string]any{"wanted": true, "ready": true, "zip_url": at + ".zip", "tracks": []map[string]any{
+			{"person": "grace", "name": "Grace", "bytes": 1_234_567, "url": at + "/grace.ogg"}, {"person": "bob", "name": "", "bytes": 5000, "url": at + "/bob.ogg"},
+		}})
+	})
 	replay := func(f *room.Facts) map[string]any {
 		e := f.Life.Edit
 		return map[string]any{
@@ -132,7 +138,7 @@ func TestDeskEditsAReplay(t *testing.T) {
 	t.Parallel()
 	d := newDeskServer(t)
 	d.change(testRoom, func(f *room.Facts) {
-		f.State, f.Tape, f.Life.Chapters = room.Ended, room.TapeOn, []room.Chapter{{ID: 1, At: 2000}}
+		f.State, f.Tape, f.Tracks, f.Life.Chapters = room.Ended, room.TapeOn, true, []room.Chapter{{ID: 1, At: 2000}}
 	})
 	l := look{360, 740, "light", "en"}
 	p := deskTab{openLook(t, chromium.New(t), "http://"+d.address+"/desk/?lang=en#claim="+hostSecret, l)}
@@ -142,6 +148,8 @@ func TestDeskEditsAReplay(t *testing.T) {
 	p.until(browsertest.At(edit))
 	p.until(`(document.querySelector('[data-testid="` + edit + `"] summary').click(), true)`)
 	p.until(browsertest.At("replay-from") + `?.value === "0:00" && ` + browsertest.At("replay-to") + `.value === "2:00:00"`)
+	p.until(browsertest.At("tracks-"+testRoom) + `?.innerText.replace(/\s+/g, " ").trim() === "Grace 1.2 MB bob 0 MB"`)
+	p.until(browsertest.At("tracks-"+testRoom) + `.querySelector("a").pathname === "/api/rooms/` + testRoom + `/tracks/grace.ogg" && ` + browsertest.At("tracks-zip-"+testRoom) + `.pathname.endsWith("/tracks.zip")`)
 	p.fits(l, "edit-replay")
 	write := func(id, text string) {
 		t.Helper()

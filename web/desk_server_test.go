@@ -321,9 +321,10 @@ func (d *deskServer) create(w http.ResponseWriter, r *http.Request) {
 		LowDelay    bool `json:"low_delay"`
 		Expect      int
 		Tape        *bool
+		Tracks      bool
 	}
 	err := json.NewDecoder(r.Body).Decode(&wish)
-	f := room.Facts{Language: wish.Lang, LowDelay: wish.LowDelay, Expect: wish.Expect, Tape: room.TapeOn}
+	f := room.Facts{Language: wish.Lang, LowDelay: wish.LowDelay, Expect: wish.Expect, Tape: room.TapeOn, Tracks: wish.Tracks}
 	if wish.Tape != nil && !*wish.Tape {
 		f.Tape = ""
 	}

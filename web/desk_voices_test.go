@@ -58,6 +58,24 @@ func TestDeskConsent(t *testing.T) {
 	waitFor(t, "her leaving", func() bool { _, there := d.onStage()["grace"]; return !there })
 }
 
+// Where speakers are taped apart the page asks for that too, and the answer is kept as one to that question.
+func TestDeskAsksForATrack(t *testing.T) {
+	t.Parallel()
+	d := newDeskServer(t)
+	d.change(testRoom, func(f *room.Facts) { f.Tape, f.Tracks = room.TapeOn, true })
+	b := chromium.New(t)
+	guest := openDesk(t, b, d.link("grace", "Grace", room.Speaker, ""))
+	guest.Press("mic-on")
+	guest.until(browsertest.At("consent") + `.innerText.includes(` + quoted(room.ConsentTexts[room.TracksText]["en"]) + `)`)
+	guest.Press("consent-agree")
+	guest.Press("go-on")
+	guest.says("on-air", "live")
+	f, _ := d.Facts(testRoom)
+	if c := f.Consents["grace"]; !c.Agreed || c.Text != room.TracksText {
+		t.Errorf("kept is %+v", c)
+	}
+}
+
 func quoted(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
 
 // What the page asks is what the server keeps, in both languages.
@@ -71,6 +89,14 @@ func TestDeskAsksWhatIsKept(t *testing.T) {
 		if !strings.Contains(texts, `consentAsk: "`+words+`"`) {
 			t.Errorf("the desk does not ask %q in %s", words, lang)
 		}
+	}
+	for lang, words := range room.ConsentTexts[room.TracksText] {
+		if !strings.Contains(texts, `consentAskTracks: "`+words+`"`) {
+			t.Errorf("the desk does not ask %q in %s", words, lang)
+		}
+	}
+	if !strings.Contains(texts, "TRACKS_TEXT = 2;") || room.TracksText != 2 {
+		t.Error("the desk asks another version about tracks than the server keeps")
 	}
 	if !strings.Contains(texts, "CONSENT_TEXT = 1;") || room.ConsentText != 1 {
 		t.Error("the desk asks another version than the server keeps")

@@ -80,15 +80,16 @@ export const claim = (secret: string) => call("/api/claim", { method: "POST", js
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
 export const feed = async () => (await json<{ feed_url?: string }>("/api/me")).feed_url ?? "";
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
-export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, whep: number, plan: Record<string, unknown>) =>
-  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, whep, ...plan } });
+export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, tracks: boolean, visibility: string, whep: number, plan: Record<string, unknown>) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, tracks, visibility, whep, ...plan } });
 export const deleteTape = (id: string) => call(`${managed(id)}/tape`, { method: "DELETE" });
 export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
 
 // By stage token.
 
-export const invite = (id: string, token: string, name: string, role: Role, consent: boolean) =>
-  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role, ...(consent && { consent }) } });
+/** Consent is the version of the question to which whoever invites says that the person agrees; 0: says nothing. */
+export const invite = (id: string, token: string, name: string, role: Role, consent: number) =>
+  json<Invite>(`${managed(id)}/invites`, { method: "POST", token, json: { name, role, ...(consent > 0 && { consent: true, consent_text: consent }) } });
 export const setDelay = (id: string, token: string, delay_ms: number) =>
   call(`${managed(id)}/delay`, { method: "PATCH", token, json: { delay_ms } });
 export const dump = (id: string, token: string, fill: Fill) =>

@@ -6,24 +6,28 @@ import { Panel, TwoStep } from "./parts";
 import { useStore } from "./store";
 import { t } from "./text";
 import { answerConsent, type Consented, consents } from "./voiceapi";
-import { v, type Verdict } from "./voicetext";
+import { CONSENT_TEXT, TRACKS_TEXT, v, type Verdict } from "./voicetext";
 import type { Stage } from "./wire";
 
 /** Whether the stage lets this person on air, as far as consent goes. */
 export const mayBeHeard = (stage: Stage | null): boolean => stage?.you.consent === undefined || stage.you.consent === "agreed";
 
+/** Which version of the question this page asks: of a track only where the room has tracks. */
+const asked = (stage: Stage): number => ((stage.room.consent_text ?? 0) >= TRACKS_TEXT ? TRACKS_TEXT : CONSENT_TEXT);
+
 /** The question, before the stage; nothing where nothing is asked. */
 export function ConsentAsk({ desk }: { desk: Desk }) {
   const { stage } = useStore(desk.line.view);
   const stands = stage?.you.consent;
-  if (!stands) return null;
-  const answer = (agree: boolean) => desk.attempt(() => answerConsent(desk.room, desk.token, agree));
+  if (!stage || !stands) return null;
+  const text = asked(stage);
+  const answer = (agree: boolean) => desk.attempt(() => answerConsent(desk.room, desk.token, text, agree));
   const decline = async () => {
     if (await answer(false)) desk.mic.stop(); // who listens needs none
   };
   return (
     <div class="consent" role="group" aria-label={v.consent} data-testid="consent" data-stands={stands}>
-      <p><strong>{v.consentAsk}</strong></p>
+      <p><strong>{text >= TRACKS_TEXT ? v.consentAskTracks : v.consentAsk}</strong></p>
       {stands === "agreed" ? (
         <div class="row">
           <span class="note" role="status">{v.agreed}</span>
@@ -54,7 +58,7 @@ export function ConsentBack({ desk }: { desk: Desk }) {
         ask={v.takeBackAsk}
         yes={v.takeBackYes}
         testid="consent-back"
-        act={() => void desk.attempt(() => answerConsent(desk.room, desk.token, false))}
+        act={() => void desk.attempt(() => answerConsent(desk.room, desk.token, asked(stage), false))}
       />
     </Panel>
   );

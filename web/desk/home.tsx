@@ -115,7 +115,7 @@ function NewRoom() {
     const form = new FormData(e.currentTarget);
     setBusy(true);
     try {
-      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on", String(form.get("visibility")), Number(form.get("whep")), planOf(form));
+      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on", form.get("tracks") === "on", String(form.get("visibility")), Number(form.get("whep")), planOf(form));
       location.assign(`/desk/${encodeURIComponent(room.id)}`);
     } catch (e) {
       setTrouble(sentence(e));

@@ -1,9 +1,10 @@
 // What a host makes of the replay of a room that has ended: title, bounds, chapters, whether it is heard.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ChapterList } from "./chapters";
-import { changeChapter, chapters as listChapters, dropCaptions, dropChapter, editReplay, FRAMES_PER_SECOND, putCaptions, readReplay, type Chapter, type Replay } from "./replayapi";
+import { changeChapter, chapters as listChapters, dropCaptions, dropChapter, editReplay, FRAMES_PER_SECOND, putCaptions, readReplay, readTracks, type Chapter, type Replay, type Tracks } from "./replayapi";
 import { r } from "./replaytext";
+import { t } from "./text";
 import { sentence } from "./trouble";
 import type { Room } from "./wire";
 
@@ -55,6 +56,7 @@ export function EditReplay({ room, posted }: { room: Room; posted: (yes: boolean
           />
           <Marks room={room} replay={replay} marks={marks} attempt={(action) => attempt(async () => (await action(), await look()))} bad={() => setWord({ text: r.badTime, bad: true })} />
           {replay.tape && <Captions room={room} attempt={attempt} />}
+          {room.tracks && <TrackList room={room} attempt={attempt} />}
           <div class="row">
             <button
               type="button"
@@ -153,6 +155,38 @@ function Captions({ room, attempt }: { room: Room; attempt: (action: () => Promi
         </label>
         <button type="button" data-testid="captions-drop" onClick={() => attempt(() => dropCaptions(room.id, lang))}>{r.captionsDrop}</button>
       </div>
+    </>
+  );
+}
+
+/** The speakers' own tracks to download. */
+function TrackList({ room, attempt }: { room: Room; attempt: (action: () => Promise<unknown>, done?: string) => void }) {
+  const [found, setFound] = useState<Tracks | null>(null);
+  const look = () => attempt(async () => setFound(await readTracks(room.id)), "");
+  useEffect(() => { look(); }, [room.id]);
+  return (
+    <>
+      <h4>{r.tracks}</h4>
+      {found?.zip_url ? (
+        <>
+          <p class="hint">{r.tracksHint}</p>
+          <ul data-testid={`tracks-${room.id}`}>
+            {found.tracks.map((track) => (
+              <li key={track.person}>
+                <a href={track.url} download>{track.name || track.person}</a> <small>{(track.bytes / 1e6).toLocaleString(t.lang, { maximumFractionDigits: 1 })} MB</small>
+              </li>
+            ))}
+          </ul>
+          <a class="button" href={found.zip_url} download data-testid={`tracks-zip-${room.id}`}>{r.tracksAll}</a>
+        </>
+      ) : (
+        found && (
+          <div class="row">
+            <span class="hint">{r.tracksWait}</span>
+            <button type="button" onClick={look}>{r.tracksLook}</button>
+          </div>
+        )
+      )}
     </>
   );
 }

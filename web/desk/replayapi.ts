@@ -23,6 +23,21 @@ export interface Replay {
   revision: number;
 }
 
+/** A speaker's own track. */
+export interface Track {
+  person: string;
+  name: string;
+  bytes: number;
+  url: string;
+}
+
+export interface Tracks {
+  ready: boolean;
+  tracks: Track[];
+  /** All of them in one file, where there is one. */
+  zip_url?: string;
+}
+
 interface Who {
   token?: string;
 }
@@ -40,3 +55,4 @@ export const editReplay = async (room: string, change: Partial<Omit<Replay, "tap
 export const putCaptions = async (room: string, lang: string, file: Blob): Promise<{ lang: string; lines: number }> =>
   (await call(at(room, `captions/${encodeURIComponent(lang)}`), { method: "PUT", vtt: file })).json();
 export const dropCaptions = (room: string, lang: string) => call(at(room, `captions/${encodeURIComponent(lang)}`), { method: "DELETE" });
+export const readTracks = async (room: string): Promise<Tracks> => (await call(at(room, "tracks"))).json();

@@ -35,6 +35,14 @@ const en = {
   captionsFile: "Corrected captions (.vtt)",
   captionsDrop: "As they were written live",
 
+  tracksChoice: "Also keep each speaker’s own track, for the editor",
+  tracksChoiceHint: "Each voice alone, of who agrees to that. Who leads can download them afterwards; listeners cannot.",
+  tracks: "Speakers’ own tracks",
+  tracksHint: "All begin at the same moment and are of one length. They are the whole recording, whatever is cut from the replay.",
+  tracksWait: "They are not ready yet, or nobody’s was kept. Look again in a few seconds.",
+  tracksAll: "All, with the mix (.zip)",
+  tracksLook: "Look again",
+
   feed: "Podcast feed",
   feedHint: "For players of podcasts: your replays, and what is live or to come.",
 };
@@ -73,6 +81,14 @@ const fr: Words = {
   captionsLanguage: "Langue",
   captionsFile: "Sous-titres corrigés (.vtt)",
   captionsDrop: "Tels qu’écrits en direct",
+
+  tracksChoice: "Garder aussi la piste de chaque intervenant, pour le montage",
+  tracksChoiceHint: "Chaque voix à part, de qui l’accepte. L’équipe peut les télécharger ensuite ; les auditeurs non.",
+  tracks: "Pistes des intervenants",
+  tracksHint: "Toutes commencent au même instant et ont la même durée. C’est l’enregistrement entier, quoi qu’on coupe dans la réécoute.",
+  tracksWait: "Elles ne sont pas encore prêtes, ou aucune n’a été gardée. Regardez à nouveau dans quelques secondes.",
+  tracksAll: "Toutes, avec le mixage (.zip)",
+  tracksLook: "Regarder à nouveau",
 
   feed: "Flux de podcast",
   feedHint: "Pour les lecteurs de podcasts : vos réécoutes, et ce qui est en direct ou à venir.",

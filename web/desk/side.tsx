@@ -17,7 +17,7 @@ import { CopyText, Panel, TwoStep } from "./parts";
 import { SoundSettings } from "./sound";
 import { useStore } from "./store";
 import { t } from "./text";
-import { v } from "./voicetext";
+import { TRACKS_TEXT, v } from "./voicetext";
 import { type Invite, type Invited as InvitedPerson, mayDirect, mayModerate, type Role } from "./wire";
 
 export function Side({ desk }: { desk: Desk }) {
@@ -73,14 +73,14 @@ function MonitorPanel({ desk }: { desk: Desk }) {
 
 function Invites({ desk, role }: { desk: Desk; role: Role }) {
   const roles: Role[] = role === "host" ? ["speaker", "cohost", "producer", "captioner"] : ["speaker", "captioner"];
-  const taped = useStore(desk.line.view).stage?.room.consent_text !== undefined;
+  const text = useStore(desk.line.view).stage?.room.consent_text ?? 0;
   const [made, setMade] = useState<Invite[]>([]);
   const submit = async (e: SubmitEvent & { currentTarget: HTMLFormElement }) => {
     e.preventDefault();
     const form = e.currentTarget;
     const data = new FormData(form);
     await desk.attempt(async () => {
-      const one = await invite(desk.room, desk.token, String(data.get("name")), data.get("role") as Role, data.get("consent") === "on");
+      const one = await invite(desk.room, desk.token, String(data.get("name")), data.get("role") as Role, data.get("consent") === "on" ? text : 0);
       setMade((all) => [one, ...all]);
       form.reset();
     });
@@ -98,10 +98,10 @@ function Invites({ desk, role }: { desk: Desk; role: Role }) {
             {roles.map((r) => <option key={r} value={r}>{t.role[r]}</option>)}
           </select>
         </label>
-        {taped && (
+        {text > 0 && (
           <label class="switch">
             <input type="checkbox" name="consent" data-testid="invite-consent" />
-            <span>{v.vouch}<small>{v.vouchHint}</small></span>
+            <span>{text >= TRACKS_TEXT ? v.vouchTracks : v.vouch}<small>{v.vouchHint}</small></span>
           </label>
         )}
         <button type="submit" data-testid="invite">{t.inviteMake}</button>

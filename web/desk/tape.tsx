@@ -5,17 +5,27 @@ import { deleteTape } from "./api";
 import { post } from "./lifeapi";
 import { words } from "./lifetext";
 import { EditReplay } from "./replay";
+import { r } from "./replaytext";
 import { t } from "./text";
 import { sentence } from "./trouble";
 import type { Room } from "./wire";
 
-/** Part of the form of a new room: recorded, unless the host says otherwise. */
+/** Part of the form of a new room: recorded, unless the host says otherwise; each speaker apart, if the host says so. */
 export function TapeChoice() {
+  const [taped, setTaped] = useState(true);
   return (
-    <label class="switch">
-      <input type="checkbox" name="tape" defaultChecked data-testid="room-tape" />
-      <span>{t.tape}<small>{t.tapeHint}</small></span>
-    </label>
+    <>
+      <label class="switch">
+        <input type="checkbox" name="tape" defaultChecked data-testid="room-tape" onChange={(e) => setTaped(e.currentTarget.checked)} />
+        <span>{t.tape}<small>{t.tapeHint}</small></span>
+      </label>
+      {taped && (
+        <label class="switch">
+          <input type="checkbox" name="tracks" data-testid="room-tracks" />
+          <span>{r.tracksChoice}<small>{r.tracksChoiceHint}</small></span>
+        </label>
+      )}
+    </>
   );
 }
 

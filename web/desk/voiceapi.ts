@@ -1,7 +1,7 @@
 // Requests about voices: consent, the check, and a room whose host is gone.
 
 import { call } from "./api";
-import { CONSENT_TEXT, type Verdict } from "./voicetext";
+import type { Verdict } from "./voicetext";
 
 const stage = (id: string) => `/r/${encodeURIComponent(id)}/stage`;
 const put = (path: string, token: string, json: unknown) => call(path, { method: "PUT", token, json });
@@ -27,8 +27,8 @@ export interface Measured {
   rtt_ms?: number;
 }
 
-export const answerConsent = (id: string, token: string, agree: boolean) =>
-  put(`${stage(id)}/people/me/consent`, token, { text: CONSENT_TEXT, agree });
+export const answerConsent = (id: string, token: string, text: number, agree: boolean) =>
+  put(`${stage(id)}/people/me/consent`, token, { text, agree });
 export const consents = async (id: string, token: string): Promise<Consented[]> =>
   (await (await call(`/api/rooms/${encodeURIComponent(id)}/consents`, { token })).json()).consents;
 export const judge = async (id: string, token: string, m: Measured): Promise<Verdict> =>

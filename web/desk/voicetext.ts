@@ -2,14 +2,16 @@
 
 import { t } from "./text";
 
-/** Version of the question that this page asks; room.ConsentText on the server. */
+/** Versions of the question that this page asks; room.ConsentText and TracksText on the server. */
 export const CONSENT_TEXT = 1;
+export const TRACKS_TEXT = 2;
 
 export type Verdict = "silent" | "lossy" | "echo" | "jumpy" | "far" | "quiet" | "loud" | "noisy" | "good";
 
 const en = {
   consent: "Recording",
   consentAsk: "This conversation is recorded and may be heard again.",
+  consentAskTracks: "This conversation is recorded and may be heard again. Your voice is also kept as a track of its own, for the editor.",
   agree: "I agree",
   decline: "Listen only",
   agreed: "You agreed to be recorded.",
@@ -29,6 +31,7 @@ const en = {
   vouched: (by: string) => `vouched for by ${by}`,
   theHost: "the host",
   vouch: "I vouch that this person agrees to be recorded",
+  vouchTracks: "I vouch that this person agrees to be recorded, also on a track of its own for the editor",
   vouchHint: "For an encoder, which nobody can ask. Guests who come by the link are asked there.",
 
   check: "Check my voice",
@@ -86,6 +89,7 @@ export type VoiceText = typeof en;
 const fr: VoiceText = {
   consent: "Enregistrement",
   consentAsk: "Cette conversation est enregistrée et pourra être réécoutée.",
+  consentAskTracks: "Cette conversation est enregistrée et pourra être réécoutée. Votre voix est aussi gardée sur une piste à part, pour le montage.",
   agree: "J’accepte",
   decline: "Écouter seulement",
   agreed: "Vous acceptez d’être enregistré.",
@@ -105,6 +109,7 @@ const fr: VoiceText = {
   vouched: (by) => `garanti par ${by}`,
   theHost: "l’hôte",
   vouch: "Je garantis que cette personne accepte d’être enregistrée",
+  vouchTracks: "Je garantis que cette personne accepte d’être enregistrée, aussi sur une piste à part pour le montage",
   vouchHint: "Pour un encodeur, que personne ne peut interroger. Les invités qui viennent par le lien y sont interrogés.",
 
   check: "Vérifier ma voix",

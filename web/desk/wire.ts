@@ -150,6 +150,8 @@ export interface Room {
   state: RoomState;
   low_delay: boolean;
   tape: "on" | "off" | "deleted";
+  /** Each speaker who agreed is taped apart. */
+  tracks: boolean;
   created_at: string;
   ended_at?: string;
   held?: boolean;
