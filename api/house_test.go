@@ -202,11 +202,11 @@ type memoryRooms struct {
 	faults   *faults
 	mu       sync.Mutex
 	open     map[room.ID]room.Facts
-	deleted  []room.ID         // tapes
+	deleted  []room.ID // tapes
 
 	recording Recording // of every room
 	notReady  error
-	first    func(*room.Facts) // what somebody else changes before the next change of a life, once
+	first     func(*room.Facts) // what somebody else changes before the next change of a life, once
 }
 
 func (m *memoryRooms) Create(_ context.Context, f room.Facts) error {
