@@ -11,6 +11,7 @@ require (
 	github.com/bluenviron/mediacommon/v2 v2.9.3
 	github.com/caddyserver/certmagic v0.25.6
 	github.com/chromedp/chromedp v0.23.0
+	github.com/hajimehoshi/go-mp3 v0.3.4
 	github.com/hraban/opus v0.0.0-20260708213942-bde8e4304501
 	github.com/klauspost/compress v1.20.3
 	github.com/letsencrypt/pebble/v2 v2.10.3
@@ -37,6 +38,8 @@ require (
 	pgregory.net/rapid v1.3.0
 	rsc.io/qr v0.2.0
 )
+
+require github.com/hajimehoshi/go-mp3 v0.3.4 // indirect
 
 require (
 	github.com/caddyserver/zerossl v0.1.6 // indirect

@@ -37,6 +37,7 @@ func rules() []rule {
 		{"pack/ogg", nil, pure, "packers are pure"},
 		{"pack/adts", nil, pure, "packers are pure"},
 		{"pack/hls", nil, pure, "packers are pure"},
+		{"pack/vtt", nil, pure, "packers are pure"},
 		{"tape/format", nil, pure, "what a tape consists of is pure"},
 		{"poster", nil, pure, "a picture is a function of what is said on it"},
 		{"*", []string{"poster"}, []string{"golang.org/x/image/..."}, "pictures are the poster's"},
@@ -44,7 +45,7 @@ func rules() []rule {
 		{"drill/goal", nil, pure, "goals are pure"},
 		{"drill/capacity", nil, pure, "capacity is arithmetic"},
 		{"*", []string{"stage/..."}, []string{"github.com/pion/..."}, "the stage is the only user of WebRTC"},
-		{"*", []string{"codec"}, []string{"github.com/thesyncim/gopus/...", "github.com/hraban/opus/...", "github.com/tphakala/..."}, "codec is the only user of codec libraries"},
+		{"*", []string{"codec"}, []string{"github.com/thesyncim/gopus/...", "github.com/hraban/opus/...", "github.com/tphakala/...", "github.com/hajimehoshi/..."}, "codec is the only user of codec libraries"},
 		{"*", []string{"bus", "drill/fleet"}, []string{"github.com/nats-io/..."}, "the bus is the only user of NATS, besides the agents of a drill"},
 		{"*", []string{"node"}, []string{"github.com/caddyserver/...", "go.uber.org/zap/..."}, "the node is the only one to ask for certificates"},
 		{"*", []string{"store"}, []string{"database/sql/...", "modernc.org/...", "github.com/pressly/..."}, "the store is the only user of SQL"},
@@ -59,8 +60,13 @@ func rules() []rule {
 		},
 		{
 			"bench/...", nil,
-			[]string{"./stage/...", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/...", "./web/...", "./drill/..."},
+			[]string{"./stage", "./stage/whip", "./bus/...", "./node/...", "./channel/...", "./store/...", "./api/...", "./web/...", "./drill/..."},
 			"benches measure the edge, and speak to anything else from outside",
+		},
+		{
+			"stage/whep", nil,
+			[]string{"./..."},
+			"the WHEP client speaks the public protocol, as a stranger would",
 		},
 		{
 			"stage/whip", nil,

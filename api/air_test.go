@@ -176,3 +176,10 @@ func TestLeverAnswers(t *testing.T) {
 		})
 	}
 }
+
+func (m *memoryAir) Caption(id room.ID, c room.Caption, at, until *int64) (Captioned, error) {
+	if c.Text == "dumped" {
+		return Captioned{Held: 3 * time.Second}, room.ErrDumped
+	}
+	return Captioned{Held: 2 * time.Second, Same: c.ID == "again"}, m.note(id, "caption %s %s %q %t %t %t", c.ID, c.Language, c.Text, c.Final, at != nil, until != nil)
+}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/pack/vtt"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -60,6 +61,11 @@ type Rooms interface {
 	Facts(id room.ID) (room.Facts, bool)              // false for rooms that are not open
 	// Consent makes an answer last to whether somebody may be recorded: room.ErrNotFound.
 	Consent(ctx context.Context, id room.ID, p room.PersonID, c room.Consent) error
+	// SetCaptions puts these cues, at times of the replay as it is heard now, in the place of the captions of a language; nil brings back those that were written
+	// live. It returns how many there are; room.ErrNotFound where there is no tape here that has ended.
+	SetCaptions(id room.ID, language string, cues []vtt.Cue) (lines int, err error)
+	// Recording is what is on tape here for the room's editors: room.ErrNotFound, and room.ErrStep while it is still taped.
+	Recording(id room.ID) (Recording, error)
 	Taped(id room.ID) (first, last int64, ok bool) // the frames of its tape, last is one behind; false where there is none here
 }
 
@@ -73,6 +79,10 @@ type Air interface {
 	PlayCart(id room.ID, name room.Cart) (Cart, error)
 	StopCart(id room.ID, name room.Cart) error  // where it does not play, nothing happens
 	Moment(id room.ID) (frame int64, err error) // at which listeners hear what is said on stage now
+
+	// Caption takes a line of what is said, which goes out when listeners hear that; at and until are the frames of its first and its last word.
+	// room.ErrDumped, room.ErrManyLanguages, room.ErrManyCaptions.
+	Caption(id room.ID, c room.Caption, at, until *int64) (Captioned, error)
 }
 
 // Config is what the handlers need. Every field but Publishes is required.
@@ -105,7 +115,8 @@ type api struct {
 	cfg   Config
 	cross *http.CrossOriginProtection
 
-	claims limiter // has a lock of its own
+	claims   limiter  // has a lock of its own
+	captions limiters // have one, too
 }
 
 // action answers a request; the error that it returns is written as a problem.
@@ -116,7 +127,7 @@ type methods map[string]action
 
 // New returns the handler of everything under /api/. It may be used by many goroutines.
 func New(cfg Config) http.Handler {
-	a := &api{cfg: cfg, cross: http.NewCrossOriginProtection(), claims: limiter{every: claimEvery, burst: claimBurst}}
+	a := &api{cfg: cfg, cross: http.NewCrossOriginProtection(), claims: limiter{every: claimEvery, burst: claimBurst}, captions: limiters{every: captionEvery, burst: captionBurst}}
 	mux := http.NewServeMux()
 	for pattern, m := range a.routes() {
 		mux.Handle(pattern, a.serve(m))
@@ -127,21 +138,27 @@ func New(cfg Config) http.Handler {
 
 func (a *api) routes() map[string]methods {
 	return map[string]methods{
-		"/api/claim":                 {http.MethodPost: a.claim},
-		"/api/me":                    {http.MethodGet: a.me},
-		"/api/rooms":                 {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
-		"/api/rooms/{room}":          {http.MethodGet: a.getRoom},
-		"/api/rooms/{room}/token":    {http.MethodPost: a.ownToken},
-		"/api/rooms/{room}/invites":  {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
-		"/api/rooms/{room}/consents": {http.MethodGet: a.listConsents},
-		"/api/rooms/{room}/end":      {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
-		"/api/rooms/{room}/life":     {http.MethodGet: a.getLife},
-		"/api/rooms/{room}/doors":    {http.MethodPut: a.doors},
-		"/api/rooms/{room}/lights":   {http.MethodGet: a.lights},
-		"/api/rooms/{room}/plan":     {http.MethodPatch: a.replan},
-		"/api/rooms/{room}/step":     {http.MethodPost: a.move},
-		"/api/rooms/{room}/tape":     {http.MethodDelete: a.deleteTape},
-		"/api/rooms/{room}/replay":   {http.MethodGet: a.getReplay, http.MethodPatch: a.editReplay},
+		"/api/claim":                       {http.MethodPost: a.claim},
+		"/api/me":                          {http.MethodGet: a.me},
+		"/api/rooms":                       {http.MethodGet: a.listRooms, http.MethodPost: a.createRoom},
+		"/api/rooms/{room}":                {http.MethodGet: a.getRoom},
+		"/api/rooms/{room}/token":          {http.MethodPost: a.ownToken},
+		"/api/rooms/{room}/invites":        {http.MethodGet: a.listInvites, http.MethodPost: a.invite},
+		"/api/rooms/{room}/consents":       {http.MethodGet: a.listConsents},
+		"/api/rooms/{room}/end":            {http.MethodPost: a.endRoom, http.MethodDelete: a.stay},
+		"/api/rooms/{room}/life":           {http.MethodGet: a.getLife},
+		"/api/rooms/{room}/doors":          {http.MethodPut: a.doors},
+		"/api/rooms/{room}/lights":         {http.MethodGet: a.lights},
+		"/api/rooms/{room}/plan":           {http.MethodPatch: a.replan},
+		"/api/rooms/{room}/step":           {http.MethodPost: a.move},
+		"/api/rooms/{room}/tape":           {http.MethodDelete: a.deleteTape},
+		"/api/rooms/{room}/tracks":         {http.MethodGet: a.listTracks},
+		"/api/rooms/{room}/tracks.zip":     {http.MethodGet: a.zipTracks},
+		"/api/rooms/{room}/tracks/{track}": {http.MethodGet: a.getTrack},
+		"/api/rooms/{room}/replay":         {http.MethodGet: a.getReplay, http.MethodPatch: a.editReplay},
+
+		"/api/rooms/{room}/captions":        {http.MethodPost: a.caption},
+		"/api/rooms/{room}/captions/{lang}": {http.MethodPut: a.putCaptions, http.MethodDelete: a.dropCaptions},
 
 		"/api/rooms/{room}/chapters":           {http.MethodGet: a.listChapters, http.MethodPost: a.mark},
 		"/api/rooms/{room}/chapters/{chapter}": {http.MethodPatch: a.changeChapter, http.MethodDelete: a.dropChapter},

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/pack/vtt"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/store"
 )
@@ -196,11 +198,15 @@ func refused(t testing.TB, w *httptest.ResponseRecorder, status int, code proble
 
 // memoryRooms stands in for the node.
 type memoryRooms struct {
-	faults  *faults
-	mu      sync.Mutex
-	open    map[room.ID]room.Facts
-	deleted []room.ID         // tapes
-	first   func(*room.Facts) // what somebody else changes before the next change of a life, once
+	captions []string // that were set
+	faults   *faults
+	mu       sync.Mutex
+	open     map[room.ID]room.Facts
+	deleted  []room.ID         // tapes
+
+	recording Recording // of every room
+	notReady  error
+	first    func(*room.Facts) // what somebody else changes before the next change of a life, once
 }
 
 func (m *memoryRooms) Create(_ context.Context, f room.Facts) error {
@@ -276,7 +282,17 @@ func (m *memoryRooms) Facts(id room.ID) (room.Facts, bool) {
 	return f, ok
 }
 
+func (m *memoryRooms) Recording(room.ID) (Recording, error) { return m.recording, m.notReady }
+
 func (m *memoryRooms) Taped(room.ID) (first, last int64, ok bool) { return 62_976, 422_976, true }
+
+func (m *memoryRooms) SetCaptions(id room.ID, language string, cues []vtt.Cue) (int, error) {
+	if language == "de" {
+		return 0, room.ErrNotFound
+	}
+	m.captions = append(m.captions, fmt.Sprint(language, " ", len(cues)))
+	return len(cues), nil
+}
 
 func (m *memoryRooms) all() map[room.ID]room.Facts {
 	m.mu.Lock()

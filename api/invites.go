@@ -103,16 +103,20 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 	i.Person, err = a.keepInvite(ctx, i)
 	if err == nil && vouched {
 		err = roomProblem(i.Room, a.cfg.Rooms.Consent(ctx, i.Room, i.Person, room.Consent{
-			Agreed: true, Text: room.ConsentText, At: a.cfg.Clock(), By: v.person,
+			Agreed: true, Text: v.facts.ConsentText(), At: a.cfg.Clock(), By: v.person,
 		}))
 	}
 	if err != nil {
 		return err
 	}
+	desk := a.deskURL(r, i.Room)
+	if i.Role == room.Captioner {
+		desk = a.cfg.StageURL(r) + "/captions/" + string(i.Room)
+	}
 	token := a.sign(room.Grant{Room: i.Room, Person: i.Person, Role: i.Role, Name: i.Name})
 	return writeJSON(w, http.StatusCreated, inviteAnswer{
 		Person: i.Person, Role: i.Role, Name: i.Name, Token: token,
-		DeskURL: a.deskURL(r, i.Room) + "#" + token,
+		DeskURL: desk + "#" + token,
 		WHIPURL: a.cfg.StageURL(r) + "/r/" + string(i.Room) + "/whip",
 	})
 }
@@ -126,8 +130,10 @@ func (v visit) mayInvite(role room.Role) error {
 		return v.may(room.ActInviteCoHost)
 	case room.Producer:
 		return v.may(room.ActInviteProducer)
+	case room.Captioner:
+		return v.may(room.ActInviteCaptioner)
 	}
-	return badRequest("The member \"role\" has to be %q, %q or %q.", room.Speaker, room.CoHost, room.Producer)
+	return badRequest("The member \"role\" has to be %q, %q, %q or %q.", room.Speaker, room.CoHost, room.Producer, room.Captioner)
 }
 
 // keepInvite keeps an invite under a person's name that it finds.

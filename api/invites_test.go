@@ -47,9 +47,9 @@ func TestInviteRefuses(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"name":"","role":"speaker"}`:                                `The name is empty: write at least one letter, digit or sign.`,
 		`{"name":"` + strings.Repeat("a", 41) + `","role":"speaker"}`: `The name has 41 characters: at most 40 are allowed.`,
-		`{"name":"Grace","role":"host"}`:                              `The member "role" has to be "speaker", "cohost" or "producer".`,
-		`{"name":"Grace","role":"king"}`:                              `The member "role" has to be "speaker", "cohost" or "producer".`,
-		`{"name":"Grace","role":""}`:                                  `The member "role" has to be "speaker", "cohost" or "producer".`,
+		`{"name":"Grace","role":"host"}`:                              `The member "role" has to be "speaker", "cohost", "producer" or "captioner".`,
+		`{"name":"Grace","role":"king"}`:                              `The member "role" has to be "speaker", "cohost", "producer" or "captioner".`,
+		`{"name":"Grace","role":""}`:                                  `The member "role" has to be "speaker", "cohost", "producer" or "captioner".`,
 		`{"name":"Grace"}`:                                            `The member "role" is missing.`,
 	} {
 		p := refused(t, h.do("POST", "/api/rooms/"+string(id)+"/invites", body, with(h.cookie)), http.StatusBadRequest, problem.BadRequest)

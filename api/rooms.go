@@ -26,7 +26,8 @@ type roomAnswer struct {
 	State    room.State `json:"state"`
 	LowDelay bool       `json:"low_delay"`
 	Expect   int        `json:"expect"`
-	Tape     string     `json:"tape"` // "on", "off", "deleted"
+	Tape     string     `json:"tape"`   // "on", "off", "deleted"
+	Tracks   bool       `json:"tracks"` // speakers are taped apart, too
 	DelayMS  int        `json:"delay_ms"`
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
@@ -34,6 +35,7 @@ type roomAnswer struct {
 	Held     bool       `json:"held,omitempty"` // its tape waits to be posted
 
 	Visibility string `json:"visibility"`       // "public", "unlisted", "invited"
+	WHEP       int    `json:"whep"`             // so many may hear it with the delay of a call
 	Notice     string `json:"notice,omitempty"` // what somebody may expect and does not happen
 
 	ListenURL string `json:"listen_url"`
@@ -42,8 +44,8 @@ type roomAnswer struct {
 
 func (a *api) answer(r *http.Request, f room.Facts) roomAnswer {
 	return roomAnswer{
-		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Created: f.Created, EndedAt: f.EndedAt, Start: f.Life.Plan.Start, Held: f.State == room.Ended && !f.ShowsReplay(),
-		Visibility: f.Life.Access.Visibility.Word(), Notice: a.notice(f),
+		ID: f.ID, Title: f.Title, Language: f.Language, State: f.State, LowDelay: f.LowDelay, Expect: f.Expect, DelayMS: f.DelayMS, Tape: cmp.Or(string(f.Tape), "off"), Tracks: f.TapesTracks(), Created: f.Created, EndedAt: f.EndedAt, Start: f.Life.Plan.Start, Held: f.State == room.Ended && !f.ShowsReplay(),
+		Visibility: f.Life.Access.Visibility.Word(), WHEP: f.Life.Access.WHEP, Notice: a.notice(f),
 		ListenURL: a.listenURL(r, &f),
 		DeskURL:   a.deskURL(r, f.ID),
 	}
@@ -87,7 +89,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
-	taped, draft, visibility := true, false, room.Unlisted.Word()
+	taped, apart, draft, visibility := true, true, false, room.Unlisted.Word()
 	var plan planMembers
 	err = readObject(w, r, append(plan.members(),
 		member{name: "title", into: &facts.Title},
@@ -95,13 +97,15 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		member{name: "low_delay", into: &facts.LowDelay, optional: true},
 		member{name: "expect", into: &facts.Expect, optional: true},
 		member{name: "tape", into: &taped, optional: true},
+		member{name: "tracks", into: &apart, optional: true},
 		member{name: "visibility", into: &visibility, optional: true},
+		member{name: "whep", into: &facts.Life.Access.WHEP, optional: true},
 		member{name: "draft", into: &draft, optional: true})...)
 	if err != nil {
 		return err
 	}
 	if taped {
-		facts.Tape = room.TapeOn
+		facts.Tape, facts.Tracks = room.TapeOn, apart
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)
 	if err != nil {
@@ -115,6 +119,9 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("%s", problem.Sentence(err))
 	}
 	facts.Life.Access.Visibility, err = room.ParseVisibility(visibility)
+	if err == nil {
+		err = room.CheckWHEP(facts.Life.Access.WHEP)
+	}
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
 	}

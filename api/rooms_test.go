@@ -96,6 +96,18 @@ func TestFailedEnd(t *testing.T) {
 	}
 }
 
+func TestWhetherSpeakersAreTapedApart(t *testing.T) {
+	h := newHouse(t)
+	for body, want := range map[string]bool{`{"title":"a talk"}`: true, `{"title":"a talk","tracks":false}`: false, `{"title":"a talk","tape":false}`: false} {
+		got := into[roomAnswer](t, h.do("POST", "/api/rooms", body, with(h.cookie)), http.StatusCreated)
+		again := into[roomAnswer](t, h.do("GET", "/api/rooms/"+string(got.ID), "", with(h.cookie)), http.StatusOK)
+		record, err := h.store.Room(t.Context(), got.ID)
+		if got.Tracks != want || again.Tracks != want || err != nil || record.Facts.Tracks != want {
+			t.Errorf("%s: tracks = %t, again %t, on record %t, %v", body, got.Tracks, again.Tracks, record.Facts.Tracks, err)
+		}
+	}
+}
+
 func TestWhetherARoomIsTaped(t *testing.T) {
 	h := newHouse(t)
 	for body, want := range map[string]string{`{"title":"a talk"}`: "on", `{"title":"a talk","tape":true}`: "on", `{"title":"a talk","tape":false}`: "off"} {

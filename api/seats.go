@@ -29,6 +29,7 @@ type accessAnswer struct {
 	Generation int    `json:"generation"`
 	Revoked    int    `json:"revoked"`     // one by one, of this generation
 	MaxRevoked int    `json:"max_revoked"` // then all of them have to be withdrawn
+	WHEP       int    `json:"whep"`        // so many may hear it with the delay of a call
 	Revision   int    `json:"revision"`
 	Notice     string `json:"notice,omitempty"`
 }
@@ -37,7 +38,7 @@ func (a *api) accessOf(f room.Facts) accessAnswer {
 	access := &f.Life.Access
 	return accessAnswer{
 		Visibility: access.Visibility.Word(), Generation: access.Generation, Revoked: len(access.Revoked), MaxRevoked: room.MaxRevoked,
-		Revision: f.Life.Revision, Notice: a.notice(f),
+		WHEP: access.WHEP, Revision: f.Life.Revision, Notice: a.notice(f),
 	}
 }
 
@@ -57,23 +58,38 @@ func (a *api) getAccess(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, a.accessOf(v.facts))
 }
 
-// setAccess says anew who finds and who hears the room.
+// setAccess says anew who finds and who hears the room, and how many of them with the delay of a call.
 func (a *api) setAccess(w http.ResponseWriter, r *http.Request) error {
 	v, err := a.visitTo(r, room.ActAccess)
 	if err != nil {
 		return err
 	}
-	var said string
+	var said *string
+	var whep *int
 	seen := 0
-	err = readObject(w, r, member{name: "visibility", into: &said}, member{name: "revision", into: &seen, optional: true})
+	err = readObject(w, r, member{name: "visibility", into: &said, optional: true}, member{name: "whep", into: &whep, optional: true},
+		member{name: "revision", into: &seen, optional: true})
 	if err != nil {
 		return err
 	}
-	visibility, err := room.ParseVisibility(said)
+	if said == nil && whep == nil {
+		return badRequest("Say \"visibility\" or \"whep\": without either there is nothing to change.")
+	}
+	visibility, err := room.ParseVisibility(or(said, v.facts.Life.Access.Visibility.Word()))
+	if err == nil {
+		err = room.CheckWHEP(or(whep, 0))
+	}
 	if err != nil {
 		return badRequest("%s", problem.Sentence(err))
 	}
 	f, err := a.changeAccess(r, v, func(f *room.Facts) error {
+		if whep != nil {
+			err := f.SetWHEP(*whep, room.By(v.role), seen)
+			if err != nil || said == nil {
+				return err
+			}
+			seen = 0 // what has been changed just now is not another's change
+		}
 		err := f.SetVisibility(visibility, room.By(v.role), seen)
 		if err == nil && f.Life.Access.Gated() {
 			f.Invites(a.seatKey(f.ID))

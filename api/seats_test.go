@@ -144,6 +144,18 @@ func TestVisibilityIsChanged(t *testing.T) {
 	}
 	refused(t, h.do("PATCH", path+"/access", fmt.Sprintf(`{"visibility":"public","revision":%d}`, first.Revision+99), host), http.StatusConflict, problem.PlanChanged)
 	refused(t, h.do("PATCH", path+"/access", `{"visibility":"secret"}`, host), http.StatusBadRequest, problem.BadRequest)
+	for _, wrong := range []string{`{}`, `{"revision":1}`, `{"whep":-1}`, `{"whep":100001}`} {
+		refused(t, h.do("PATCH", path+"/access", wrong, host), http.StatusBadRequest, problem.BadRequest)
+	}
+	few := into[accessAnswer](t, h.do("PATCH", path+"/access", fmt.Sprintf(`{"whep":50,"revision":%d}`, now.Revision), host), http.StatusOK)
+	if few.WHEP != 50 || few.Visibility != "invited" || few.Revision == now.Revision {
+		t.Errorf("fifty by WHEP: %+v", few)
+	}
+	refused(t, h.do("PATCH", path+"/access", fmt.Sprintf(`{"whep":9,"revision":%d}`, now.Revision), host), http.StatusConflict, problem.PlanChanged)
+	both := into[accessAnswer](t, h.do("PATCH", path+"/access", fmt.Sprintf(`{"whep":0,"visibility":"invited","revision":%d}`, few.Revision), host), http.StatusOK)
+	if both.WHEP != 0 || both.Visibility != "invited" {
+		t.Errorf("both at once: %+v", both)
+	}
 	h.cfg.Publishes = true
 	h.handler = New(h.cfg)
 	if a := into[accessAnswer](t, h.do("GET", path+"/access", "", host), http.StatusOK); !strings.Contains(a.Notice, "not published") {

@@ -260,3 +260,28 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// What somebody has of a stretch is what the asker gets.
+func FuzzAppendAnswer(f *testing.F) {
+	f.Add(int64(150), []byte{3, 0, 255}, []byte("sound"), uint32(7))
+	f.Add(int64(0), []byte{}, []byte{}, uint32(0))
+	f.Fuzz(func(t *testing.T, at int64, lengths, sound []byte, term uint32) {
+		from := tape.Number(at & (1<<40 - 1))
+		r := request{Stretch: tape.Stretch{From: from, To: from + tape.SegmentFrames}, variant: tape.Opus24}
+		want := tape.Past{Takeovers: []tape.Takeover{{Term: tape.Term(term), First: from}}}
+		for i, n := range lengths[:min(len(lengths), tape.SegmentFrames)] {
+			p := bytes.Repeat([]byte{byte(i)}, 1+int(n))
+			copy(p, sound[min(i, len(sound)):])
+			want.Frames = append(want.Frames, tape.Frame{N: from + tape.Number(i), Term: tape.Term(term), Packet: p})
+		}
+		got, err := parseAnswer(appendAnswer(nil, r.variant, want), r)
+		if err != nil || len(got.Frames) != len(want.Frames) {
+			t.Fatalf("%d frames came back as %d (%v)", len(want.Frames), len(got.Frames), err)
+		}
+		for i, fr := range got.Frames {
+			if w := want.Frames[i]; fr.N != w.N || fr.Term != w.Term || !bytes.Equal(fr.Packet, w.Packet) {
+				t.Fatalf("%+v came back as %+v", w, fr)
+			}
+		}
+	})
+}

@@ -32,6 +32,7 @@ type BucketConfig struct {
 
 const (
 	bucketTimeout = 20 * time.Second // of one operation with all its tries
+	bucketSlowest = 250_000          // bytes that a line takes in a second, for a file that needs more time than a segment
 	bucketLong    = 2 * time.Minute  // of one that looks through all that is there
 	bucketTries   = 3
 	textsMost     = 16 << 20 // of a file that is read back
@@ -133,14 +134,14 @@ func (b *Bucket) Close() { b.idle() }
 
 // mediaTypes are what is published, as an edge calls it.
 var mediaTypes = map[string]string{
-	".m3u8": "application/vnd.apple.mpegurl", ".m4s": "audio/mp4", ".mp4": "audio/mp4", ".json": "application/json", ".html": "text/html; charset=utf-8",
+	".m3u8": "application/vnd.apple.mpegurl", ".m4s": "audio/mp4", ".mp4": "audio/mp4", ".m4a": "audio/x-m4a", ".json": "application/json", ".html": "text/html; charset=utf-8",
 }
 
 func (b *Bucket) key(name string) string { return b.prefix + name }
 
 // Put implements Store.
 func (b *Bucket) Put(ctx context.Context, name string, body []byte, keep string) error {
-	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
+	ctx, cancel := context.WithTimeout(ctx, bucketTimeout+time.Duration(len(body)/bucketSlowest)*time.Second)
 	defer cancel()
 	_, err := b.client.PutObject(ctx, b.bucket, b.key(name), bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{
 		ContentType: mediaTypes[path.Ext(name)], CacheControl: keep, DisableMultipart: true,

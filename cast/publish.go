@@ -3,10 +3,8 @@ package cast
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,11 +29,14 @@ type Store interface {
 	Remove(ctx context.Context, name string) error
 }
 
-// Publication is what publishing needs besides what is published. Every field is required.
+// Publication is what publishing needs besides what is published. Every field without a word on it is required.
 type Publication struct {
 	Store Store
 	Page  []byte                        // the page of every room
 	Index func(room.ID) ([]byte, error) // what it reads of a tape; an error that wraps room.ErrNotFound where there is none
+	M4A   func(room.ID) ([]byte, error) // optional: a replay as M4A, which the index says is there; nil: there is none, or not yet
+	// Beacon is whom the page tells that somebody listens, and whether to; nil: nobody.
+	Beacon func(room.ID) ([]byte, error)
 }
 
 // Publisher writes rooms to a store as HLS, with the names that they have on an edge, so that any file host serves them while every node is
@@ -165,6 +166,9 @@ func (p *Publisher) wipe(id room.ID) *published {
 // beginLocked finds a room that is worked on, or begins with it. The caller holds mu.
 func (p *Publisher) beginLocked(id room.ID) *published {
 	r := p.rooms[id]
+	if r != nil {
+		r.again.Store(true)
+	}
 	if r != nil || p.open.Err() != nil || !id.Valid() {
 		return r
 	}
@@ -224,6 +228,7 @@ type published struct {
 
 	deleted bool // guarded by the publisher's mu; its tape was deleted, or taken back, and what was on it is wiped or about to be
 	wiping  atomic.Bool
+	again   atomic.Bool // there may be something new, though it was done with
 	mu      sync.Mutex
 	waiting chan struct{} // guarded by mu; closed when what was to be wiped is
 	due     time.Time     // guarded by mu; since when something is not there; zero: all is
@@ -309,7 +314,7 @@ func (r *published) leave() bool {
 	p := r.publisher
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.wiping.Load() {
+	if r.again.Swap(false) || r.wiping.Load() {
 		return false
 	}
 	delete(p.rooms, r.id)
@@ -352,6 +357,20 @@ func (r *published) settled() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.due = time.Time{}
+}
+
+// clear removes all that was published of the room, and tells who waits for that.
+func (r *published) clear(ctx context.Context) error {
+	err := r.publisher.to.Store.Remove(ctx, r.dir)
+	if err != nil {
+		return fmt.Errorf("remove what was published: %w", err)
+	}
+	r.forget()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wiping.Store(false)
+	close(r.waiting)
+	return nil
 }
 
 // step writes what is new. It reports whether there is nothing more to come.
@@ -413,20 +432,6 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 	return r.forgetLater(ctx, c, over)
 }
 
-// clear removes all that was published of the room, and tells who waits for that.
-func (r *published) clear(ctx context.Context) error {
-	err := r.publisher.to.Store.Remove(ctx, r.dir)
-	if err != nil {
-		return fmt.Errorf("remove what was published: %w", err)
-	}
-	r.forget()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.wiping.Store(false)
-	close(r.waiting)
-	return nil
-}
-
 // removeLeft removes what a run before left of a room that has ended, unless its tape may be heard: then it is for a node that has that.
 func (r *published) removeLeft(ctx context.Context, facts room.Facts) error {
 	if facts.Tape == room.TapeOn && facts.ShowsReplay() {
@@ -462,7 +467,7 @@ func (r *published) finished(ctx context.Context) (bool, error) {
 	case bytes.Equal(kept, index):
 		return true, nil
 	case sameSpans(kept, index): // its words are other ones
-		return true, r.text(ctx, indexFile, index, cacheShort)
+		return true, r.putIndex(ctx, index, true)
 	}
 	err = store.Remove(ctx, r.dir) // what was cut away goes, and what was put back comes
 	if err != nil {
@@ -489,23 +494,8 @@ func (r *published) cutAnew(ctx context.Context, edit room.Edit) error {
 
 func (r *published) isCut(edit room.Edit) bool { return r.cut.From == edit.From && r.cut.To == edit.To }
 
-// indexFile is what the page reads of the tape.
-const indexFile = "tape/index.json"
-
-// sameSpans reports whether two indices are of the same sound.
-func sameSpans(a, b []byte) bool {
-	var spans [2]struct {
-		Closed bool        `json:"closed"`
-		Spans  [][2]uint64 `json:"spans"`
-	}
-	for i, text := range [][]byte{a, b} {
-		err := json.Unmarshal(text, &spans[i])
-		if err != nil || len(spans[i].Spans) == 0 {
-			return false
-		}
-	}
-	return spans[0].Closed == spans[1].Closed && slices.Equal(spans[0].Spans, spans[1].Spans)
-}
+// beaconFile is where the page reads whether to say that it listens.
+const beaconFile = "beacon.json"
 
 // finish publishes a replay.
 func (r *published) finish(ctx context.Context, c channel) (done bool, err error) {

@@ -3,11 +3,9 @@ package cast
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -220,6 +218,16 @@ func (r *published) rest(ctx context.Context, c channel) error {
 			body []byte
 		}{hls.Dir + "/" + hls.DVR, hls.AppendMaster(nil, c.name, hls.DVR, c.renditions())})
 	}
+	if ask := r.publisher.to.Beacon; ask != nil {
+		body, err := ask(r.id)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, struct {
+			name string
+			body []byte
+		}{beaconFile, body})
+	}
 	for _, t := range texts {
 		err := r.text(ctx, t.name, t.body, cacheShort)
 		if err != nil {
@@ -227,25 +235,6 @@ func (r *published) rest(ctx context.Context, c channel) error {
 		}
 	}
 	return nil
-}
-
-// index publishes what the page reads of the tape: from time to time while it grows, and when it is closed.
-func (r *published) index(ctx context.Context, c channel) error {
-	if c.tape == nil || !c.tape.Closed() && time.Since(r.indexed) < indexEvery {
-		return nil
-	}
-	index, err := r.publisher.to.Index(r.id)
-	if errors.Is(err, room.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = r.text(ctx, indexFile, index, cacheShort)
-	if err == nil {
-		r.indexed = time.Now()
-	}
-	return err
 }
 
 // text publishes a file that may change.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,4 +149,20 @@ func TestClosedRoomsAreNotPushed(t *testing.T) {
 	if pushed(&f) {
 		t.Error("a run-through is pushed")
 	}
+}
+
+// Whatever is given as a mount, nothing of it ends a line of what is asked of the Icecast server.
+func FuzzParseIcecastMount(f *testing.F) {
+	f.Add("icecast://source:hackme@radio.example.org:8000/{room}.opus")
+	f.Add("icecasts://:p%0d%0aq@[::1]/a%0ab")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ParseIcecastMount(text)
+		if err != nil {
+			return
+		}
+		line := m.host + (&url.URL{Path: m.mount}).EscapedPath()
+		if strings.ContainsAny(line, "\r\n ") || m.password == "" || m.user == "" {
+			t.Errorf("%q becomes %+v", text, m)
+		}
+	})
 }

@@ -43,6 +43,8 @@ type events struct {
 	chapter   room.Chapter  // owned by the tick; the one that was said last
 	counted   int           // owned by the tick; the count said last, -1 before the first
 	countedAt tape.Number   // owned by the tick
+
+	captions captions // has a lock of its own
 }
 
 func newEvents(f room.Facts) *events { return &events{facts: f} }
@@ -138,6 +140,7 @@ func (s *events) restart(n tape.Number) {
 		s.out = moment{facts: s.facts, people: s.people}
 	}
 	s.repeated, s.counted, s.countedAt = n, -1, n
+	s.captions.restart()
 }
 
 // stage is who is on stage, and the room. The slice is replaced, never changed.
@@ -179,6 +182,9 @@ func (s *events) at(n tape.Number, term tape.Term) []tape.Event {
 	if chapter != s.chapter {
 		s.chapter = chapter
 		say(room.KindChapter, room.ChapterEvent{Kind: room.KindChapter, ID: chapter.ID, At: chapter.At, Title: chapter.Title})
+	}
+	if e, ok := s.captions.due(n); ok {
+		say(room.KindCaption, e)
 	}
 	if listening != s.counted && n-s.countedAt >= listeningEvery {
 		s.counted, s.countedAt = listening, n

@@ -46,6 +46,8 @@ type Air struct {
 	Wanted  time.Duration // what Delay is led to
 	Filling time.Duration // for which the stage is still held back after a dump
 
+	DumpFrom, DumpTo int64 // the first and the last moment that the last dump removed, those included that it lets nobody hear when they come; 0: there was none
+
 	Cart     string        // that plays on stage; empty: none
 	CartLeft time.Duration // how long it goes on
 }
@@ -85,6 +87,9 @@ type Config struct {
 	// NewUnits makes the encoder of AAC64. Without both it is never made.
 	Wants    func(to func(tape.Variant)) (stop func(), err error)
 	NewUnits func() (UnitEncoder, error)
+
+	// NewTrackEncoder makes the encoder of one speaker's track. Without it, and without Wants, and where Mix is no TrackMix, there are none.
+	NewTrackEncoder func() (TrackEncoder, error)
 
 	HoldAfter time.Duration // how long the stage has to be empty before the hold sound returns
 	OnLive    func()        // optional: a voice was heard, and the facts say doors yet: at once, then every second; called from the tick, must not block
@@ -128,6 +133,7 @@ type Maker struct {
 	next     tape.Number
 	seals    *sealer
 	units    *units
+	tracks   *tracks
 	observed tape.Number // when the wall clock was looked at last, and the lease renewed
 	empty    tape.Number // the stage has been empty since this frame
 	live     bool        // a voice went out, or the facts that went out say so
@@ -154,6 +160,7 @@ func NewMaker(cfg Config, facts room.Facts) *Maker {
 	if cfg.Wants != nil {
 		m.units.make = cfg.NewUnits
 	}
+	m.tracks = newTracks(&m.cfg)
 	return m
 }
 
@@ -162,6 +169,13 @@ func (m *Maker) SetFacts(f room.Facts) { m.events.setFacts(f) }
 
 // SetPeople says who is on stage.
 func (m *Maker) SetPeople(people []room.Person) { m.events.setPeople(people) }
+
+// Caption takes a line of what is said. At and until are the frames at which listeners hear its first word and its last. What they have heard goes
+// out at once; else, and without until, it is taken for what was said on stage by now, goes out when listeners have heard that, and is dumped with it. The
+// errors are room.ErrDumped, until Taken.Held is over, room.ErrManyLanguages and room.ErrManyCaptions.
+func (m *Maker) Caption(c room.Caption, at, until *int64) (Taken, error) {
+	return m.events.captions.add(c, at, until, m.cfg.Mix.Air())
+}
 
 // SetListening says how many seats are taken.
 func (m *Maker) SetListening(n int) { m.events.setListening(n) }
@@ -174,6 +188,9 @@ func (m *Maker) People() int {
 
 // Made is how many frames were made, and how many of them were gaps.
 func (m *Maker) Made() (frames, gaps int64) { return m.frames.Load(), m.gaps.Load() }
+
+// LostTracks is how many frames of speakers' tracks were left out, because the machine was too busy.
+func (m *Maker) LostTracks() int64 { return m.tracks.dropped.Load() }
 
 // Making reports whether this maker holds the lease: what is done to another one's mix reaches nobody.
 func (m *Maker) Making() bool { return m.making.Load() }
@@ -204,16 +221,19 @@ func (m *Maker) Run(ctx context.Context) {
 
 // hearWants takes note of who needs what is made on demand, also while another node makes the channel: so a successor knows. Stop ends that.
 func (m *Maker) hearWants() (stop func()) {
-	if m.units.make == nil {
+	if m.units.make == nil && m.tracks.from == nil {
 		return func() {}
 	}
 	stop, err := m.cfg.Wants(func(v tape.Variant) {
-		if v == tape.AAC64 {
+		switch v {
+		case tape.AAC64:
 			m.units.want(m.cfg.Time.Mono())
+		case tape.WantTracks:
+			m.tracks.want(m.cfg.Time.Mono())
 		}
 	})
 	if err != nil {
-		m.cfg.Log.Error("nobody is heard who needs aac", "room", m.cfg.Room, "error", err)
+		m.cfg.Log.Error("nobody is heard who needs what is made on demand", "room", m.cfg.Room, "error", err)
 		return func() {}
 	}
 	return stop
@@ -250,12 +270,14 @@ func (m *Maker) hold(ctx context.Context) error {
 		m.units.want(m.cfg.Time.Mono())
 		m.units.start(first, running)
 	}
+	m.tracks.begin(m.term, m.cfg.Time.Mono())
 	m.gap(running)
 	_, facts := m.events.stage()
 	m.cfg.Mix.Curtain(facts.Curtained())
 	m.making.Store(true)
 	err = m.run(ctx)
 	m.making.Store(false)
+	m.tracks.end()
 	m.rest(err)
 	if m.cfg.OnAir != nil {
 		m.cfg.OnAir(Air{}) // nothing of this mix can be dumped any more
@@ -338,7 +360,10 @@ func (m *Maker) run(ctx context.Context) error {
 func (m *Maker) tick(mono time.Duration) {
 	m.cfg.Mix.Tick(m.pcm, mono)
 	levels, air := m.cfg.Mix.Levels(), m.cfg.Mix.Air()
-	m.attend(m.events.pass(levels, air))
+	m.events.captions.pass(air, m.next)
+	now, out := m.events.pass(levels, air)
+	m.attend(now, out)
+	m.tracks.follow(m.next, mono, now)
 	m.watch(air)
 	m.say()
 	for variant, encoder := range m.cfg.Encoders {

@@ -177,7 +177,19 @@ func (s *stage) Tick([]float32, time.Duration) {
 }
 
 // dump removes what is in the delay.
-func (s *stage) dump() { s.mu.Lock(); defer s.mu.Unlock(); s.gone = s.air.In }
+func (s *stage) dump() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.air.DumpFrom, s.air.DumpTo = s.air.Out+1, s.air.In
+	s.gone = s.air.In
+}
+
+// setDelay holds back what comes for so many moments.
+func (s *stage) setDelay(moments int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay, s.air.Delay = moments, tape.Number(moments).Duration()
+}
 
 // sound is a word that ends now.
 func (s *stage) sound() { s.mu.Lock(); defer s.mu.Unlock(); s.air.Quiet = 0 }

@@ -21,6 +21,8 @@ import "github.com/epidaurus-live/epidaurus/tape"
 // An unknown variant gets the configuration of opus-48.
 func ForVariant(v tape.Variant) OpusConfig {
 	switch v {
+	case tape.Voice:
+		return OpusConfig{Bitrate: 64000, Complexity: 5, Application: Audio}
 	case tape.Opus24:
 		return OpusConfig{Bitrate: 24000, Complexity: 10, Application: Voice}
 	case tape.Opus12:

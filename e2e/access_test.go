@@ -100,6 +100,8 @@ func TestAccess(t *testing.T) {
 		"ListenerClosed": {s.listeners, s.listener(room.Doors, "#listen", `epidaurus.state === "full" && !document.getElementById("before").hidden`)},
 		"Hand":           {s.listeners, s.hand(hands, false)},
 		"HandRaised":     {s.listeners, s.hand(hands, true)},
+		"Captioner":      {s.stage, s.captioner(t, room.Live)},
+		"CaptionerEarly": {s.stage, s.captioner(t, room.Announced)},
 		"DeskDraft":      {s.stage, s.desk(t, room.Draft, room.Host, browsertest.At("announce"))},
 		"DeskAnnounced":  {s.stage, s.desk(t, room.Announced, room.CoHost, browsertest.At("open-doors")+" && "+browsertest.At("crowd"))},
 		"DeskDoors":      {s.stage, s.desk(t, room.Doors, room.Host, browsertest.At("reopen")+" && "+browsertest.At("crowd"))},
@@ -159,6 +161,21 @@ func (s *season) desk(t *testing.T, state room.State, role room.Role, shows stri
 	return func(t *testing.T, base string, scripts ...string) *browsertest.Tab {
 		p := browsertest.Open(t, ada.New(t), base+link, scripts...)
 		p.Until(shows, browsertest.Body)
+		return p
+	}
+}
+
+// captioner is the page on which captions are written.
+func (s *season) captioner(t *testing.T, state room.State) pagecheck.Opened {
+	t.Helper()
+	i, err := s.client.Invite(t.Context(), s.rooms[state].room.ID, "Lena", room.Captioner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, path, _ := strings.Cut(i.DeskURL, "/captions/")
+	return func(t *testing.T, base string, scripts ...string) *browsertest.Tab {
+		p := browsertest.Open(t, listeners.New(t), base+"/captions/"+path, scripts...)
+		p.Until(`document.body.dataset.ready && document.getElementById("state").textContent`, browsertest.Body)
 		return p
 	}
 }

@@ -110,11 +110,17 @@ func (s *show) cutAndTakenBack(t *testing.T, clip string, over tapeIndex) {
 	if err != nil || len(pcm)/2 != 300*960 {
 		t.Errorf("ffmpeg plays %d samples of the cut file, not %d: %v", len(pcm)/2, 300*960, err)
 	}
+	m4a := s.room.ListenURL + "/tape/floor/aac-64.m4a"
+	until(t, "it is made as M4A", func() bool { return statusOf(t, m4a) == http.StatusOK })
+	said, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-of", "csv=p=0", "-select_streams", "a", "-show_entries", "stream=duration:format_tags=title", m4a).Output()
+	if err != nil || string(said) != "6.000000\nSea talk\n" {
+		t.Errorf("ffprobe says of it %q, %v", said, err)
+	}
 	_, err = s.client.EditReplay(t.Context(), s.room.ID, map[string]any{"posted": false})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, address := range []string{s.room.ListenURL + "/tape/index.json", clip, clip + "/sound.ogg", clip + "/picture.png"} {
+	for _, address := range []string{s.room.ListenURL + "/tape/index.json", clip, clip + "/sound.ogg", clip + "/sound.m4a", m4a, clip + "/picture.png"} {
 		if status := statusOf(t, address); status != http.StatusNotFound {
 			t.Errorf("taken back, %s answers %d", address, status)
 		}
@@ -147,6 +153,10 @@ func (s *show) exported(t *testing.T) {
 	out, err = command(t, program, "export", string(s.room.ID), "--data", filepath.Join(s.dir, "data"), "--to", dir)
 	if err == nil {
 		t.Errorf("it writes over what is there: %s", out)
+	}
+	said, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-of", "csv=p=0", "-select_streams", "a", "-show_entries", "stream=duration", filepath.Join(dir, "sound.m4a")).Output()
+	if err != nil || string(said) != "6.000000\n" {
+		t.Errorf("ffprobe says of its M4A %q, %v", said, err)
 	}
 	s.signal(syscall.SIGTERM)
 	var mu sync.Mutex

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,7 +24,7 @@ const playerPage = `<!doctype html><meta charset="utf-8"><title>hls.js</title>
 <script src="hls.js"></script>
 <script>
 const query = new URLSearchParams(location.search), audio = document.getElementById("audio"), hls = new Hls();
-const seen = { stalls: [], delays: [], fatal: [], errors: {}, last: [], parts: 0, segments: 0, codec: "" };
+const seen = { frozen: [], stalls: [], delays: [], fatal: [], errors: {}, last: [], parts: 0, segments: 0, codec: "" };
 hls.on(Hls.Events.MANIFEST_PARSED, () => {
 	const codec = query.get("codec");
 	if (codec) hls.startLevel = hls.loadLevel = hls.levels.findIndex((l) => l.audioCodec === codec);
@@ -41,9 +42,11 @@ hls.on(Hls.Events.ERROR, (_, e) => {
 		setTimeout(() => hls.levels?.length ? hls.startLoad() : hls.loadSource(query.get("src")), 500);
 	} else if (e.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
 });
-let last = 0, moved = 0, stall = null;
+let last = 0, moved = 0, stall = null, ticked = Date.now();
 setInterval(() => {
 	const now = Date.now();
+	if (now - ticked > 1000) seen.frozen.push({ at: ticked, ms: now - ticked }); // the machine stood still, and all clocks but that of the wall
+	ticked = now;
 	if (audio.currentTime !== last) {
 		if (stall) stall.ms = now - moved;
 		[last, moved, stall] = [audio.currentTime, now, null];
@@ -78,6 +81,7 @@ func hlsPlayer(t testing.TB) string {
 
 // hlsSeen is what a page saw.
 type hlsSeen struct {
+	Frozen          []struct{ At, MS float64 } // times at which not even a timer of the page came
 	Stalls, Delays  []struct{ At, MS float64 }
 	Fatal           []struct{ What string }
 	Errors          map[string]int
@@ -108,6 +112,20 @@ func (s hlsSeen) delay(quantile float64, but func(at float64) bool) time.Duratio
 	}
 	slices.Sort(all)
 	return time.Duration(all[int(quantile*float64(len(all)-1))]) * time.Millisecond
+}
+
+// jumps are the moments at which the delay became another one by so many ms, and stayed there: when, from, to.
+func (s hlsSeen) jumps(by float64) (all [][3]float64) {
+	if len(s.Delays) == 0 {
+		return nil
+	}
+	was := s.Delays[0].MS
+	for i, d := range s.Delays {
+		if i+5 < len(s.Delays) && math.Abs(d.MS-was) > by && math.Abs(s.Delays[i+5].MS-d.MS) < by/2 {
+			all, was = append(all, [3]float64{d.At, was, d.MS}), d.MS
+		}
+	}
+	return all
 }
 
 const sayHLS = `JSON.stringify({ ...seen, delays: seen.delays.slice(-1), state: audio.readyState, time: audio.currentTime })`
@@ -199,13 +217,23 @@ func TestHLSJSForMinutes(t *testing.T) {
 	back := float64(time.Now().UnixMilli())
 	time.Sleep(length / 2)
 	const settle = 20_000 // milliseconds after the edge is back
-	restart := func(at float64) bool { return at > killed-1000 && at < back+settle }
+	froze := math.Inf(1)
+	for _, row := range rows {
+		for _, f := range browsertest.Eval[hlsSeen](row.tab, "seen").Frozen {
+			t.Logf("%s: the machine stood still for %.1f s at %s: what comes after it is not judged", row.name, f.MS/1000, time.UnixMilli(int64(f.At)).Format("04:05"))
+			froze = min(froze, f.At)
+		}
+	}
+	restart := func(at float64) bool { return at > killed-1000 && at < back+settle || at >= froze-1000 }
 	t.Logf("the channel itself declared %d gaps: the machine had no time for it", strings.Count(s.log(), "declared a gap"))
 	for _, row := range rows {
 		seen := browsertest.Eval[hlsSeen](row.tab, "seen")
 		t.Logf("%s", strings.Join(seen.Last, "\n"))
 		t.Logf("%s, %v, the edge away for %.1f s: %v", row.name, length, (back-killed)/1000, seen)
 		t.Logf("%s: behind the clock %v (median), %v (95 %%), %v (most)", row.name, seen.delay(0.5, restart), seen.delay(0.95, restart), seen.delay(1, restart))
+		for _, j := range seen.jumps(500) {
+			t.Logf("%s: %s from %.1f to %.1f s behind the clock", row.name, time.UnixMilli(int64(j[0])).Format("04:05"), j[1]/1000, j[2]/1000)
+		}
 		for _, stall := range seen.Stalls {
 			if !restart(stall.At) {
 				t.Errorf("%s: a stall of %.1f s", row.name, stall.MS/1000)

@@ -32,6 +32,7 @@ var deeds = []struct {
 	{deed(`POST /api/rooms/[^/]+/invites .*"role":"speaker"`), room.ActInvite},
 	{deed(`POST /api/rooms/[^/]+/invites .*"role":"cohost"`), room.ActInviteCoHost},
 	{deed(`POST /api/rooms/[^/]+/invites .*"role":"producer"`), room.ActInviteProducer},
+	{deed(`POST /api/rooms/[^/]+/invites .*"role":"captioner"`), room.ActInviteCaptioner},
 	{deed(`GET /api/rooms/[^/]+/invites`), room.ActInvite},
 	{deed(`PATCH /api/rooms/[^/]+/delay`), room.ActDelay},
 	{deed(`POST /api/rooms/[^/]+/dump`), room.ActDump},

@@ -12,6 +12,8 @@ type Air struct {
 	Wanted  time.Duration // what Delay is led to
 	Filling time.Duration // for which what goes out is still held back, after a dump
 
+	DumpFrom, DumpTo int64 // the first and the last moment that the last dump removed, and will have removed when it has come; 0: there was none
+
 	Cart     string        // that plays on stage; empty: none
 	CartLeft time.Duration // how long it goes on
 }
@@ -75,7 +77,7 @@ func (d *delayLine) air() Air {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return Air{
-		In: d.in, Out: d.out, Sounding: d.sounding,
+		In: d.in, Out: d.out, Sounding: d.sounding, DumpFrom: d.dumpFrom, DumpTo: d.dumpTo,
 		Quiet: ofTicks(d.silent), Delay: ofTicks(d.n), Wanted: ofTicks(d.want), Filling: ofTicks(d.swallow + d.withhold),
 	}
 }

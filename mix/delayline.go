@@ -26,6 +26,7 @@ const (
 // delayed is one tick's sound on its way.
 type delayed struct {
 	pcm    [frameSamples]float32
+	parts  parts // of which some of it is made
 	moment int64
 	quiet  bool
 }
@@ -42,9 +43,14 @@ type delayLine struct {
 	withhold int   // ticks in which nothing goes out, while the line fills
 	swallow  int   // ticks that are forgotten as they come in, before that
 	in, out  int64 // the moments that came in and went out last, counted from 1
+	dumpFrom int64 // the first moment of the last dump
+	dumpTo   int64 // its last one, which may be still to come
 	sounding bool  // the last tick was a moment's sound, not silence in its place
 
 	last     [frameSamples]float32 // what went out last
+	apart    parts                 // the parts of it; the tick that follows may not use them any more
+	next     parts                 // room for the parts of the next
+	spare    shelf                 // of parts
 	run      int                   // moments of a pause that went out last, one after the other
 	inserted bool                  // the last tick was put between two moments
 	silent   int                   // ticks for which nothing was heard, as it came in
@@ -98,6 +104,10 @@ func (d *delayLine) dump(withhold func(want int) int) (removed int) {
 	if removed == 0 {
 		return 0
 	}
+	for i := range d.n {
+		d.spare.take(&d.at(i).parts)
+	}
+	d.dumpFrom, d.dumpTo = d.at(0).moment, d.in+dumpTail
 	d.n, d.first = 0, 0
 	d.withhold = min(withhold(d.want), len(d.ring)-1)
 	d.swallow = dumpTail
@@ -109,15 +119,22 @@ func (d *delayLine) at(i int) *delayed {
 	return &d.ring[(d.first+i)%len(d.ring)]
 }
 
-// pass takes the sound of one tick and replaces it by what goes out. Idle says that other sound covers what goes out: the delay is then
-// reached at once.
-func (d *delayLine) pass(x []float32, idle bool) {
+// pass takes the sound of one tick and replaces it by what goes out. Whatever happens to the sum happens to each of its parts, which are
+// taken out of of; what goes out of them is in apart. Idle says that other sound covers what goes out: the delay is then reached at once.
+func (d *delayLine) pass(x []float32, of *parts, idle bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.push(x)
+	d.push(x, of)
+	d.letOut(x, idle)
+	d.apart, d.next = d.next, d.apart
+	d.spare.take(&d.next)
+}
+
+func (d *delayLine) letOut(x []float32, idle bool) {
 	if d.swallow > 0 {
 		d.swallow--
 		d.n--
+		d.spare.take(&d.at(d.n).parts)
 		d.silence(x)
 		copy(d.last[:], x)
 		return
@@ -141,13 +158,14 @@ func (d *delayLine) pass(x []float32, idle bool) {
 }
 
 // push takes in the sound of a moment.
-func (d *delayLine) push(x []float32) {
+func (d *delayLine) push(x []float32, of *parts) {
 	energy := d.weight.energy(x)
 	d.floor.observe(energy)
 	d.in++
 	d.n++
 	e := d.at(d.n - 1)
 	copy(e.pcm[:], x)
+	e.parts, *of = *of, e.parts // which are none
 	e.moment = d.in
 	e.quiet = energy < pauseSilence || energy < pauseLoudest && energy < pauseAbove*d.floor.energy()
 	d.silent++
@@ -169,6 +187,7 @@ func (d *delayLine) holdsBack() bool {
 
 // drop takes out the oldest moment.
 func (d *delayLine) drop() {
+	d.spare.take(&d.at(0).parts)
 	d.first = (d.first + 1) % len(d.ring)
 	d.n--
 }
@@ -196,9 +215,14 @@ func (d *delayLine) pop(x []float32) {
 	if !e.quiet {
 		d.run = 0
 	}
+	d.next, e.parts = e.parts, d.next
 	if !d.sounding && d.begun {
 		rise(x)
-		d.fall(x)
+		fall(x, d.last[:])
+		for _, p := range d.next {
+			rise(p.pcm[:])
+		}
+		d.fallApart()
 	}
 	d.sounding = true
 	d.drop()
@@ -207,12 +231,14 @@ func (d *delayLine) pop(x []float32) {
 // stretch makes a tick that fits between the last moment and the next: it begins as the next one does and ends as the last one did.
 func (d *delayLine) stretch(x []float32) {
 	cross(x, d.at(0).pcm[:], d.last[:])
+	d.crossApart(d.at(0).parts, d.apart)
 	d.inserted = true
 }
 
 // shorten lets two moments out as one, which begins as the first and ends as the second.
 func (d *delayLine) shorten(x []float32) {
 	cross(x, d.at(0).pcm[:], d.at(1).pcm[:])
+	d.crossApart(d.at(0).parts, d.at(1).parts)
 	d.out = d.at(1).moment
 	d.inserted = false
 	d.run += 2
@@ -223,7 +249,8 @@ func (d *delayLine) shorten(x []float32) {
 // silence lets nothing out, without a click.
 func (d *delayLine) silence(x []float32) {
 	clear(x)
-	d.fall(x)
+	fall(x, d.last[:])
+	d.fallApart()
 	d.seam()
 }
 
@@ -232,9 +259,9 @@ func (d *delayLine) seam() {
 	d.sounding, d.inserted, d.run = false, false, 0
 }
 
-// fall adds a way from the last sample to silence. It is made of that sample alone: what would have come may have been dumped.
-func (d *delayLine) fall(x []float32) {
-	from := d.last[frameSamples-1]
+// fall adds a way from the end of last to silence. It is made of that sample alone: what would have come may have been dumped.
+func fall(x, last []float32) {
+	from := last[frameSamples-1]
 	for i := range seamFade {
 		x[i] += from * (1 - (float32(i)+0.5)/seamFade)
 	}

@@ -41,6 +41,40 @@ type track struct {
 	in     []int // what each tick brought in: a word, or -1
 	out    []int // what went out
 	dumped map[int]bool
+	apart  bool // the voices of what went out were not always what went out
+}
+
+// halves are two voices that x is made of; every third tick one of them.
+func halves(n int, x *[frameSamples]float32) (of parts) {
+	if n < 0 {
+		return nil
+	}
+	share := float32(0.25)
+	if n%3 == 0 {
+		share = 1
+	}
+	a := part{"a", new([frameSamples]float32)}
+	b := part{"b", new([frameSamples]float32)}
+	for i, v := range x {
+		a.pcm[i], b.pcm[i] = v*share, v*(1-share)
+	}
+	if share == 1 {
+		return parts{a}
+	}
+	return parts{b, a}
+}
+
+// sumsTo reports whether the parts add up to x.
+func sumsTo(of parts, x []float32) bool {
+	for i, v := range x {
+		for _, p := range of {
+			v -= p.pcm[i]
+		}
+		if v > 1e-6 || v < -1e-6 {
+			return false
+		}
+	}
+	return true
 }
 
 func newTrack() *track { return &track{line: newDelayLine(), dumped: map[int]bool{}} }
@@ -57,7 +91,9 @@ func (k *track) tick(speaks, idle bool) {
 	if k.line.swallow > 0 {
 		k.dumped[n] = true
 	}
-	k.line.pass(x[:], idle)
+	of := halves(n, &x)
+	k.line.pass(x[:], &of, idle)
+	k.apart = k.apart || !sumsTo(k.line.apart, x[:])
 	k.out = append(k.out, heardWord(x[:]))
 }
 
@@ -118,6 +154,9 @@ func TestDelayLineKeepsEveryWord(t *testing.T) {
 			}
 		}
 		k.flush()
+		if k.apart {
+			t.Fatal("the voices of what goes out do not add up to it")
+		}
 		next := 0
 		for i, n := range k.out {
 			if n < 0 {
@@ -275,7 +314,7 @@ func TestDumpDoesNotClick(t *testing.T) {
 				x[i] = 0.5 * float32(math.Sin(2*math.Pi*200*float64(at)/sampleRate+0.9))
 				at++
 			}
-			line.pass(x[:], false)
+			line.pass(x[:], &parts{}, false)
 			heard = append(heard, x[:]...)
 		}
 		return heard
@@ -306,7 +345,7 @@ func TestPausesAreFoundInNoise(t *testing.T) {
 			for i := range x {
 				x[i] = tt.amplitude * float32(math.Sin(2*math.Pi*1000*float64(i)/sampleRate))
 			}
-			line.push(x[:])
+			line.push(x[:], &parts{})
 			quiet = line.at(line.n - 1).quiet
 			line.drop()
 		}

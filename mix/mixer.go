@@ -44,6 +44,7 @@ type Mixer struct {
 	relay  bool      // there is one
 	holdOn bool
 	closed bool  // the curtain
+	apart  bool  // the voices are kept apart, too
 	cart   *Cart // to play on stage, until the next tick takes it
 	recart bool  // there is one, or an end
 	fill   Fill  // of a dump, until the next tick takes it
@@ -65,6 +66,8 @@ type Mixer struct {
 	filler  player  // for listeners alone
 	filling bool    // the hold sound fills what was dumped
 	frame   [frameSamples]float32
+	parts   parts // of this tick's sum
+	alone   [frameSamples]float32
 }
 
 // New returns a mixer without voices. It panics when c has no NewDecoder.
@@ -159,11 +162,19 @@ func (m *Mixer) Levels(dst []Level) []Level {
 func (m *Mixer) Tick(out []float32, now time.Duration) {
 	out = out[:frameSamples]
 	clear(out)
-	idle, closed := m.begin()
+	idle, closed, apart := m.begin()
 	at := samples(now)
+	var alone []float32
+	if apart {
+		alone = m.alone[:]
+	}
 	kept := m.voices[:0]
 	for _, v := range m.voices {
-		if v.tick(out, m.frame[:], at) {
+		stays := v.tick(out, m.frame[:], alone, at)
+		if apart {
+			m.collect(v.id, alone)
+		}
+		if stays {
 			kept = append(kept, v)
 		} else {
 			m.remember(v)
@@ -173,7 +184,7 @@ func (m *Mixer) Tick(out []float32, now time.Duration) {
 	m.voices = kept
 	m.veil(out, closed)
 	m.carts.add(out)
-	m.line.pass(out, idle)
+	m.line.pass(out, &m.parts, idle)
 	m.filler.add(out)
 	m.hold.add(out)
 	m.limiter.limit(out)
@@ -188,12 +199,15 @@ func (m *Mixer) veil(out []float32, closed bool) {
 	}
 	if m.opening != 1 || to != 1 {
 		scale(out, m.opening, to)
+		for _, p := range m.parts {
+			scale(p.pcm[:], m.opening, to)
+		}
 	}
 	m.opening = to
 }
 
 // begin takes over what was asked for since the last tick. Idle says that the hold sound is asked for.
-func (m *Mixer) begin() (idle, closed bool) {
+func (m *Mixer) begin() (idle, closed, apart bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, v := range m.opened {
@@ -217,7 +231,7 @@ func (m *Mixer) begin() (idle, closed bool) {
 		m.hold.change(m.loop)
 		m.loop, m.relay = nil, false
 	}
-	return m.holdOn, m.closed
+	return m.holdOn, m.closed, m.apart
 }
 
 // publish makes the levels known.

@@ -101,8 +101,9 @@ func (v *Voice) Stats() VoiceStats {
 	return v.stats
 }
 
-// tick adds the voice's next frame to out. frame is room to work in. It reports false when the voice has ended.
-func (v *Voice) tick(out, frame []float32, now float64) bool {
+// tick adds the voice's next frame to out, and writes it to alone as it is before levelling, unless that is nil. frame is room to work in. It
+// reports false when the voice has ended.
+func (v *Voice) tick(out, frame, alone []float32, now float64) bool {
 	muted, closed := v.receive()
 	plays := v.stream.draw(frame, now, v.quiet)
 	from := v.level.factor()
@@ -118,7 +119,10 @@ func (v *Voice) tick(out, frame []float32, now float64) bool {
 	if muted || closed {
 		target = 0
 	}
+	clear(alone)
 	if plays {
+		copy(alone, frame)
+		fade(alone, v.gain, target, voiceFade)
 		scale(frame, from, to)
 		v.gain = fade(frame, v.gain, target, voiceFade)
 		for i, x := range frame {

@@ -75,7 +75,7 @@ func (r *rooms) watchAir(cfg *channel.Config, id room.ID, running *runningRoom) 
 func (m *mixLevels) Air() channel.Air {
 	a := m.Mixer.Air()
 	return channel.Air{
-		In: a.In, Out: a.Out, Sounding: a.Sounding, Quiet: a.Quiet, Delay: a.Delay, Wanted: a.Wanted,
+		In: a.In, Out: a.Out, Sounding: a.Sounding, DumpFrom: a.DumpFrom, DumpTo: a.DumpTo, Quiet: a.Quiet, Delay: a.Delay, Wanted: a.Wanted,
 		Filling: a.Filling, Cart: a.Cart, CartLeft: a.CartLeft,
 	}
 }

@@ -67,7 +67,7 @@ func (c *Config) certificateNames() (names []string, addrs []net.IP) {
 			names = append(names, u.Hostname())
 		}
 	}
-	for _, a := range c.advertised() {
+	for _, a := range parseAddrs(c.Advertise) {
 		addrs = append(addrs, a.AsSlice())
 	}
 	own, err := net.InterfaceAddrs()

@@ -44,7 +44,7 @@ func (n *Node) clipHead(r *http.Request) (head web.ClipHead, status int) {
 	if err != nil {
 		return head, http.StatusNotFound
 	}
-	c, err := replay.FindClip(f, taped{t}, r.PathValue("clip"))
+	c, err := replay.FindClip(f, n.tapedOf(id, t), r.PathValue("clip"))
 	var p problem.Problem
 	if errors.As(err, &p) {
 		return head, cmp.Or(p.Status, http.StatusNotFound)

@@ -87,6 +87,13 @@ type Config struct {
 	Cadence time.Duration `help:"Shortest time between two writes to a seat: 240ms, 480ms, 960ms, 1.92s, 3.84s, 7.68s or 15.36s." default:"240ms"`
 	// MaxSeats bounds the seats of this edge. Default 0: by the limit of open files.
 	MaxSeats Count `help:"Most seats on this edge; 0: by the limit of open files." default:"0"`
+	// WHEPMax bounds the listeners of this edge by WHEP, of all rooms whose hosts let anybody hear them so. One costs the CPU of about twenty
+	// seats (docs/BENCHMARKS.md): 200 are a fifth of a core. Default 200; 0: none, and no UDP port is open.
+	WHEPMax int `name:"whep-max" help:"Most listeners by WHEP on this edge, in rooms whose hosts want any; 0: none, and no UDP port." default:"200" placeholder:"N"`
+	// WHEPMedia is the UDP address of their sound. Default: the address of Listen.
+	WHEPMedia string `name:"whep-media" help:"UDP address of listeners by WHEP. Default: the listeners' port." placeholder:"ADDR"`
+	// WHEPAdvertise lists the IP addresses at which they reach it. Default: the one at which a listener made its request.
+	WHEPAdvertise []string `name:"whep-advertise" help:"IP addresses at which listeners by WHEP reach it, where they differ from that of the listeners' port (NAT, a proxy)." placeholder:"IP"`
 	// PerAddress bounds the seats of one IPv4 address, or of one /56 of IPv6. Default 2000, for carriers that put thousands of people
 	// behind one address; 0: no limit.
 	PerAddress int `help:"Most seats of one IPv4 address or IPv6 /56; 0: no limit." default:"2000"`
@@ -204,6 +211,7 @@ func (c *Config) checkAddresses(check func(name string, err error)) {
 		needed     bool
 	}{
 		{"listen", c.Listen, c.has(roleEdge)}, {"stage", c.Stage, c.has(roleStage)}, {"private", c.Private, true}, {"media", c.Media, false},
+		{"whep-media", c.WHEPMedia, false},
 	} {
 		if a.addr != "" || a.needed {
 			check(a.name, checkAddress(a.addr))
@@ -211,10 +219,15 @@ func (c *Config) checkAddresses(check func(name string, err error)) {
 	}
 	check("public-url", checkURL(c.PublicURL))
 	check("stage-url", checkURL(c.StageURL))
-	for _, a := range c.Advertise {
-		_, err := netip.ParseAddr(a)
-		if err != nil {
-			check("advertise", fmt.Errorf("%q is no IP address: write one such as 203.0.113.7", a))
+	for _, list := range []struct {
+		name  string
+		addrs []string
+	}{{"advertise", c.Advertise}, {"whep-advertise", c.WHEPAdvertise}} {
+		for _, a := range list.addrs {
+			_, err := netip.ParseAddr(a)
+			if err != nil {
+				check(list.name, fmt.Errorf("%q is no IP address: write one such as 203.0.113.7", a))
+			}
 		}
 	}
 }
@@ -253,6 +266,7 @@ func (c *Config) checkAmounts(check func(name string, err error)) {
 		value int64
 	}{
 		{"expect", int64(c.Expect)}, {"max-seats", int64(c.MaxSeats)}, {"per-address", int64(c.PerAddress)}, {"join-rate", int64(c.JoinRate)},
+		{"whep-max", int64(c.WHEPMax)},
 	} {
 		if n.value < 0 {
 			check(n.name, fmt.Errorf("%d: write 0 or more", n.value))
@@ -337,10 +351,10 @@ func checkWebhook(s string) error {
 	return nil
 }
 
-// advertised is the parsed form of Advertise.
-func (c *Config) advertised() []netip.Addr {
+// parseAddrs is the parsed form of a list that was checked.
+func parseAddrs(list []string) []netip.Addr {
 	var addrs []netip.Addr
-	for _, a := range c.Advertise {
+	for _, a := range list {
 		if ip, err := netip.ParseAddr(a); err == nil {
 			addrs = append(addrs, ip)
 		}

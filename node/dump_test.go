@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -124,6 +125,7 @@ func TestDumpedWordsAreHeardNowhere(t *testing.T) {
 				}
 				voices[who].Push(uint16(n), uint32(n*tape.FrameSamples), said.packet(t, word), now)
 				n++
+				e.writeCaptions(t, now, fill != notDumped)
 				switch now {
 				case 6 * time.Second:
 					e.maker.SetPeople(people)
@@ -143,10 +145,38 @@ func TestDumpedWordsAreHeardNowhere(t *testing.T) {
 				ring := e.rings[tape.Opus12]
 				whole := decodePackets(t, ring.AppendPackets(nil, 0, ring.Newest()+1))
 				hears(t, "the tape", whole, map[float64]float64{wordA: 4, wordB: 8, wordC: 4})
+				e.wantCaption(t, "mallory", true)
 				return
 			}
 			e.check(t)
+			e.wantCaption(t, "first", true)
 		})
+	}
+}
+
+// writeCaptions writes what ada says, and what mallory says: a moment after it, when it is over, and once more when it was dumped.
+func (e *show) writeCaptions(t *testing.T, now time.Duration, dumped bool) {
+	t.Helper()
+	text := map[time.Duration]string{
+		2 * time.Second: "the first word", 7 * time.Second: "what mallory says", 14 * time.Second: "what mallory said", 16 * time.Second: "what mallory has said",
+	}[now]
+	if text == "" {
+		return
+	}
+	_, err := e.maker.Caption(room.Caption{ID: now.String(), Language: "en", Text: text, Final: true}, nil, nil)
+	if late := dumped && now == 16*time.Second; late != errors.Is(err, room.ErrDumped) || !late && err != nil {
+		t.Errorf("%q: %v", text, err)
+	}
+}
+
+// wantCaption checks whether listeners got a line with this word.
+func (e *show) wantCaption(t *testing.T, word string, want bool) {
+	t.Helper()
+	got := slices.ContainsFunc(e.events, func(ev tape.Event) bool {
+		return ev.Kind == room.KindCaption && strings.Contains(string(ev.Data), word)
+	})
+	if got != want {
+		t.Errorf("a line with %q: %t, want %t", word, got, want)
 	}
 }
 
@@ -309,14 +339,29 @@ func TestDumpReachesEverySeat(t *testing.T) {
 	running := h.rooms.running(r.ID)
 	until(t, "the delay is there", func() bool { return running.mixer.Air().Delay == 3*time.Second })
 
-	seated := h.sit(r)
+	seated, bytes := h.sit(r), h.taps(r)
+	captioner, err := h.host.Invite(t.Context(), r.ID, "Grace", room.Captioner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string, want int) {
+		t.Helper()
+		status, answer := h.pull(t, "POST", "/api/rooms/"+string(r.ID)+"/captions", captioner.Token, `{"text":"`+text+`"}`)
+		if status != want {
+			t.Fatalf("%q: %d %s, want %d", text, status, answer, want)
+		}
+	}
 	s := h.speaker(r.ID, "ada")
 	s.say(t, wordA, time.Second)
+	until(t, "the room is live", func() bool { f, _ := h.bus.Facts(r.ID); return f.State == room.Live })
+	write("a line before the dump", http.StatusCreated)
 	s.say(t, 0, 2500*time.Millisecond) // so that the first word has gone out when the next one is dumped
 	midway := h.sit(r)
 	s.say(t, wordB, time.Second)
 	s.say(t, 0, 300*time.Millisecond) // so that all of it has come in: what the network kept for longer than 200 ms is no part of the dump
+	write("a line that was dumped", http.StatusCreated)
 	answer := lever("POST", "/dump", `{"fill":"none"}`, http.StatusOK)
+	write("a line of what was dumped", http.StatusConflict)
 	var dumped struct {
 		Removed int `json:"removed_ms"`
 	}
@@ -335,6 +380,44 @@ func TestDumpReachesEverySeat(t *testing.T) {
 		hearsSome(t, who, e.heard(), map[float64]float64{wordB: 0, wordC: 1})
 	}
 	hearsSome(t, "who sat there", seated.heard(), map[float64]float64{wordA: 1})
+	until(t, "the line before the dump is there", func() bool { return strings.Contains(bytes(), "a line before the dump") })
+	if strings.Contains(bytes(), "was dumped") {
+		t.Error("a line that was dumped got to a seat")
+	}
+}
+
+// taps takes a seat as well, and keeps all bytes that come.
+func (h *house) taps(r client.Room) (text func() string) {
+	h.t.Helper()
+	var (
+		mu   sync.Mutex
+		kept []byte // guarded by mu
+		done sync.WaitGroup
+	)
+	ctx, stop := context.WithCancel(h.t.Context())
+	h.t.Cleanup(func() { stop(); done.Wait() })
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.ListenURL+"/live.mp4", nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		h.t.Fatalf("to take a seat: %v", err)
+	}
+	done.Go(func() {
+		defer resp.Body.Close()
+		part := make([]byte, 4096)
+		for {
+			n, err := resp.Body.Read(part)
+			mu.Lock()
+			kept = append(kept, part[:n]...)
+			mu.Unlock()
+			if err != nil {
+				return // the test is over
+			}
+		}
+	})
+	return func() string { mu.Lock(); defer mu.Unlock(); return string(kept) }
 }
 
 // A room that is ended right after its last word says it before its seats are closed.

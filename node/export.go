@@ -2,6 +2,7 @@ package node
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func Export(ctx context.Context, dir string, id room.ID, to string) (size int64,
 	if err != nil {
 		return 0, err
 	}
-	size, err = writeSite(ctx, out, f, taped{t})
+	size, err = writeSite(ctx, out, f, taped{View: t})
 	err = out.close(err)
 	return size, err
 }
@@ -73,9 +74,15 @@ func findReplay(ctx context.Context, dir string, id room.ID) (f room.Facts, v *d
 	return f, v, nil
 }
 
+// siteFile is one file of a site.
+type siteFile struct {
+	name string
+	body io.Reader
+}
+
 // writeSite writes what a replay consists of.
 func writeSite(ctx context.Context, out site, f room.Facts, t taped) (size int64, err error) {
-	index, err := replay.Exported(f, t)
+	index, err := replay.Exported(f, t, t.HasUnits())
 	if err != nil {
 		return 0, err
 	}
@@ -99,16 +106,28 @@ func writeSite(ctx context.Context, out site, f room.Facts, t taped) (size int64
 	if err != nil {
 		return 0, err
 	}
-	for _, file := range []struct {
-		name string
-		body io.Reader
-	}{
-		{"sound.ogg", sound},
+	files := []siteFile{{"sound.ogg", sound}}
+	if t.HasUnits() {
+		m4a, err := replay.M4A(f, t)
+		if err != nil {
+			return 0, err
+		}
+		files = append(files, siteFile{"sound.m4a", m4a})
+	}
+	files = append(files, []siteFile{
 		{"index.json", strings.NewReader(string(index))},
 		{"chapters.json", strings.NewReader(string(chapters))},
 		{"waveform.png", strings.NewReader(string(image))},
-		{"index.html", strings.NewReader(string(web.ExportedPage(index)))}, // last: with it, all is there
-	} {
+	}...)
+	for n, language := range replay.CaptionLanguages(f, t) {
+		name := "captions.vtt"
+		if n > 0 {
+			name = "captions." + language + ".vtt"
+		}
+		files = append(files, siteFile{name, bytes.NewReader(replay.CaptionFile(f, t, language, false))})
+	}
+	files = append(files, siteFile{"index.html", strings.NewReader(string(web.ExportedPage(index)))}) // last: with it, all is there
+	for _, file := range files {
 		n, err := out.put(file.name, reader{ctx, file.body})
 		size += n
 		if err != nil {
@@ -179,7 +198,7 @@ type zipSite struct {
 
 func (s *zipSite) put(name string, body io.Reader) (int64, error) {
 	method := zip.Deflate
-	if strings.HasSuffix(name, ".ogg") || strings.HasSuffix(name, ".png") {
+	if strings.HasSuffix(name, ".ogg") || strings.HasSuffix(name, ".m4a") || strings.HasSuffix(name, ".png") {
 		method = zip.Store
 	}
 	w, err := s.zip.CreateHeader(&zip.FileHeader{Name: name, Method: method})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/internal/throttle"
+	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/replay/podcast"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -141,13 +142,31 @@ func (n *Node) episode(f room.Facts, origin string) (e podcast.Episode, ok bool)
 	e = podcast.Episode{
 		ID: string(f.ID), Title: f.Heading(), Description: f.Life.Plan.Description, Link: address, Published: f.Life.Posted,
 		Length: time.Duration(frames) * tape.FrameDuration,
-		Sound:  podcast.Enclosure{URL: address + "/tape/floor/opus-48.ogg", Type: "audio/ogg", Size: sound.Size()},
+		Sound:  podcast.Enclosure{URL: address + "/tape/floor/opus-48.ogg", Type: "audio/ogg", Size: sound.Size(), Title: "Ogg Opus", Bitrate: 48_000},
 	}
 	if e.Published.IsZero() {
 		e.Published = f.EndedAt
 	}
+	tp := n.tapedOf(f.ID, t)
+	switch m4a, err := replay.M4A(f, tp); {
+	case err == nil: // what plays everywhere comes first
+		e.Others = []podcast.Enclosure{e.Sound}
+		e.Sound = podcast.Enclosure{URL: address + "/tape/floor/" + replay.M4AFile, Type: replay.M4AType, Size: m4a.Size()}
+	case n.waitsForM4A(f):
+		return e, false
+	}
 	if len(f.Life.Chapters) > 0 {
 		e.Chapters = address + "/tape/chapters.json"
 	}
+	e.Captions = replay.CaptionLanguages(f, tp)
 	return e, true
+}
+
+// awaitM4A is how long after the end of a room its M4A is waited for: apps that take no Ogg would keep what they see first.
+const awaitM4A = 30 * time.Minute
+
+// waitsForM4A reports whether a replay is not told yet, because its M4A is being made.
+func (n *Node) waitsForM4A(f room.Facts) bool {
+	p := n.tapes.Press(f.ID)
+	return p.Waiting && p.Err == nil && time.Since(f.EndedAt) < awaitM4A
 }

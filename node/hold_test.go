@@ -91,7 +91,7 @@ func oggFile(t *testing.T, packets int, packet []byte) []byte {
 	return oggOf(t, slices.Repeat([][]byte{packet}, packets))
 }
 
-func oggOf(t *testing.T, packets [][]byte) []byte {
+func oggOf(t testing.TB, packets [][]byte) []byte {
 	t.Helper()
 	var file bytes.Buffer
 	w, err := ogg.NewWriter(&file, 1, ogg.Head{PreSkip: 312})
@@ -107,4 +107,21 @@ func oggOf(t *testing.T, packets [][]byte) []byte {
 		t.Fatal(err)
 	}
 	return file.Bytes()
+}
+
+// Whatever a host gives as a sound ends in samples or an error, and in no more of them than may be kept.
+func FuzzDecodeSound(f *testing.F) {
+	f.Add(oggOf(f, [][]byte{tape.SilencePacket, tape.SilencePacket}))
+	f.Add([]byte("RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\xbb\x00\x00\x00\x77\x01\x00\x02\x00\x10\x00data\x02\x00\x00\x00ab"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		const most = tape.SampleRate
+		if bytes.HasPrefix(file, []byte("RIFF")) {
+			_, _ = decodeSound(file, most) // what is in it, the package wav looks at
+			return
+		}
+		pcm, err := decodeSound(file, most)
+		if err != nil && pcm != nil || len(pcm) > most+codec.MaxFrameSamples {
+			t.Errorf("%d samples, %v", len(pcm), err)
+		}
+	})
 }

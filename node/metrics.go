@@ -8,6 +8,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/edge"
+	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -99,17 +100,37 @@ var (
 	pobjDesc    = prometheus.NewDesc("epidaurus_publish_objects_total", "Files that were published.", nil, nil)
 	owedDesc    = prometheus.NewDesc("epidaurus_store_unwritten", "Changes that were made and are not in the database yet: above 0 for long, something is to be done.", nil, nil)
 	relayDesc   = prometheus.NewDesc("epidaurus_icecast_failing", "Rooms that do not reach the Icecast server of --icecast-push: 0, or something is to be done.", nil, nil)
-	gapsDesc    = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
+	behindDesc  = prometheus.NewDesc("epidaurus_behind_caches", "Listeners of all rooms whom no edge sees, as estimated from those who say that they listen; bound: estimate, low and high, between which they are with 95 %.", []string{"bound"}, nil)
+	beaconDesc  = prometheus.NewDesc("epidaurus_beacons_total", "Words of such listeners that came to this node, by what became of them.", []string{"outcome"}, nil)
+	whepDescs   = []whepMetric{
+		{prometheus.NewDesc("epidaurus_whep_listeners", "Listeners by WHEP now, with those that have not connected yet; each is a seat, too.", nil, nil), prometheus.GaugeValue, func(s stage.ListenersStats) float64 { return float64(s.Listeners) }},
+		{prometheus.NewDesc("epidaurus_whep_listeners_max", "Listeners by WHEP that this edge has at most.", nil, nil), prometheus.GaugeValue, func(s stage.ListenersStats) float64 { return float64(s.Most) }},
+		{prometheus.NewDesc("epidaurus_whep_pending", "Of these, those that have not connected yet.", nil, nil), prometheus.GaugeValue, func(s stage.ListenersStats) float64 { return float64(s.Pending) }},
+		{prometheus.NewDesc("epidaurus_whep_joined_total", "Listeners by WHEP that connected.", nil, nil), prometheus.CounterValue, func(s stage.ListenersStats) float64 { return float64(s.Joined) }},
+		{prometheus.NewDesc("epidaurus_whep_packets_total", "RTP packets sent to them.", nil, nil), prometheus.CounterValue, func(s stage.ListenersStats) float64 { return float64(s.Packets) }},
+		{prometheus.NewDesc("epidaurus_whep_bytes_out_total", "Bytes of these, encrypted, without the heads of UDP and IP.", nil, nil), prometheus.CounterValue, func(s stage.ListenersStats) float64 { return float64(s.Bytes) }},
+		{prometheus.NewDesc("epidaurus_whep_dropped_total", "Frames and events that came faster than they could be sent.", nil, nil), prometheus.CounterValue, func(s stage.ListenersStats) float64 { return float64(s.Dropped) }},
+	}
+	gapsDesc = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
 )
+
+type whepMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(stage.ListenersStats) float64
+}
 
 // Describe lists what there is.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, e := range edgeCounters {
 		ch <- e.desc
 	}
+	for _, m := range whepDescs {
+		ch <- m.desc
+	}
 	for _, d := range []*prometheus.Desc{
 		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
-		castDesc, waitDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc, owedDesc,
+		castDesc, waitDesc, behindDesc, beaconDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc, owedDesc,
 	} {
 		ch <- d
 	}
@@ -117,6 +138,13 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect reads it.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	var whep stage.ListenersStats // of none, where nobody listens so
+	if c.node.whep != nil {
+		whep = c.node.whep.Stats()
+	}
+	for _, m := range whepDescs {
+		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(whep))
+	}
 	s := c.node.edge.Stats()
 	for _, e := range edgeCounters {
 		ch <- prometheus.MustNewConstMetric(e.desc, e.kind, e.value(s))
@@ -131,6 +159,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(proxyDesc, prometheus.CounterValue, float64(malformed))
 	c.collectTapes(ch)
 	c.collectCast(ch)
+	c.collectBeacons(ch)
 	if c.node.rooms == nil {
 		return // channels are made elsewhere
 	}
@@ -176,4 +205,15 @@ func (c *collector) collectCast(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(pfailDesc, prometheus.GaugeValue, float64(p.Failing))
 	ch <- prometheus.MustNewConstMetric(pfailsDesc, prometheus.CounterValue, float64(p.Failures))
 	ch <- prometheus.MustNewConstMetric(pobjDesc, prometheus.CounterValue, float64(p.Objects))
+}
+
+func (c *collector) collectBeacons(ch chan<- prometheus.Metric) {
+	b := &c.node.beacons
+	all := b.tally.All()
+	for bound, n := range map[string]int{"estimate": all.Listeners, "low": all.Low, "high": all.High} {
+		ch <- prometheus.MustNewConstMetric(behindDesc, prometheus.GaugeValue, float64(n), bound)
+	}
+	for outcome, n := range map[string]uint64{"taken": b.taken.Load(), "refused": b.refused.Load(), "unwanted": b.unwanted.Load()} {
+		ch <- prometheus.MustNewConstMetric(beaconDesc, prometheus.CounterValue, float64(n), outcome)
+	}
 }

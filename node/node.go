@@ -35,7 +35,8 @@ type Node struct {
 	name string // by which other nodes know this one
 	data *dataDir
 	bus  *bus.Bus
-	edge *edge.Edge // a stage alone has one for monitors, of which no list and no count knows
+	whep *stage.Listeners // nil: nobody listens by WHEP here
+	edge *edge.Edge       // a stage alone has one for monitors, of which no list and no count knows
 
 	// immutable once open; nil without the stage
 	store     *store.Store
@@ -68,6 +69,7 @@ type Node struct {
 	edges    atomic.Int32 // how many seat newcomers, as counted last
 	audience audience     // expected in all rooms
 	foyer    foyer        // the rooms that are listed
+	beacons  beacons      // of listeners who pull
 	printer  *printer     // of the pictures that are shown with links
 
 	servers   []*http.Server
@@ -170,6 +172,10 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
+	err = n.openWHEP(p)
+	if err != nil {
+		return err
+	}
 	n.cast, err = cast.New(n.castConfig())
 	if err != nil {
 		return err
@@ -226,6 +232,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 		}
 	}
 	err := n.watchEdges()
+	if err == nil {
+		err = n.watchBeacons()
+	}
 	if err != nil {
 		return err
 	}
@@ -297,6 +306,9 @@ func (n *Node) close(ctx context.Context) error {
 	}
 	if n.relay != nil {
 		n.relay.Close()
+	}
+	if n.whep != nil {
+		add(n.whep.Close(ctx))
 	}
 	if n.edge != nil {
 		add(n.edge.Close(ctx))

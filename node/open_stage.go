@@ -3,8 +3,10 @@ package node
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
@@ -53,7 +55,8 @@ func (n *Node) openStage(p *ports) (err error) {
 		Rooms:  n.bus, Mix: n.rooms, People: n.rooms.people, Remove: n.rooms.remove, Frame: n.rooms.frame,
 		Block: n.rooms.block, HandOver: n.rooms.handOver, Consent: n.rooms.answerConsent, TakeLead: n.rooms.takeLead, TakeHands: n.rooms.takeHands, NewPerson: newPerson, Admit: n.rooms.admit,
 		ListenURL: func(id room.ID) string { return n.listenersURL + n.listenPath(id) }, Tape: n.tapeState, Unwritten: n.ledger.unwritten,
-		Media: p.takeMedia(), Advertise: n.cfg.advertised(), Clock: clock.Mono, Log: n.log.With("part", "stage"),
+		MP3:   func(r io.Reader) (stage.Sound, error) { return codec.NewMP3(r) },
+		Media: p.takeMedia(), Advertise: parseAddrs(n.cfg.Advertise), Clock: clock.Mono, Log: n.log.With("part", "stage"),
 	})
 	n.rooms.stage = n.stage
 	return err

@@ -41,6 +41,7 @@ var deeds = []deed{
 	{room.ActInvite, "POST", "/api/rooms/%r/invites", `{"name":"Grace","role":"speaker"}`, []int{201}},
 	{room.ActInviteCoHost, "POST", "/api/rooms/%r/invites", `{"name":"Grace","role":"cohost"}`, []int{201}},
 	{room.ActInviteProducer, "POST", "/api/rooms/%r/invites", `{"name":"Grace","role":"producer"}`, []int{201}},
+	{room.ActInviteCaptioner, "POST", "/api/rooms/%r/invites", `{"name":"Grace","role":"captioner"}`, []int{201}},
 	{room.ActHandOver, "PUT", "/r/%r/stage/host", `"nobody"`, []int{404}},
 	{room.ActTakeLead, "PUT", "/r/%r/stage/lead", "false", []int{400}}, // nonsense, which is looked at first
 	{room.ActSeeConsents, "GET", "/api/rooms/%r/consents", "", []int{200}},
@@ -60,6 +61,7 @@ var deeds = []deed{
 	{room.ActCue, "POST", "/r/%r/stage/cues", `{"cue":"dance"}`, []int{400}}, // there is no such one
 	{room.ActTakeCue, "PUT", "/r/%r/stage/cues/none", "true", []int{404}},    // has none
 	{room.ActChat, "POST", "/r/%r/stage/chat", `"Five minutes"`, []int{201}},
+	{room.ActCaption, "POST", "/api/rooms/%r/captions", `{"text":1}`, []int{400}}, // nonsense, which is looked at last
 	{room.ActRelocate, "PUT", "/api/rooms/%r/move", `{"to":"//nowhere"}`, []int{400}},
 	{room.ActRunThrough, "GET", "/api/rooms/%r/runs", "", []int{200}},
 	{room.ActDeleteTape, "DELETE", "/api/rooms/%r/tape", "", []int{204}},
@@ -68,7 +70,7 @@ var deeds = []deed{
 	{room.ActEnd, "POST", "/api/rooms/%r/end", "", []int{204}}, // the last one: by the host, who is asked last
 }
 
-var everybody = []room.Role{room.Listener, room.Speaker, room.Producer, room.CoHost, room.Host}
+var everybody = []room.Role{room.Listener, room.Captioner, room.Speaker, room.Producer, room.CoHost, room.Host}
 
 // permissions is a house with a room in each state.
 type permissions struct {

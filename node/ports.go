@@ -15,6 +15,7 @@ type ports struct {
 	stage   net.Listener
 	private net.Listener
 	media   net.PacketConn
+	whep    net.PacketConn
 }
 
 func openPorts(cfg Config) (_ *ports, err error) {
@@ -26,6 +27,9 @@ func openPorts(cfg Config) (_ *ports, err error) {
 	}()
 	if cfg.has(roleEdge) {
 		p.listen, err = openTCP("listen", cfg.Listen)
+		if err == nil && cfg.WHEPMax > 0 {
+			err = p.openWHEP(cfg)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -59,6 +63,20 @@ func (p *ports) openStage(cfg Config) (err error) {
 	p.media, err = net.ListenPacket("udp", media)
 	if err != nil {
 		return portError("media", media, err)
+	}
+	return nil
+}
+
+// openWHEP opens what listeners by WHEP are sent their sound from. Where no address was named and the listeners' is taken, it stays closed: who
+// listens otherwise should not go without for it.
+func (p *ports) openWHEP(cfg Config) (err error) {
+	media := cfg.WHEPMedia
+	if media == "" {
+		media = cfg.Listen // where that is any port, this is one of its own: UDP's and TCP's are given independently
+	}
+	p.whep, err = net.ListenPacket("udp", media)
+	if err != nil && cfg.WHEPMedia != "" {
+		return portError("whep-media", media, err)
 	}
 	return nil
 }
@@ -103,6 +121,13 @@ func (p *ports) takeMedia() net.PacketConn {
 	return m
 }
 
+// takeWHEP gives the listeners' media socket to its new owner.
+func (p *ports) takeWHEP() net.PacketConn {
+	m := p.whep
+	p.whep = nil
+	return m
+}
+
 // take gives a listener to its new owner.
 func take(ln *net.Listener) net.Listener {
 	l := *ln
@@ -117,7 +142,9 @@ func (p *ports) closeUnused() {
 			_ = ln.Close()
 		}
 	}
-	if p.media != nil {
-		_ = p.media.Close()
+	for _, conn := range []net.PacketConn{p.media, p.whep} {
+		if conn != nil {
+			_ = conn.Close()
+		}
 	}
 }

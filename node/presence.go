@@ -28,9 +28,10 @@ func (n *Node) count(ctx context.Context) {
 			return
 		}
 		n.present()
+		n.beacons.tally.Turn(time.Now())
 		n.edges.Store(int32(seating(n.bus.Edges())))
 		if n.rooms != nil {
-			n.rooms.count()
+			n.rooms.count(n.behindCaches)
 			n.list(time.Now())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (n *Node) openPublisher() error {
 	if s, ok := store.(interface{ Close() }); ok {
 		n.closeStore = s.Close
 	}
-	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex})
+	n.publisher, err = cast.NewPublisher(n.castConfig(), cast.Publication{Store: store, Page: web.ReplayFile(), Index: n.publishedIndex, M4A: n.publishedM4A, Beacon: n.publishedBeacon})
 	if n.rooms != nil {
 		n.rooms.publisher = n.publisher
 	}
@@ -106,7 +107,48 @@ func (n *Node) publishedIndex(id room.ID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return replay.Published(f, taped{t})
+	taped := n.tapedOf(id, t)
+	m4a := false
+	if taped.HasUnits() {
+		file, err := replay.M4A(f, taped)
+		if err != nil {
+			return nil, err
+		}
+		m4a = file.Size() <= mostPublished
+	}
+	return replay.Published(f, taped, m4a)
+}
+
+// mostPublished is how long an M4A is published at most, since it is held in memory while it is written: nine hours.
+const mostPublished = 256 << 20
+
+// publishedM4A is the M4A that publishedIndex says is there; nil: none.
+func (n *Node) publishedM4A(id room.ID) ([]byte, error) {
+	f, ok := n.bus.Facts(id)
+	t, err := n.tapeOf(id, tape.Floor)
+	if !ok || errors.Is(err, room.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	taped := n.tapedOf(id, t)
+	if !taped.HasUnits() {
+		return nil, nil
+	}
+	file, err := replay.M4A(f, taped)
+	if err != nil || file.Size() > mostPublished {
+		return nil, err
+	}
+	return io.ReadAll(file)
+}
+
+// publishUnits publishes the M4A of a replay, now that it is made.
+func (n *Node) publishUnits(id room.ID) {
+	f, ok := n.bus.Facts(id)
+	if ok && n.publisher != nil && !f.IsRun() {
+		n.publisher.Follow(f)
+	}
 }
 
 // unpublish removes what was published of a room whose tape is gone. It does not wait.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -142,7 +143,7 @@ func (n *Node) listenPath(id room.ID) string {
 }
 
 // unguarded stand below the address of a room that is not for everybody, and are for everybody, or guarded by the edge.
-var unguarded = []string{"live.mp4", "live.ogg", "live.aac", "before.js", "moved.js", "more.js"}
+var unguarded = []string{"live.mp4", "live.ogg", "live.aac", "whep", "before.js", "moved.js", "more.js", "whep.js"}
 
 // guarded keeps rooms that are not for everybody from who has no token for them, as if they were not there; and takes the token off the address
 // for who has one.
@@ -213,7 +214,7 @@ func (n *Node) status(w http.ResponseWriter, r *http.Request) {
 	now := n.cfg.now()()
 	answer := statusAnswer{State: f.State, NowMS: now.UnixMilli()}
 	if f.State.Open() {
-		answer.Seated, answer.Refused = n.bus.Seats(id), n.bus.Refused(id)
+		answer.Seated, answer.Refused, answer.Behind = n.bus.Seats(id), n.bus.Refused(id), n.behindCaches(id)
 		answer.DelayMS = int64(f.DelayMS) + n.edge.Depth(f).Milliseconds()
 	}
 	if !f.Life.LiveAt.IsZero() {
@@ -233,9 +234,12 @@ const statusLife = 5 * time.Second
 type statusAnswer struct {
 	State   room.State `json:"state"`
 	Seated  int        `json:"seated"`
-	Refused uint64     `json:"refused"`            // requests for a seat that found none
-	DelayMS int64      `json:"delay_ms"`           // from the stage to the ear of who comes now
-	SinceMS int64      `json:"since_ms,omitempty"` // live since, Unix
-	LateMS  *int64     `json:"late_ms,omitempty"`  // the first word left, after the announced start
-	NowMS   int64      `json:"now_ms"`
+	Refused uint64     `json:"refused"` // requests for a seat that found none
+
+	Behind *beacon.Estimate `json:"behind_caches,omitempty"` // estimated beside them; nil: nobody is known to be
+
+	DelayMS int64  `json:"delay_ms"`           // from the stage to the ear of who comes now
+	SinceMS int64  `json:"since_ms,omitempty"` // live since, Unix
+	LateMS  *int64 `json:"late_ms,omitempty"`  // the first word left, after the announced start
+	NowMS   int64  `json:"now_ms"`
 }

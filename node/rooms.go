@@ -15,6 +15,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/channel"
 	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/internal/clock"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/mix"
@@ -157,6 +158,14 @@ func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
 		cfg.Wants = func(to func(tape.Variant)) (func(), error) { return r.bus.Wants(f.ID, tape.Floor, to) }
 		cfg.NewUnits = func() (channel.UnitEncoder, error) { return codec.NewAACEncoder(codec.AACBitrate) }
 	}
+	if cfg.Wants == nil {
+		cfg.Wants = func(to func(tape.Variant)) (func(), error) { return r.bus.Wants(f.ID, tape.Floor, to) }
+	}
+	cfg.NewTrackEncoder = func() (channel.TrackEncoder, error) {
+		encoding := codec.ForVariant(tape.Voice)
+		encoding.Complexity = min(encoding.Complexity, r.complexity)
+		return codec.NewOpusEncoder(encoding)
+	}
 	r.watchAir(&cfg, f.ID, running)
 	running.maker = channel.NewMaker(cfg, f)
 	return running, nil
@@ -281,12 +290,12 @@ func (r *rooms) made() (open int, frames, gaps int64) {
 }
 
 // count tells the makers how many seats their rooms have, once a second.
-func (r *rooms) count() {
+func (r *rooms) count(behind func(room.ID) *beacon.Estimate) {
 	for _, id := range r.ids() {
 		if running := r.running(id); running != nil {
 			n := r.bus.Seats(id)
 			running.maker.SetListening(n)
-			r.stage.SetListening(id, n)
+			r.stage.SetListening(id, n, behind(id))
 			r.watchLead(id, running)
 		}
 	}
@@ -326,6 +335,17 @@ func (r *rooms) people(id room.ID, people []room.Person) {
 type mixLevels struct {
 	*mix.Mixer
 	mixed []mix.Level
+	apart []mix.Track
+}
+
+// Tracks implements channel.TrackMix.
+func (m *mixLevels) Tracks(dst []channel.Track) []channel.Track {
+	dst = dst[:0]
+	m.apart = m.Mixer.Tracks(m.apart)
+	for _, t := range m.apart {
+		dst = append(dst, channel.Track{ID: room.PersonID(t.ID), PCM: t.PCM})
+	}
+	return dst
 }
 
 // Levels is called by the tick alone. The slice is new each time: others keep it.

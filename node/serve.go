@@ -117,6 +117,11 @@ func (n *Node) lasting(next http.Handler) http.Handler {
 	})
 }
 
+// refuseEncoder tells a radio encoder on the listeners' port where it is taken.
+func refuseEncoder(w http.ResponseWriter, _ *http.Request) {
+	problem.Write(w, problem.New(problem.NotOffered, "This port is the listeners'. A radio encoder sends to the stage's: its host and port stand in the invitation."))
+}
+
 // behindBalancers takes the word of balancers that speak the PROXY protocol on a client's address.
 func (n *Node) behindBalancers(ln net.Listener) net.Listener {
 	if !n.cfg.ProxyProtocol {
@@ -152,10 +157,16 @@ func (n *Node) start(name string, ln net.Listener, h http.Handler, change ...fun
 func (n *Node) listenersHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.edge.Handler())
+	for _, mount := range []string{"/r/{room}/source", "/r/{room}/source.ogg", "/r/{room}/source.opus", "/r/{room}/source.mp3"} {
+		mux.HandleFunc(mount, refuseEncoder)
+	}
 	tapes := n.invited(seatOf, n.replayHandler())
 	mux.Handle("/r/{room}/tape/", tapes)
 	mux.Handle("/r/{room}/clip/", tapes)
 	mux.Handle("GET /r/{room}/clip/{clip}", n.clipPage())
+	whep := n.whepHandler()
+	mux.Handle("/r/{room}/whep", whep)
+	mux.Handle("/r/{room}/whep/{session}", whep)
 	hls := n.invited(seatOf, bySeatPath(n.cast))
 	mux.Handle("/r/{room}/hls/", hls)
 	mux.Handle("/r/{room}/seat/{token}/{rest...}", seatPath(mux))
@@ -167,15 +178,17 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("GET /gate.js", web.Gate())
 	mux.HandleFunc("GET /r/{room}/card/{file}", n.servePicture)
 	event := web.Event(web.EventConfig{Facts: n.bus.Facts, Now: n.cfg.now(), Picture: picturePath, URL: address})
-	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js"} {
+	for _, file := range []string{"event.json", "event.ics", "before.js", "moved.js", "more.js", "whep.js"} {
 		mux.Handle("GET /r/{room}/"+file, event)
 	}
 	mux.HandleFunc("GET /r/{room}/status.json", n.status)
+	mux.Handle("GET /r/{room}/beacon.json", n.invited(seatOf, http.HandlerFunc(n.beaconRules)))
+	mux.Handle("POST /r/{room}/beacon", n.invited(seatOf, http.HandlerFunc(n.takeBeacon)))
 	for _, master := range []string{"/hls/master.m3u8", "/hls/low.m3u8"} {
 		mux.Handle("GET /r/{room}"+master, n.invited(seatOf, n.away(master, hls)))
 	}
 	elsewhere := web.Elsewhere(n.isShown, address)
-	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js"} {
+	for _, file := range []string{"qr.svg", "elsewhere.js", "plain.js", "pull.js", "captions.js"} {
 		mux.Handle("GET /r/{room}/"+file, elsewhere)
 	}
 	embed := web.Embed(web.EmbedConfig{Facts: n.openly, Base: n.listenersAt})
@@ -249,10 +262,12 @@ func (n *Node) stageHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/r/", n.stage.Handler())
 	mux.Handle("GET /r/{room}/stage/events", n.lasting(n.stage.Handler()))
+	mux.Handle("/admin/metadata", n.stage.Metadata())
 	mux.Handle("/r/{room}/live.mp4", n.edge.Handler())
 	mux.Handle("/r/{room}/live.ogg", n.edge.Handler())
 	mux.Handle("/api/", host)
 	mux.Handle("/desk/", web.Desk())
+	mux.Handle("/captions/", web.Desk())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			http.Redirect(w, r, "/desk/", http.StatusSeeOther)

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/codec"
+	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -53,6 +55,7 @@ func (n *Node) openTapes() (err error) {
 		Dir: n.data.file("tape"), Bus: n.bus, PreSkip: codec.OpusPreSkip, Keep: n.cfg.TapeKeep, Max: most,
 		NewDecoder: func() (disk.Decoder, error) { return codec.NewOpusDecoder() },
 		Log:        n.log.With("part", "tape"), OnState: n.refreshStage, OnDelete: n.unpublish,
+		NewTranscoder: transcoder(), OnUnits: n.publishUnits,
 	})
 	if n.rooms != nil {
 		n.rooms.tapes = n.tapes
@@ -86,10 +89,10 @@ func (n *Node) refreshStage(id room.ID) {
 // replayHandler serves tapes to listeners.
 func (n *Node) replayHandler() http.Handler {
 	return replay.New(replay.Config{
-		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, Log: n.log.With("part", "replay"),
+		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, M4A: codec.HasAAC, Log: n.log.With("part", "replay"),
 		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
 			t, err := n.tapeOf(id, ch)
-			return taped{t}, err
+			return n.tapedOf(id, t), err
 		},
 	})
 }
@@ -150,7 +153,15 @@ func (n *Node) hasReplay(id room.ID) bool {
 }
 
 // taped gives a tape's files under the names of who serves them.
-type taped struct{ *disk.View }
+type taped struct {
+	*disk.View
+	press func() disk.Pressing // asks for AAC that is not there yet
+}
+
+// tapedOf is a tape of this node.
+func (n *Node) tapedOf(id room.ID, v *disk.View) taped {
+	return taped{v, func() disk.Pressing { return n.tapes.Press(id) }}
+}
 
 func (t taped) Ogg(v tape.Variant) (replay.File, error)   { return t.View.Ogg(v) }
 func (t taped) Movie(v tape.Variant) (replay.File, error) { return t.View.Movie(v) }
@@ -160,4 +171,71 @@ func (t taped) Clip(v tape.Variant, at tape.Stretch) (replay.File, error) {
 		err = room.ErrNotFound
 	}
 	return f, err
+}
+
+// HasUnits implements replay.Tape.
+func (t taped) HasUnits() bool { return codec.HasAAC && t.View.HasUnits() }
+
+// Units implements replay.Tape.
+func (t taped) Units() (replay.Units, error) {
+	if !codec.HasAAC {
+		return replay.Units{}, errNoAAC
+	}
+	u, err := t.View.Units(newTranscoder)
+	if errors.Is(err, disk.ErrUnmade) {
+		return replay.Units{}, unmade(t.press())
+	}
+	return unitsOf(u, err)
+}
+
+// ClipUnits implements replay.Tape.
+func (t taped) ClipUnits(at tape.Stretch) (replay.Units, error) {
+	if !codec.HasAAC {
+		return replay.Units{}, errNoAAC
+	}
+	return unitsOf(t.View.ClipUnits(at, newTranscoder))
+}
+
+func unitsOf(u *disk.Units, err error) (replay.Units, error) {
+	switch {
+	case errors.Is(err, disk.ErrNoTape):
+		return replay.Units{}, room.ErrNotFound
+	case err != nil:
+		return replay.Units{}, err
+	}
+	return replay.Units{Sizes: u.Sizes, Skip: u.Skip, Samples: u.Samples, Sound: u.Sound}, nil
+}
+
+func newTranscoder() (disk.Transcoder, error) { return codec.NewSegmentEncoder() }
+
+// transcoder is what makes AAC of tapes; nil where this program has none.
+func transcoder() func() (disk.Transcoder, error) {
+	if !codec.HasAAC {
+		return nil
+	}
+	return newTranscoder
+}
+
+var errNoAAC = problem.New(problem.NotOffered, "This server was built without AAC: it has no M4A. Take Ogg Opus.")
+
+// How long who asks for an M4A that is being made is told to wait: by how much is to be done, at this speed.
+const (
+	pressFrames  = 1600 // a second; measured on one core, docs/TAPE.md
+	pressWait    = 5 * time.Second
+	pressWaitMax = 10 * time.Minute
+)
+
+// unmade says how the making of an M4A goes.
+func unmade(p disk.Pressing) error {
+	q := problem.New(problem.Busy, "The M4A of this replay is being made. Until it is there, take Ogg Opus.")
+	q.RetryAfter = min(pressWaitMax, pressWait+time.Duration(p.Of-p.Done)*time.Second/pressFrames)
+	switch {
+	case !p.Waiting:
+		return problem.New(problem.NotFound, "There is no M4A of this replay. Take Ogg Opus.")
+	case p.Err != nil:
+		q.Detail, q.RetryAfter = "The M4A of this replay cannot be made now: the server's disk does not take it. It is tried again; until then, take Ogg Opus.", pressWaitMax/2
+	case p.Of > 0:
+		q.Detail = fmt.Sprintf("The M4A of this replay is being made: %d %% of it is there. Until then, take Ogg Opus.", 100*p.Done/p.Of)
+	}
+	return q
 }

@@ -147,10 +147,11 @@ type clipAnswer struct {
 	Into     float64     `json:"into"` // seconds from the beginning of the tape
 	Speakers []string    `json:"speakers"`
 	Live     bool        `json:"live,omitempty"`
-	Levels   []byte      `json:"levels"` // base64
+	M4A      bool        `json:"m4a,omitempty"` // its sound is to be had as that too
+	Levels   []byte      `json:"levels"`        // base64
 }
 
-// clip serves what a clip's page needs: clip.json, sound.ogg, picture.png.
+// clip serves what a clip's page needs: clip.json, sound.ogg, sound.m4a, picture.png.
 func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 	f, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
 	c, err := FindClip(f, t, r.PathValue("clip"))
@@ -161,7 +162,7 @@ func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 	case "clip.json":
 		body, err := json.Marshal(clipAnswer{
 			Version: 1, Room: c.Room, Title: c.Title, Language: c.Language, From: c.From, To: c.To, Seconds: c.Length().Seconds(), Began: c.Began,
-			Into: c.Into.Seconds(), Speakers: append([]string{}, c.Speakers...), Live: c.Live, Levels: c.Levels,
+			Into: c.Into.Seconds(), Speakers: append([]string{}, c.Speakers...), Live: c.Live, M4A: h.cfg.M4A, Levels: c.Levels,
 		})
 		if err != nil {
 			return fmt.Errorf("write a clip's description: %w", err)
@@ -181,6 +182,12 @@ func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 		return h.small(w, r, "image/png", "public, max-age=86400", body)
 	case "sound.ogg":
 		return h.clipSound(w, r, t, c)
+	case "sound.m4a":
+		err = h.clipM4A(w, r, t, c)
+		if errors.Is(err, room.ErrNotFound) {
+			return errNotYet
+		}
+		return err
 	}
 	return errNothing
 }

@@ -31,13 +31,21 @@ type Tape interface {
 	Lost() int
 	Levels() []byte
 	Events(from, to tape.Number) []tape.Event
-	LevelsOf(at tape.Stretch) []byte // of a part of it
+	Captions() map[string][]tape.Caption // as its host has corrected them, by language
+	LevelsOf(at tape.Stretch) []byte     // of a part of it
 	Segment(k tape.Number) (s tape.Stretch, ok bool)
 	IsCut(k tape.Number) bool // segment k ends or begins where its host has cut, and may be another one tomorrow
 	Read(v tape.Variant, from, to tape.Number) ([][]byte, error)
 	Ogg(v tape.Variant) (File, error)
 	Movie(v tape.Variant) (File, error)
 	Clip(v tape.Variant, at tape.Stretch) (File, error) // exact to a frame; an error that wraps room.ErrNotFound where not all of it is there
+
+	// Units are all that may be heard, as AAC; an error that is a problem where there is none, or not yet.
+	Units() (Units, error)
+	// HasUnits reports whether there are.
+	HasUnits() bool
+	// ClipUnits makes a stretch into AAC, exact to a sample; its errors are problems, or wrap room.ErrNotFound where not all of it is there.
+	ClipUnits(at tape.Stretch) (Units, error)
 }
 
 // File is a whole file.
@@ -46,11 +54,12 @@ type File interface {
 	Size() int64
 }
 
-// Config is what the handler needs. Every field is required.
+// Config is what the handler needs. Every field is required but M4A.
 type Config struct {
 	Facts   func(room.ID) (room.Facts, bool)
 	Tape    func(room.ID, tape.Channel) (Tape, error) // an error that wraps room.ErrNotFound where there is none
 	PreSkip uint16
+	M4A     bool // clips are made as M4A too
 	Log     *slog.Logger
 }
 
@@ -59,6 +68,7 @@ type handler struct {
 	init    []byte
 	reading throttle.Throttle
 	drawing throttle.Throttle
+	clips   *madeClips
 }
 
 // readers is how many requests read a disk at the same time, for each processor.
@@ -69,10 +79,11 @@ const writeTimeout = 30 * time.Second
 
 // New serves /r/{room}/tape/…, and what belongs to clips below /r/{room}/clip/….
 func New(cfg Config) http.Handler {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1)}
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1), clips: newMadeClips()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
+	mux.HandleFunc("GET /r/{room}/tape/{file}", h.answer(h.captions))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{file}", h.answer(h.whole))
 	mux.HandleFunc("GET /r/{room}/tape/{channel}/{variant}/{file}", h.answer(h.object))
 	mux.HandleFunc("GET /r/{room}/clip/{clip}/{file}", h.answer(h.clip))
@@ -92,8 +103,10 @@ func New(cfg Config) http.Handler {
 }
 
 var (
-	errNothing = problem.New(problem.NotFound, "There is nothing at this address. The tape's index.json says what there is.")
-	errNotYet  = problem.Problem{
+	errNothing    = problem.New(problem.NotFound, "There is nothing at this address. The tape's index.json says what there is.")
+	errNoCaptions = problem.New(problem.NotFound, "There are no captions of this conversation, or not in this language. The tape's index.json says which there are.")
+
+	errNotYet = problem.Problem{
 		Code: problem.NotFound, RetryAfter: 2 * time.Second,
 		Detail: "This part of the tape is not there, or not yet: the index says up to where it goes.",
 	}
@@ -184,8 +197,11 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte, cach
 	return nil
 }
 
-// whole serves {variant}.ogg and {variant}.mp4, by ranges if asked.
+// whole serves {variant}.ogg, {variant}.mp4 and aac-64.m4a, by ranges if asked.
 func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
+	if r.PathValue("file") == M4AFile {
+		return h.m4a(w, r, t)
+	}
 	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
 	v := tape.Variant(name)
 	make, mime := t.Ogg, "audio/ogg; codecs=opus"

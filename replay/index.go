@@ -33,11 +33,13 @@ type index struct {
 	Channels []channel        `json:"channels"`
 	Chapters []chapter        `json:"chapters"`
 	Clips    bool             `json:"clips,omitempty"` // may be made of it
+	M4A      bool             `json:"m4a,omitempty"`   // all of it is to be had as M4A
 	HLS      bool             `json:"hls,omitempty"`   // the sound is to be had as HLS only, whose segments have no events
 
 	// Only of a closed tape, or with HLS.
-	Events []event `json:"events,omitempty"`
-	Levels []byte  `json:"levels,omitempty"` // base64
+	Events   []event `json:"events,omitempty"`
+	Captions []track `json:"captions,omitempty"`
+	Levels   []byte  `json:"levels,omitempty"` // base64
 }
 
 type channel struct {
@@ -56,8 +58,8 @@ type event struct {
 	Data json.RawMessage `json:"e"`
 }
 
-// left are kinds of events that a replay does not need.
-var left = []string{room.KindListening, room.KindEdges, room.KindSeat}
+// left are kinds of events that a replay does not need, or has in another form.
+var left = []string{room.KindCaption, room.KindListening, room.KindEdges, room.KindSeat}
 
 func (h *handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
 	facts, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
@@ -110,10 +112,11 @@ func indexOf(f room.Facts, t Tape) index {
 		i.Spans = append(i.Spans, [2]tape.Number{s.From, s.To})
 	}
 	i.mark(f.Life.Chapters)
+	i.M4A = closed && t.HasUnits()
 	if !closed {
 		return i
 	}
-	i.tell(t)
+	i.tell(f, t)
 	return i
 }
 
@@ -131,12 +134,13 @@ func (i *index) mark(chapters []room.Chapter) {
 	}
 }
 
-// Published is the index of a tape for a place where there are no other objects than those of HLS.
-func Published(f room.Facts, t Tape) ([]byte, error) {
+// Published is the index of a tape for a place where there are no other objects than those of HLS, and its M4A if
+// that is there.
+func Published(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 	i := indexOf(f, t)
-	i.HLS, i.Clips = true, false
+	i.HLS, i.Clips, i.M4A = true, false, m4a
 	if !i.Closed {
-		i.tell(t)
+		i.tell(f, t)
 	}
 	body, err := json.Marshal(i)
 	if err != nil {
@@ -145,12 +149,14 @@ func Published(f room.Facts, t Tape) ([]byte, error) {
 	return body, nil
 }
 
-// Exported is the index of a replay that stands alone: its sound lies beside it as one file, and nothing else does.
-func Exported(f room.Facts, t Tape) ([]byte, error) {
+// Exported is the index of a replay that stands alone: its sound lies beside it as one file, as M4A too if that is said, and
+// nothing else does.
+func Exported(f room.Facts, t Tape, m4a bool) ([]byte, error) {
 	i := indexOf(f, t)
+	i.M4A = m4a
 	if !i.Closed {
 		i.Closed = true
-		i.tell(t)
+		i.tell(f, t)
 	}
 	i.Clips = false
 	body, err := json.Marshal(i)
@@ -161,11 +167,12 @@ func Exported(f room.Facts, t Tape) ([]byte, error) {
 }
 
 // tell adds what is known about the whole of a tape.
-func (i *index) tell(t Tape) {
+func (i *index) tell(f room.Facts, t Tape) {
 	for _, e := range t.Events(i.First, i.Last+1) {
 		if !slices.Contains(left, e.Kind) {
 			i.Events = append(i.Events, event{max(e.At, i.First), e.Data})
 		}
 	}
 	i.Levels = t.Levels()
+	i.Captions = tracksOf(f, t)
 }

@@ -28,16 +28,35 @@ type memoryTape struct {
 	closed bool
 	events []tape.Event
 	cut    bool
-	err    error
+
+	captions map[string][]tape.Caption
+	err      error
+	unmade error // why there is no AAC of it
 }
 
-func (m *memoryTape) Spans() []tape.Stretch           { return m.spans }
-func (m *memoryTape) Closed() bool                    { return m.closed }
-func (m *memoryTape) Epoch() time.Time                { return time.Unix(1_800_000_000, 0).UTC() }
-func (m *memoryTape) Lost() int                       { return 3 }
-func (m *memoryTape) Levels() []byte                  { return []byte{1, 2, 255} }
-func (m *memoryTape) IsCut(tape.Number) bool          { return m.cut }
-func (m *memoryTape) LevelsOf(at tape.Stretch) []byte { return make([]byte, at.Len()/16) }
+func (m *memoryTape) HasUnits() bool { return m.unmade == nil }
+
+func (m *memoryTape) Units() (Units, error) { return m.ClipUnits(m.spans[0]) }
+
+func (m *memoryTape) ClipUnits(at tape.Stretch) (Units, error) {
+	u := Units{Skip: 2360, Samples: tape.Number(at.Len()).Samples()}
+	var sound []byte
+	for i := range int(u.Skip+u.Samples)/tape.UnitSamples + 1 {
+		u.Sizes = append(u.Sizes, uint16(4+i%3))
+		sound = append(sound, make([]byte, 4+i%3)...)
+	}
+	u.Sound = memoryFile{bytes.NewReader(sound)}
+	return u, m.unmade
+}
+
+func (m *memoryTape) Spans() []tape.Stretch               { return m.spans }
+func (m *memoryTape) Captions() map[string][]tape.Caption { return m.captions }
+func (m *memoryTape) Closed() bool                        { return m.closed }
+func (m *memoryTape) Epoch() time.Time                    { return time.Unix(1_800_000_000, 0).UTC() }
+func (m *memoryTape) Lost() int                           { return 3 }
+func (m *memoryTape) Levels() []byte                      { return []byte{1, 2, 255} }
+func (m *memoryTape) IsCut(tape.Number) bool              { return m.cut }
+func (m *memoryTape) LevelsOf(at tape.Stretch) []byte     { return make([]byte, at.Len()/16) }
 
 func (m *memoryTape) Clip(_ tape.Variant, at tape.Stretch) (File, error) {
 	return memoryFile{bytes.NewReader(fmt.Append(nil, "sound ", at.From, at.To))}, m.err
@@ -200,7 +219,7 @@ func TestRanges(t *testing.T) {
 
 // Those who take a file slowly, or not at all, keep nobody else from reading.
 func TestSlowReadersKeepNobodyOut(t *testing.T) {
-	h := &handler{reading: make(throttle.Throttle, 1), drawing: make(throttle.Throttle, 1), cfg: Config{
+	h := &handler{reading: make(throttle.Throttle, 1), drawing: make(throttle.Throttle, 1), clips: newMadeClips(), cfg: Config{
 		Facts: func(room.ID) (room.Facts, bool) { return room.Facts{}, true },
 		Tape:  func(room.ID, tape.Channel) (Tape, error) { return someTape(), nil },
 	}}

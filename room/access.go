@@ -46,7 +46,11 @@ type Access struct {
 	Key        []byte     `json:"key,omitempty"`     // public, Ed25519: of the room's seat tokens
 	Generation int        `json:"gen,omitempty"`     // tokens of an older one are void
 	Revoked    []SeatID   `json:"revoked,omitempty"` // of this generation; at most MaxRevoked
+	WHEP       int        `json:"whep,omitempty"`    // so many may hear it with the delay of a call, on all edges together; 0: nobody
 }
+
+// MaxWHEP is the most that a room may let hear it with the delay of a call.
+const MaxWHEP = 100_000
 
 // SeatID names an invitation to listen within a room. It has the form of a PersonID.
 type SeatID string
@@ -199,6 +203,29 @@ func (f *Facts) SetVisibility(v Visibility, by Cause, seen int) error {
 	if f.Life.Access.Visibility != v {
 		f.Life.Access.Visibility = v
 		f.Life.Revision++
+	}
+	return nil
+}
+
+// SetWHEP lets so many hear the room with the delay of a call; who does stays. Seen is as in SetVisibility.
+func (f *Facts) SetWHEP(most int, by Cause, seen int) error {
+	switch {
+	case !slices.Contains(byHost, by):
+		return fmt.Errorf("%w: to say who hears the room by %s", ErrCause, by)
+	case seen != 0 && seen != f.Life.Revision:
+		return ErrChanged
+	}
+	if f.Life.Access.WHEP != most {
+		f.Life.Access.WHEP = most
+		f.Life.Revision++
+	}
+	return nil
+}
+
+// CheckWHEP says what is wrong with a number of listeners by WHEP.
+func CheckWHEP(most int) error {
+	if most < 0 || most > MaxWHEP {
+		return fmt.Errorf("as many as may listen by WHEP are a number from 0 (nobody) to %d", MaxWHEP)
 	}
 	return nil
 }

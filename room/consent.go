@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// ConsentText is the version of the question that is asked now. An answer is kept with the version that was read.
-const ConsentText = 1
+// ConsentText is the version of the question that is asked now where the conversation is recorded, and TracksText where each speaker is also
+// recorded apart. An answer is kept with the version that was read.
+const (
+	ConsentText = 1
+	TracksText  = 2
+)
 
 // ConsentTexts are all questions that were ever asked, by version and language: what somebody agreed to must not be lost when the words get
 // better. The last one is what the desk shows.
@@ -15,6 +19,10 @@ var ConsentTexts = map[int]map[string]string{
 	1: {
 		"en": "This conversation is recorded and may be heard again.",
 		"fr": "Cette conversation est enregistrée et pourra être réécoutée.",
+	},
+	2: {
+		"en": "This conversation is recorded and may be heard again. Your voice is also recorded on a track of its own, for those who edit the recording.",
+		"fr": "Cette conversation est enregistrée et pourra être réécoutée. Votre voix est aussi enregistrée sur une piste à part, pour le montage.",
 	},
 }
 
@@ -68,6 +76,30 @@ func (f Facts) Consent(p PersonID, r Role) ConsentState {
 // from then on, and takes nobody off the air.
 func (s ConsentState) MayBeHeard() bool { return s == ConsentFree || s == ConsentAgreed }
 
+// ConsentText is the version of the question that is asked in this room.
+func (f *Facts) ConsentText() int {
+	if f.Tracks {
+		return TracksText
+	}
+	return ConsentText
+}
+
+// TapesTracks reports whether the room is taped, and its speakers also apart.
+func (f *Facts) TapesTracks() bool { return f.Tape == TapeOn && f.Tracks }
+
+// TapesTrack reports whether somebody of this role is taped apart: the host, whose wish it is, and who agreed to that. Who agreed only to
+// be recorded, by an older question or an encoder that knows no other, is in the mix alone.
+func (f *Facts) TapesTrack(p PersonID, r Role) bool {
+	if !f.TapesTracks() || f.IsRemoved(p) {
+		return false
+	}
+	c, answered := f.Consents[p]
+	if !answered {
+		return r == Host
+	}
+	return c.Agreed && c.Text >= TracksText
+}
+
 // Answer keeps an answer, and reports whether it says anything new.
 func (f *Facts) Answer(p PersonID, c Consent) (news bool, err error) {
 	last, answered := f.Consents[p]
@@ -109,7 +141,7 @@ func (f *Facts) TakeAnswers(from Facts) {
 // keepHostsConsent notes, as of the making of the room, that its host agreed to what is recorded: who hands the room over stays on air.
 func (f *Facts) keepHostsConsent(host PersonID) {
 	if _, answered := f.Consents[host]; !answered && f.Tape == TapeOn {
-		f.setConsent(host, Consent{Agreed: true, Text: ConsentText, At: f.Created.UTC().Truncate(time.Millisecond), By: host, N: 1})
+		f.setConsent(host, Consent{Agreed: true, Text: f.ConsentText(), At: f.Created.UTC().Truncate(time.Millisecond), By: host, N: 1})
 	}
 }
 

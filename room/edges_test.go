@@ -179,3 +179,18 @@ func FuzzEdges(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseClusterKey(f *testing.F) {
+	f.Add(clusterKey(f, 1).Text())
+	f.Add("short")
+	f.Fuzz(func(t *testing.T, text string) {
+		key, err := ParseClusterKey(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseClusterKey(key.Text())
+		if err != nil || !bytes.Equal(again.Seed(), key.Seed()) {
+			t.Errorf("%q does not come back: %v", text, err)
+		}
+	})
+}

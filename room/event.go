@@ -11,6 +11,7 @@ const (
 	KindEdges     = "edges"
 	KindMoved     = "moved"
 	KindChapter   = "chapter"
+	KindCaption   = "caption"
 )
 
 // RoomEvent says what the room is called and where in its life it is.

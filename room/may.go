@@ -42,6 +42,7 @@ const (
 	ActRelocate       Action = "relocate"
 	ActRunThrough     Action = "run_through"
 	ActChapters       Action = "chapters"
+	ActTracks         Action = "tracks"
 	ActEdit           Action = "edit_replay"
 	ActRaiseHand      Action = "raise_hand"
 	ActAccess         Action = "access"
@@ -52,6 +53,9 @@ const (
 	ActCue            Action = "cue"
 	ActTakeCue        Action = "take_cue"
 	ActChat           Action = "chat"
+	ActCaption        Action = "caption"
+
+	ActInviteCaptioner Action = "invite_captioner"
 )
 
 // Rule says who may do something, and when.
@@ -69,13 +73,15 @@ var (
 	onStage   = []Role{Host, CoHost, Speaker}
 	backstage = []Role{Host, CoHost, Producer, Speaker}
 
+	known = []Role{Host, CoHost, Producer, Speaker, Captioner}
+
 	successors = []Role{CoHost, Producer}
 )
 
 // Rules is the whole table of permissions: docs/PROTOCOL.md shows it, and no request decides by anything else but whom it concerns (MayTo).
 // It is never changed.
 var Rules = []Rule{
-	{ActSee, "see the room", backstage, true, true},
+	{ActSee, "see the room", known, true, true},
 	{ActWatch, "follow the stage", backstage, true, false},
 	{ActSpeak, "go on stage", onStage, false, false},
 	{ActMuteSelf, "mute themselves", backstage, true, false},
@@ -92,6 +98,7 @@ var Rules = []Rule{
 	{ActInvite, "invite a speaker", leaders, true, false},
 	{ActInviteCoHost, "invite a co-host", onlyHost, true, false},
 	{ActInviteProducer, "invite a producer", onlyHost, true, false},
+	{ActInviteCaptioner, "invite a captioner", leaders, true, false},
 	{ActHandOver, "hand over the room", onlyHost, true, false},
 	{ActTakeLead, "take a room whose host is gone", successors, false, false},
 	{ActSeeConsents, "see who agreed to be recorded", leaders, true, true},
@@ -115,7 +122,9 @@ var Rules = []Rule{
 	{ActRelocate, "move the listeners to another room", onlyHost, false, false},
 	{ActRunThrough, "hold a run-through and delete its recording", onlyHost, true, true},
 	{ActChapters, "mark and change chapters", leaders, false, true},
+	{ActTracks, "download the speakers' own tracks", leaders, true, true},
 	{ActEdit, "edit the replay", onlyHost, true, true},
+	{ActCaption, "write captions", []Role{Captioner}, false, false},
 	{ActRaiseHand, "raise a hand", []Role{Listener}, false, false},
 }
 
@@ -167,7 +176,7 @@ func MayTo(r Role, a Action, target Role) error {
 	refused := false
 	switch a {
 	case ActSendBack, ActCallUp, ActRemove, ActBlock:
-		refused = target == Host || target != Speaker && r != Host
+		refused = target == Host || target != Speaker && target != Captioner && r != Host
 	case ActHandOver:
 		refused = target != CoHost
 	}

@@ -11,7 +11,7 @@ import (
 // shownTable is the table of permissions as docs/PROTOCOL.md has it.
 func shownTable() string {
 	var b strings.Builder
-	b.WriteString("| may | host | co-host | producer | speaker | listener | before the doors | after the end |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| may | host | co-host | producer | speaker | captioner | listener | before the doors | after the end |\n|---|---|---|---|---|---|---|---|---|\n")
 	mark := func(yes bool) string {
 		if yes {
 			return "yes"
@@ -20,7 +20,7 @@ func shownTable() string {
 	}
 	for _, r := range Rules {
 		fmt.Fprintf(&b, "| %s |", r.Words)
-		for _, role := range []Role{Host, CoHost, Producer, Speaker, Listener} {
+		for _, role := range []Role{Host, CoHost, Producer, Speaker, Captioner, Listener} {
 			fmt.Fprintf(&b, " %s |", mark(slices.Contains(r.Who, role)))
 		}
 		fmt.Fprintf(&b, " %s | %s |\n", mark(r.Before), mark(r.After))
@@ -42,7 +42,7 @@ func TestTheTableIsShown(t *testing.T) {
 func TestMay(t *testing.T) {
 	for _, state := range append(slices.Clone(states), "a state of tomorrow") {
 		for _, rule := range Rules {
-			for _, role := range []Role{Host, CoHost, Producer, Speaker, Listener, "king", ""} {
+			for _, role := range []Role{Host, CoHost, Producer, Speaker, Captioner, Listener, "king", ""} {
 				want := slices.Contains(rule.Who, role)
 				switch state {
 				case Draft, Announced:

@@ -15,7 +15,9 @@ const (
 	CoHost   Role = "cohost"
 	Producer Role = "producer" // runs the desk, and is never on stage
 	Speaker  Role = "speaker"
-	Listener Role = "listener" // everybody else: no token is made for one
+	// Captioner writes what is said, and is never on stage. A program that sends captions is one, too.
+	Captioner Role = "captioner"
+	Listener  Role = "listener" // everybody else: no token is made for one
 )
 
 // State is a step in a room's life.
@@ -57,6 +59,7 @@ type Facts struct {
 	Expect   int        `json:"expect,omitempty"`   // listeners expected, as the host said; 0: unknown
 	DelayMS  int        `json:"delay_ms,omitempty"` // broadcast delay
 	Tape     Taping     `json:"tape,omitempty"`
+	Tracks   bool       `json:"tracks,omitempty"` // each speaker is taped apart, too, where the room is taped
 	Created  time.Time  `json:"created_at"`
 	EndedAt  time.Time  `json:"ended_at,omitzero"`
 	Removed  []PersonID `json:"removed,omitempty"` // their tokens are void
@@ -151,4 +154,6 @@ func Step(from, to State) error {
 }
 
 // Valid reports whether there are tokens of this role.
-func (r Role) Valid() bool { return r == Host || r == CoHost || r == Producer || r == Speaker }
+func (r Role) Valid() bool {
+	return r == Host || r == CoHost || r == Producer || r == Speaker || r == Captioner
+}

@@ -48,7 +48,7 @@ func (f *Facts) EndRun(in ID) {
 // RunRoom is the room of a run-through of this one: all of it really, with the curtain where there will be one, but nothing by the clock.
 func (f *Facts) RunRoom(now time.Time, listeners []byte) Facts {
 	run := Facts{
-		RunOf: f.ID, Title: f.Title, Language: f.Language, State: Doors, LowDelay: f.LowDelay, DelayMS: f.DelayMS, Tape: TapeOn,
+		RunOf: f.ID, Title: f.Title, Language: f.Language, State: Doors, LowDelay: f.LowDelay, DelayMS: f.DelayMS, Tape: TapeOn, Tracks: f.Tracks,
 		Created: now, Listeners: listeners, Roles: f.Roles, Removed: slices.Clone(f.Removed),
 	}
 	run.Life.Plan = f.Life.Plan

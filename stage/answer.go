@@ -11,9 +11,9 @@ import (
 // speech gains nothing, and no pauses in sending, so that a connection that falls silent is known to be lost.
 const opusWishes = "minptime=10;useinbandfec=1;maxaveragebitrate=64000;stereo=0;sprop-stereo=0;usedtx=0"
 
-// completeAnswer turns pion's answer into the client's: all its sections in its order, those that are not used refused, what we
-// wish of the voice, and the candidates at which clients reach us.
-func completeAnswer(text string, o *offer, candidates []string) (string, error) {
+// completeAnswer turns pion's answer into the client's: all its sections in its order, those that are not used refused, what is said of
+// Opus (RFC 7587), and the candidates at which clients reach us.
+func completeAnswer(text string, o *offer, opus string, candidates []string) (string, error) {
 	var answer sdp.SessionDescription
 	err := answer.UnmarshalString(text)
 	if err != nil {
@@ -32,7 +32,7 @@ func completeAnswer(text string, o *offer, candidates []string) (string, error) 
 		m := made[0]
 		made = made[1:]
 		isFirst := len(candidates) > 0
-		dressSection(m, candidates)
+		dressSection(m, opus, candidates)
 		if isFirst {
 			candidates = nil // a bundle has one transport: its first section carries the candidates
 		}
@@ -45,7 +45,7 @@ func completeAnswer(text string, o *offer, candidates []string) (string, error) 
 	return string(b), nil
 }
 
-func dressSection(m *sdp.MediaDescription, candidates []string) {
+func dressSection(m *sdp.MediaDescription, opus string, candidates []string) {
 	kept := m.Attributes[:0:0]
 	for _, a := range m.Attributes {
 		switch a.Key {
@@ -56,9 +56,11 @@ func dressSection(m *sdp.MediaDescription, candidates []string) {
 	}
 	m.Attributes = kept
 	for _, pt := range opusTypes(m) {
-		m.WithValueAttribute("fmtp", pt+" "+opusWishes)
+		m.WithValueAttribute("fmtp", pt+" "+opus)
 	}
-	m.WithValueAttribute("ptime", "20")
+	if m.MediaName.Media == "audio" {
+		m.WithValueAttribute("ptime", "20")
+	}
 	for _, c := range candidates {
 		m.WithValueAttribute("candidate", c)
 	}

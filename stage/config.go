@@ -2,6 +2,7 @@ package stage
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -73,6 +74,8 @@ type Config struct {
 	Tape func(room.ID) string
 	// Unwritten reports that something of a room was done, and could not be written down yet. It must not block. Optional.
 	Unwritten func(room.ID) bool
+	// MP3 is the sound of MP3 as Opus packets; it reads no more than it needs. Without it radio encoders send Ogg Opus. Optional.
+	MP3 func(io.Reader) (Sound, error)
 	// Frame is the frame that a room's channel makes now. Optional.
 	Frame func(room.ID) tape.Number
 

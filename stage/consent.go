@@ -14,7 +14,7 @@ import (
 const ConsentField = "Recording-Consent"
 
 var errConsentNeeded = problem.New(problem.ConsentNeeded,
-	"This conversation is recorded and may be heard again. Agree to that on the desk's page first; for an encoder, whoever invites vouches for it, or it says "+ConsentField+": 1.")
+	"This conversation is recorded and may be heard again. Agree to that on the desk's page first; for an encoder, whoever invites vouches for it, or it says "+ConsentField+": 1; or 2, which also agrees to a track of its own.")
 
 // answerConsent keeps whether the caller may be recorded. Who is on stage and does not agree any more is off it before this returns.
 func (s *Stage) answerConsent(w http.ResponseWriter, r *http.Request, c caller) error {
@@ -50,7 +50,7 @@ func (s *Stage) consentByField(r *http.Request, c caller) error {
 	}
 	text, err := strconv.Atoi(field)
 	if err != nil {
-		return problem.New(problem.BadRequest, "The field "+ConsentField+" names the version of the question: 1.")
+		return problem.New(problem.BadRequest, "The field "+ConsentField+" names the version of the question: 1 or 2.")
 	}
 	return s.consent(c, text, true)
 }

@@ -10,5 +10,6 @@
 // All media of all rooms shares one UDP port, and the HTTP port takes the same media over TCP for networks that block UDP.
 // The server is an ICE-lite agent: it answers checks and makes none, so a client's candidates are not needed.
 //
-// It is the only package that knows pion.
+// Listeners by WHEP are a part of its own (Listeners), with a UDP port of their own: it is here since
+// this is the only package that knows pion.
 package stage

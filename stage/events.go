@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -233,7 +234,10 @@ type (
 		Backstage []offStage    `json:"backstage"`
 		Slots     slots         `json:"slots"`
 		Listening int           `json:"listening"`
-		Frame     tape.Number   `json:"frame"`
+
+		Behind *beacon.Estimate `json:"behind_caches,omitempty"`
+
+		Frame tape.Number `json:"frame"`
 
 		Consents map[room.PersonID]room.ConsentState `json:"consents,omitempty"` // to those who lead
 		Checks   map[room.PersonID]room.Verdict      `json:"checks,omitempty"`   // to those who lead
@@ -282,6 +286,8 @@ type (
 		Heard bool `json:"heard"`
 		Away  bool `json:"away"`
 		Ear   bool `json:"ear,omitempty"` // can be spoken to alone
+
+		Encoder *encoderState `json:"encoder,omitempty"` // of who sends by a radio encoder
 	}
 )
 
@@ -301,17 +307,17 @@ func (sc *scene) tellStreamsLocked() {
 		},
 		People:    make([]personState, len(sc.people)),
 		Backstage: sc.backstageLocked(now),
-		Listening: sc.listening,
-		Frame:     sc.cfg.Frame(sc.id),
+		Listening: sc.listening, Behind: sc.behind,
+		Frame: sc.cfg.Frame(sc.id),
 	}
 	state.Room.Lead = sc.leadLocked(now)
 	if facts.Tape == room.TapeOn {
-		state.Room.ConsentText = room.ConsentText
+		state.Room.ConsentText = facts.ConsentText()
 	}
 	consents, checks := sc.consentsLocked(facts), sc.checksLocked()
 	for i, p := range sc.personsLocked() {
 		m := sc.people[i]
-		state.People[i] = personState{Person: p, MutedBy: m.profile.mutedBy, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar()}
+		state.People[i] = personState{Person: p, MutedBy: m.profile.mutedBy, Heard: m.heard, Away: m.isAway(now), Ear: m.hasEar(), Encoder: m.encoderLocked()}
 	}
 	for _, st := range sc.streams {
 		p := sc.profiles[st.person]
@@ -362,11 +368,12 @@ func (sc *scene) setLevels(levels []Level) {
 	}
 }
 
-func (sc *scene) setListening(n int) {
+func (sc *scene) setListening(n int, behind *beacon.Estimate) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	if sc.listening != n {
-		sc.listening = n
+	same := sc.behind == behind || sc.behind != nil && behind != nil && *sc.behind == *behind
+	if sc.listening != n || !same {
+		sc.listening, sc.behind = n, behind
 		sc.changed()
 	}
 }

@@ -35,7 +35,7 @@ func TestStateEvent(t *testing.T) {
 			return s.onStage() == "ada bob" && s.Slots[0] != nil && *s.Slots[0] == "bob" && s.Slots[1] == nil
 		})
 	})
-	f.SetListening(testRoom, 12)
+	f.SetListening(testRoom, 12, nil)
 	f.SetLevels(testRoom, []Level{{ID: "ada", DB: -22.54, Heard: true}, {ID: "bob", DB: -300}, {ID: "stranger", DB: -1}})
 	eventually(t, "seats and levels are told", func() bool {
 		return p.is(func(s pageState) bool {
@@ -296,7 +296,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 	eventually(t, "a stream that nobody reads is closed", func() bool {
 		for range 1000 { // until the socket's buffers are full
 			n++
-			f.SetListening(testRoom, n)
+			f.SetListening(testRoom, n, nil)
 			runtime.Gosched()
 		}
 		return streams() == 0

@@ -47,6 +47,9 @@ func (s *Stage) routes() http.Handler {
 	for pattern, m := range s.actions() {
 		mux.Handle(pattern, s.serve(m))
 	}
+	for _, mount := range []string{"source", "source.ogg", "source.opus", "source.mp3"} {
+		mux.HandleFunc("/r/{room}/"+mount, s.source)
+	}
 	mux.HandleFunc("/r/{room}/stage/ping", func(w http.ResponseWriter, _ *http.Request) {
 		allowOrigins(w.Header())
 		w.Header().Set("Cache-Control", "no-store")
@@ -191,7 +194,7 @@ func (s *Stage) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		s.cfg.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 		p = problem.New(problem.Internal, "Something failed on the server. Try again; its log has the reason.")
 	}
-	if p.Code == problem.TokenMissing {
+	if p.Code == problem.TokenMissing && w.Header().Get("WWW-Authenticate") == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	problem.Write(w, p)

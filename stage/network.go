@@ -36,7 +36,7 @@ type network struct {
 	log         *slog.Logger
 	media       net.PacketConn
 	udp         *ice.UDPMuxDefault
-	tcp         *ice.TCPMuxDefault
+	tcp         *ice.TCPMuxDefault // nil: media comes over UDP only
 	tcpConns    *connQueue
 	advertise   []netip.Addr
 	api         *webrtc.API
@@ -45,32 +45,44 @@ type network struct {
 	tcpPort atomic.Uint32 // 0 until a listener was split
 }
 
+// newNetwork is the network of people on stage.
 func newNetwork(media net.PacketConn, advertise []netip.Addr, log *slog.Logger) (*network, error) {
 	logs := pionLog{log}
-	n := &network{log: log, media: media, advertise: advertise, tcpConns: newConnQueue(maxTCP)}
-	certificate, err := newCertificate()
-	if err != nil {
-		return nil, err
-	}
-	n.certificate = *certificate
-
 	engine := &webrtc.MediaEngine{}
 	registry := &interceptor.Registry{}
-	err = errors.Join(registerCodec(engine), registerInterceptors(registry, logs))
+	err := errors.Join(registerCodec(engine), registerInterceptors(registry, logs))
 	if err != nil {
 		return nil, fmt.Errorf("set up media engine: %w", err)
 	}
-	n.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logs.NewLogger("udp"), UDPConn: media})
+	n := &network{log: log, media: media, advertise: advertise, tcpConns: newConnQueue(maxTCP)}
 	n.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: n.tcpConns, Logger: logs.NewLogger("tcp"), ReadBufferSize: 64, WriteBufferSize: tcpBacklog,
 		FirstStunBindTimeout: strangerTimeout, AliveDurationForConnFromStun: strangerTimeout,
 	})
+	// A failed connection is closed by the person's own timer, not by the agent's.
+	err = n.open(logs, engine, registry, lostAfter, 0)
+	if err != nil {
+		return nil, errors.Join(err, n.tcp.Close())
+	}
+	return n, nil
+}
+
+// open sets pion up for connections that count as disconnected, and then as failed, after so long without a packet; 0: never. The caller
+// closes media and tcp on error.
+func (n *network) open(logs pionLog, engine *webrtc.MediaEngine, registry *interceptor.Registry, disconnected, failed time.Duration) error {
+	certificate, err := newCertificate()
+	if err != nil {
+		return err
+	}
+	n.certificate = *certificate
+	n.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logs.NewLogger("udp"), UDPConn: n.media})
 	settings, err := n.settings(logs)
 	if err != nil {
-		return nil, errors.Join(err, n.close())
+		return errors.Join(err, n.udp.Close())
 	}
+	settings.SetICETimeouts(disconnected, failed, time.Second)
 	n.api = webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
-	return n, nil
+	return nil
 }
 
 // settings makes pion a lite agent that answers on the shared sockets only. It is told of one local address a family: which
@@ -79,11 +91,13 @@ func (n *network) settings(logs pionLog) (webrtc.SettingEngine, error) {
 	var s webrtc.SettingEngine
 	s.LoggerFactory = logs
 	s.SetLite(true)
-	s.SetNetworkTypes([]webrtc.NetworkType{
-		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
-	})
+	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	s.SetICEUDPMux(oneAddressMux{n.udp})
-	s.SetICETCPMux(n.tcp)
+	if n.tcp != nil {
+		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+		s.SetICETCPMux(n.tcp)
+	}
+	s.SetNetworkTypes(types)
 	machine, err := newOneAddressNet()
 	if err != nil {
 		return s, err
@@ -91,8 +105,6 @@ func (n *network) settings(logs pionLog) (webrtc.SettingEngine, error) {
 	s.SetNet(machine)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
-	// A failed connection is closed by the person's own timer, not by the agent's.
-	s.SetICETimeouts(lostAfter, 0, time.Second)
 	// The client opens the DTLS handshake: nothing is sent to an address that did not speak first.
 	err = s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
 	if err != nil {
@@ -148,7 +160,11 @@ func registerInterceptors(registry *interceptor.Registry, logs pionLog) error {
 
 // close ends what the sessions share; the sessions must be closed before.
 func (n *network) close() error {
-	return errors.Join(n.tcp.Close(), n.udp.Close(), ignoreClosed(n.media.Close()))
+	var err error
+	if n.tcp != nil {
+		err = n.tcp.Close()
+	}
+	return errors.Join(err, n.udp.Close(), ignoreClosed(n.media.Close()))
 }
 
 func ignoreClosed(err error) error {

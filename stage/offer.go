@@ -53,6 +53,7 @@ func (k kind) path() string {
 type offer struct {
 	session sdp.SessionDescription // only audio sections that are used, without candidates
 	all     []section              // every section of the client's offer, in its order
+	data    bool                   // one of the used sections is for data channels
 	ufrag   string
 	pwd     string
 }
@@ -116,7 +117,7 @@ func parseOffer(body []byte, k kind) (*offer, error) {
 	case k.slots() > 0 && receiving > k.slots()+1:
 		return nil, clientError(fmt.Sprintf("The offer has %d receiving audio sections: at most %d are possible.", receiving, k.slots()+1))
 	}
-	return o, o.clean()
+	return o, o.clean("sendonly")
 }
 
 // plainLines reports whether the only control characters are those that end lines: a stray CR would make one line to us and two to
@@ -133,17 +134,17 @@ func plainLines(body []byte) bool {
 	return true
 }
 
-// clean leaves in the session only what the answer depends on, and finds the ICE credentials.
-func (o *offer) clean() error {
+// clean leaves in the session only what the answer depends on, with one direction of its audio, and finds the ICE credentials.
+func (o *offer) clean(one string) error {
 	var bundle []string
 	for _, m := range o.session.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
 		bundle = append(bundle, mid)
 		m.Attributes = keepAttributes(m.Attributes)
-		// One direction is enough: who sends here hears by other sections, or not at all.
+		// One direction is enough: who sends here hears by other sections or not at all, and who listens is not heard.
 		for i := range m.Attributes {
 			if m.Attributes[i].Key == "sendrecv" {
-				m.Attributes[i].Key = "sendonly"
+				m.Attributes[i].Key = one
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 )
@@ -33,14 +34,16 @@ type scene struct {
 	removed   map[room.PersonID]bool     // guarded by mu; known here before the room's facts say so
 	streams   []*stream                  // guarded by mu; oldest first
 	listening int                        // guarded by mu
+	behind    *beacon.Estimate           // guarded by mu
 	air       Air                        // guarded by mu
 	airTold   []byte                     // guarded by mu; air as pages are told
 	closed    bool                       // guarded by mu
 	ended     bool                       // guarded by mu; closed because the room ended
 
-	trials  map[room.PersonID]*trial // guarded by mu; connections that nobody hears
-	linesAt time.Time                // guarded by mu; when the lines were looked at last
-	lead    room.Lead                // guarded by mu
+	trials  map[room.PersonID]*trial   // guarded by mu; connections that nobody hears
+	sources map[room.PersonID]*session // guarded by mu; radio encoders that are connected, on stage or not yet
+	linesAt time.Time                  // guarded by mu; when the lines were looked at last
+	lead    room.Lead                  // guarded by mu
 
 	hands        room.Hands // guarded by mu
 	handsVersion int        // guarded by mu; grows with each change that the desk sees
@@ -73,7 +76,8 @@ type member struct {
 	session *session // nil while there is no connection at all
 	last    string   // the latest session's id: its client may still say that it leaves, when the connection is closed already
 	heard   bool
-	line    room.Verdict // on the line, while on stage
+	line    room.Verdict  // on the line, while on stage
+	buffer  time.Duration // of a radio encoder's sound that waits
 	hearing hearing
 
 	// Only backstage. A microphone that opens by itself would surprise: it begins closed.
@@ -89,8 +93,8 @@ func newScene(id room.ID, cfg *Config) *scene {
 		id: id, cfg: cfg, log: cfg.Log.With("room", id),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		profiles: make(map[room.PersonID]*profile), removed: make(map[room.PersonID]bool),
-		trials: make(map[room.PersonID]*trial),
-		ears:   make(map[room.PersonID]room.PersonID),
+		trials: make(map[room.PersonID]*trial), sources: make(map[room.PersonID]*session),
+		ears: make(map[room.PersonID]room.PersonID),
 	}
 }
 
@@ -405,6 +409,9 @@ func (sc *scene) close(ctx context.Context, end *event, ended bool) error {
 	sc.people, sc.wings, sc.chat, sc.cues = nil, nil, room.Chat{}, room.Cues{}
 	for id := range sc.trials {
 		sc.endTrialLocked(id)
+	}
+	for _, s := range sc.sources {
+		_ = s.encoder.conn.Close()
 	}
 	for _, st := range sc.streams {
 		st.finish(end)

@@ -32,8 +32,9 @@ type session struct {
 	log     *slog.Logger
 	network *network
 	clock   func() time.Duration
-	onState func(*session, connState) // called in pion's order, by one goroutine at a time
-	pc      *webrtc.PeerConnection
+	onState func(*session, connState)     // called in pion's order, by one goroutine at a time
+	pc      *webrtc.PeerConnection        // nil for a radio encoder
+	encoder *encoder                      // of a radio encoder
 	slots   []*webrtc.TrackLocalStaticRTP // by slot; as many as the offer had receiving sections
 	queue   chan slotPacket
 	done    chan struct{}
@@ -174,7 +175,7 @@ func (s *session) negotiate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return completeAnswer(s.pc.LocalDescription().SDP, s.offer, candidates)
+	return completeAnswer(s.pc.LocalDescription().SDP, s.offer, opusWishes, candidates)
 }
 
 // start begins the goroutines that do not wait for the client.
@@ -344,9 +345,14 @@ func (s *session) close() {
 	if first {
 		close(s.done)
 	}
-	err := s.pc.GracefulClose()
+	var err error
+	if s.encoder != nil {
+		err = ignoreClosed(s.encoder.conn.Close())
+	} else {
+		err = s.pc.GracefulClose()
+	}
 	if err != nil {
-		s.log.Debug("close peer connection", "err", err)
+		s.log.Debug("close connection", "err", err)
 	}
 	s.wg.Wait()
 }

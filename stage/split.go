@@ -164,8 +164,12 @@ func (s *splitter) sniff(conn net.Conn) {
 			return
 		}
 		defer s.passed()
+		var plain net.Conn = c
+		if head[0] == methodSource[0] {
+			plain = &sourceConn{peekedConn: c}
+		}
 		select {
-		case s.web <- c:
+		case s.web <- plain:
 		case <-s.done:
 			_ = conn.Close()
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/epidaurus-live/epidaurus/internal/beacon"
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
@@ -56,10 +57,10 @@ func (s *Stage) SetLevels(id room.ID, levels []Level) {
 	}
 }
 
-// SetListening tells how many seats are taken.
-func (s *Stage) SetListening(id room.ID, n int) {
+// SetListening tells how many seats are taken, and how many are estimated to listen behind caches; nil: nobody is known to.
+func (s *Stage) SetListening(id room.ID, n int, behind *beacon.Estimate) {
 	if sc := s.existing(id); sc != nil {
-		sc.setListening(n)
+		sc.setListening(n, behind)
 	}
 }
 

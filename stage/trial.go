@@ -222,7 +222,7 @@ func (sc *scene) watchLinesLocked(now time.Time) {
 				verdict = room.JudgeLine(loss, jitter)
 			}
 		}
-		if verdict != m.line {
+		if verdict != m.line || m.lookAtBufferLocked() {
 			m.line = verdict
 			sc.changed()
 		}

@@ -19,9 +19,9 @@ func (s *Store) AddRoom(ctx context.Context, r room.Record) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, string(life), toMillis(f.Created), maybeMillis(f.EndedAt),
-			f.RunOf, append([]byte{}, f.Listeners...))
+		_, err = tx.ExecContext(ctx, `INSERT INTO rooms (id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners, tracks)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.ID, r.Host, r.HostPerson, f.Title, f.Language, f.State, f.LowDelay, f.Expect, f.DelayMS, f.Tape, string(life), toMillis(f.Created), maybeMillis(f.EndedAt),
+			f.RunOf, append([]byte{}, f.Listeners...), f.Tracks)
 		for person, role := range f.Roles {
 			if err == nil {
 				_, err = tx.ExecContext(ctx, "INSERT INTO room_roles (room_id, person_id, role) VALUES (?, ?, ?)", f.ID, person, role)
@@ -141,7 +141,7 @@ func (s *Store) queryRooms(ctx context.Context, which string, args ...any) ([]ro
 
 // queryRecords reads rooms with one statement, so that what it says was true at one moment.
 func (s *Store) queryRecords(ctx context.Context, which string, args ...any) ([]room.Record, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners,
+	rows, err := s.reads.QueryContext(ctx, `SELECT id, host_id, host_person, title, lang, state, low_delay, expect, delay_ms, tape, life, created_at, ended_at, run_of, listeners, tracks,
 		(SELECT string_agg(person_id, ',' ORDER BY removed_at, person_id) FROM removals WHERE room_id = rooms.id)
 		FROM rooms `+which, args...)
 	if err != nil {
@@ -168,7 +168,7 @@ func scanRoom(rows *sql.Rows) (room.Record, error) {
 		life    []byte
 	)
 	f := &r.Facts
-	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &life, &created, &ended, &f.RunOf, &f.Listeners, &removed)
+	err := rows.Scan(&f.ID, &r.Host, &r.HostPerson, &f.Title, &f.Language, &f.State, &f.LowDelay, &f.Expect, &f.DelayMS, &f.Tape, &life, &created, &ended, &f.RunOf, &f.Listeners, &f.Tracks, &removed)
 	if err != nil {
 		return room.Record{}, err
 	}

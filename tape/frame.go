@@ -53,6 +53,13 @@ type Event struct {
 	Data []byte
 }
 
+// Caption is a line of what is said, as text, from one frame to another (exclusive).
+type Caption struct {
+	From Number `json:"from"`
+	To   Number `json:"to"`
+	Text string `json:"text"`
+}
+
 // Takeover says that frames from First on are made under Term: those of an older term are dropped from there on, whatever the
 // order of arrival.
 type Takeover struct {

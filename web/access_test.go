@@ -12,6 +12,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/internal/problem"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // people wrote these, and they are the same in every language.
@@ -63,10 +64,13 @@ func listenerLive(t *testing.T, b context.Context) (string, pagecheck.Opened) {
 		{ID: "p1", Name: "Ada Lovelace", Role: room.Host}, {ID: "p2", Name: "Grace Hopper", Role: room.CoHost, Muted: true}, {ID: "p3", Name: "Lena", Role: room.Speaker},
 	}})
 	e.happen(room.KindRoom, room.RoomEvent{Kind: room.KindRoom, ID: testRoom, Title: "Harbour talk", Language: "en", State: room.Live, Tape: true})
+	e.happen(room.KindCaption, room.CaptionEvent{Kind: room.KindCaption, Lines: []room.Caption{{ID: "a", Language: "en", Text: "Who counts the tides?", Final: true}}})
 	return e.URL, func(t *testing.T, base string, scripts ...string) *browsertest.Tab {
 		p := open(t, b, base+"/r/"+testRoom, scripts...)
 		p.listen()
-		p.until(`document.querySelector("#people .speaks") && document.getElementById("facts").innerText && !document.getElementById("tape").hidden`)
+		p.until(`document.getElementById("cc")`)
+		p.Click("#cc")
+		p.until(`document.querySelector("#captions p") && document.querySelector("#people .speaks") && document.getElementById("facts").innerText && !document.getElementById("tape").hidden`)
 		return p.Tab
 	}
 }
@@ -112,6 +116,7 @@ func replayState(closed bool, state string) func(*testing.T, context.Context) (s
 		f, address := newFakeTape(t, closed)
 		f.mu.Lock()
 		f.gone = state == "none"
+		f.captions = map[string][]tape.Caption{"en": {{From: f.spans[0].From, To: f.spans[0].From + 100, Text: "Who counts the tides?"}}}
 		f.events = f.events[:min(len(f.events), 12)] // each turn is a button, and more of them are no others
 		f.mu.Unlock()
 		server, path, _ := strings.Cut(address, "/r/")

@@ -160,6 +160,11 @@ func TestDeskHostActs(t *testing.T) {
 	host.Press("invite")
 	host.until(browsertest.At("invite-link"))
 	link := browsertest.Eval[string](host.Tab, browsertest.At("invite-link")+".value")
+	for id, want := range map[string]string{"radio-mount": "/r/" + testRoom + "/source", "radio-user": "source", "radio-password": link[strings.IndexByte(link, '#')+1:]} {
+		if got := browsertest.Eval[string](host.Tab, browsertest.At(id)+".value"); got != want {
+			t.Errorf("%s is %q, not %q", id, got, want)
+		}
+	}
 
 	guest := openDesk(t, b, link)
 	guest.until(browsertest.At("name") + `.value === "Grace"`)

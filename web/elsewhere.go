@@ -11,11 +11,11 @@ import (
 	"github.com/epidaurus-live/epidaurus/room"
 )
 
-// Elsewhere serves what leads to a room from other devices, GET /r/{room}/qr.svg, and what few listeners' pages need: the scripts elsewhere.js, plain.js and
-// pull.js beside it. Address is where a room is heard, as the one who asks reaches it; known is called concurrently and must not block.
+// Elsewhere serves what leads to a room from other devices, GET /r/{room}/qr.svg, and what few listeners' pages need: the scripts elsewhere.js, plain.js,
+// pull.js and captions.js beside it. Address is where a room is heard, as the one who asks reaches it; known is called concurrently and must not block.
 func Elsewhere(known func(room.ID) bool, address func(*http.Request, room.ID) string) http.Handler {
 	mux := http.NewServeMux()
-	for _, name := range []string{"elsewhere", "plain", "pull"} {
+	for _, name := range []string{"elsewhere", "plain", "pull", "captions"} {
 		script := distFile(name + ".js")
 		mux.HandleFunc("GET /r/{room}/"+name+".js", func(w http.ResponseWriter, r *http.Request) {
 			serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)

@@ -38,13 +38,14 @@ type eventAnswer struct {
 	ByClock bool   `json:"by_clock,omitempty"`
 	Closed  bool   `json:"closed,omitempty"` // the doors, to newcomers, at a number of seats
 	Notice  string `json:"notice,omitempty"`
-	DelayMS int    `json:"delay_ms"` // of the broadcast
-	DepthMS int64  `json:"depth_ms"` // that a player is granted, as things stand
+	WHEP    int    `json:"whep,omitempty"` // so many may hear it with the delay of a call
+	DelayMS int    `json:"delay_ms"`       // of the broadcast
+	DepthMS int64  `json:"depth_ms"`       // that a player is granted, as things stand
 	NowMS   int64  `json:"now_ms"`
 }
 
 // Event serves what was announced of a room, at GET /r/{room}/event.json and event.ics, and the scripts that its page loads later: before.js waits
-// for the beginning, moved.js goes on in another room, more.js tells how it goes.
+// for the beginning, moved.js goes on in another room, more.js tells how it goes, whep.js hears it by WebRTC.
 func Event(cfg EventConfig) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/event.json", func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +54,7 @@ func Event(cfg EventConfig) http.Handler {
 			return
 		}
 		answer := eventAnswer{
-			Title: f.Title, Language: f.Language, State: f.State, Gated: f.Life.Access.Gated(), Picture: cfg.Picture(f), DelayMS: f.DelayMS, DepthMS: f.Depth().Milliseconds(), Closed: f.Life.Closed > 0, Notice: f.Life.Notice, NowMS: cfg.Now().UnixMilli(),
+			Title: f.Title, Language: f.Language, State: f.State, Gated: f.Life.Access.Gated(), Picture: cfg.Picture(f), DelayMS: f.DelayMS, DepthMS: f.Depth().Milliseconds(), WHEP: f.Life.Access.WHEP, Closed: f.Life.Closed > 0, Notice: f.Life.Notice, NowMS: cfg.Now().UnixMilli(),
 		}
 		if p := f.Life.Plan; f.Planned() {
 			answer.People = p.People
@@ -79,7 +80,7 @@ func Event(cfg EventConfig) http.Handler {
 		w.Header().Set("Content-Disposition", `inline; filename="`+string(f.ID)+`.ics"`)
 		serveSmall(w, r, "text/calendar; charset=utf-8", "public, max-age=60", room.Calendar(&f, address, hostOf(address)))
 	})
-	for _, name := range []string{"before.js", "moved.js", "more.js"} {
+	for _, name := range []string{"before.js", "moved.js", "more.js", "whep.js"} {
 		script := distFile(name)
 		mux.HandleFunc("GET /r/{room}/"+name, func(w http.ResponseWriter, r *http.Request) {
 			serveSmall(w, r, "text/javascript; charset=utf-8", "public, max-age=60, stale-while-revalidate=86400", script)
@@ -153,6 +154,9 @@ func headOf(f room.Facts, image string) string {
 		}
 		meta("image", image)
 		b.WriteString(`<link rel="alternate" type="application/json+oembed" href="/oembed?url=/r/` + string(f.ID) + `">`)
+	}
+	if f.Life.Access.WHEP > 0 && f.State != room.Ended {
+		b.WriteString(`<link id="whep" rel="modulepreload" href="/r/` + string(f.ID) + `/whep.js">`)
 	}
 	if waits(f) {
 		b.WriteString(`<script src="/r/` + string(f.ID) + `/before.js" defer></script>`)

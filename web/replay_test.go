@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,6 +54,14 @@ type fakeTape struct {
 	closed bool
 	gone   bool
 	events []tape.Event
+
+	captions map[string][]tape.Caption
+}
+
+func (f *fakeTape) Captions() map[string][]tape.Caption {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.captions
 }
 
 func (f *fakeTape) Spans() []tape.Stretch {
@@ -110,6 +119,19 @@ func (f *fakeTape) Clip(v tape.Variant, at tape.Stretch) (replay.File, error) {
 
 type fakeFile struct{ *bytes.Reader }
 
+func (f *fakeTape) HasUnits() bool { return f.Closed() }
+
+func (f *fakeTape) Units() (u replay.Units, _ error) {
+	for _, s := range f.Spans() {
+		u.Samples += tape.Number(s.Len()).Samples()
+	}
+	u.Sizes = make([]uint16, u.Samples/tape.UnitSamples+1)
+	u.Sound = fakeFile{bytes.NewReader(nil)}
+	return u, nil
+}
+
+func (f *fakeTape) ClipUnits(tape.Stretch) (replay.Units, error) { return f.Units() }
+
 func (f *fakeTape) Ogg(v tape.Variant) (replay.File, error) { return f.Movie(v) }
 
 func (f *fakeTape) Movie(v tape.Variant) (replay.File, error) {
@@ -148,7 +170,7 @@ func newFakeTape(t *testing.T, closed bool) (*fakeTape, string) {
 	}))
 	mux.Handle("GET /r/{room}/tape/{$}", ReplayPage(facts))
 	tapes := replay.New(replay.Config{
-		Facts: facts, PreSkip: codec.OpusPreSkip, Log: slog.New(slog.DiscardHandler),
+		Facts: facts, PreSkip: codec.OpusPreSkip, M4A: true, Log: slog.New(slog.DiscardHandler),
 		Tape: func(room.ID, tape.Channel) (replay.Tape, error) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -193,6 +215,10 @@ func (p *tab) seekTo(time float64) float64 {
 	return browsertest.Eval[float64](p.Tab, "took")
 }
 
+// offered is what the page of a tape offers to be downloaded.
+const offered = `[...document.querySelectorAll("#files a")].filter((a) => !a.closest("[hidden]"))
+	.map((a) => [a.textContent, new URL(a.href).pathname.split("/tape")[1], a.download].join(" "))`
+
 func testReplayPlaysAndSeeks(t *testing.T, b context.Context) {
 	f, address := newFakeTape(t, true)
 	p := open(t, b, address)
@@ -220,6 +246,10 @@ func testReplayPlaysAndSeeks(t *testing.T, b context.Context) {
 	if got := browsertest.Eval[float64](p.Tab, "audio.playbackRate"); got != 2 {
 		t.Errorf("its speed is %f", got)
 	}
+	want := []string{"M4A (AAC) /floor/aac-64.m4a harbour-talk-k3f9x2.m4a", "Ogg Opus /floor/opus-48.ogg harbour-talk-k3f9x2.ogg", "MP4 /floor/opus-48.mp4 harbour-talk-k3f9x2.mp4"}
+	if got := browsertest.Eval[[]string](p.Tab, offered); !slices.Equal(got, want) {
+		t.Errorf("to be downloaded are %q, want %q", got, want)
+	}
 	p.Click("#turnlist li:nth-child(3) button")
 	p.Until("Math.abs(epidaurusTape.frame - 1400) < 300", "epidaurusTape.frame")
 	p.seekTo(browsertest.Eval[float64](p.Tab, "epidaurusTape.total - 3"))
@@ -245,6 +275,9 @@ func testReplayRewindsWhileLive(t *testing.T, b context.Context) {
 	if got := browsertest.Eval[string](p.Tab, `document.getElementById("live").getAttribute("href")`); !strings.HasPrefix(got, "/r/"+testRoom) {
 		t.Errorf("live is at %q", got)
 	}
+	if got := browsertest.Eval[[]string](p.Tab, offered); len(got) != 2 {
+		t.Errorf("while it is live there are to be downloaded %q", got)
+	}
 	before := browsertest.Eval[float64](p.Tab, "epidaurusTape.total")
 	f.mu.Lock()
 	f.spans[1].To += 96
@@ -255,7 +288,7 @@ func testReplayRewindsWhileLive(t *testing.T, b context.Context) {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
-	p.Until(`epidaurusTape.closed && document.getElementById("live").hidden`, "epidaurusTape.state")
+	p.Until(`epidaurusTape.closed && document.getElementById("live").hidden && !document.getElementById("m4arow").hidden`, "epidaurusTape.state")
 	p.Until(`epidaurusTape.state === "playing"`, "epidaurusTape.state")
 }
 

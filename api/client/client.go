@@ -117,6 +117,11 @@ func (c *Client) SetVisibility(ctx context.Context, id room.ID, v room.Visibilit
 	return c.send(ctx, http.MethodPatch, "/api/rooms/"+string(id)+"/access", map[string]string{"visibility": v.Word()}, nil)
 }
 
+// SetWHEP lets so many hear a room with the delay of a call.
+func (c *Client) SetWHEP(ctx context.Context, id room.ID, most int) error {
+	return c.send(ctx, http.MethodPatch, "/api/rooms/"+string(id)+"/access", map[string]int{"whep": most}, nil)
+}
+
 // InviteListener makes an invitation to listen.
 func (c *Client) InviteListener(ctx context.Context, id room.ID, name string) (s Seat, err error) {
 	err = c.post(ctx, "/api/rooms/"+string(id)+"/seats", map[string]string{"name": name}, &s)

@@ -1,11 +1,16 @@
+//go:build linux
+
 // Command rewind tapes a room for two hours, much faster than real time, from frames that are encoded once, and then listens to it again over
 // HTTP while it goes on: from the beginning, after seeks to anywhere, and as clips. It prints one JSON line.
 //
 //	go run ./bench/rewind
 //	go run ./bench/rewind -long 20m -seeks 50 -clips 20
+//	go run ./bench/rewind -seeks 50 -clips 10 -rewinders 10000   and then so many rewind it beside as many who listen live (ulimit -n 20000)
 //
 // A seek is timed from its request to the first decoded sound, on connections that are open. A clip is exact when what it plays is what the
 // tape's own segments play between its two frames, sample by sample, and one frame earlier or later is something else.
+//
+// Rewinders pull one object after the other, at the pace of the sound, each on a connection of his own, and seek once a minute; two edges give seats and objects by one port each.
 package main
 
 import (
@@ -25,7 +30,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/bench/internal/child"
+	"github.com/epidaurus-live/epidaurus/bench/internal/crowd"
 	"github.com/epidaurus-live/epidaurus/bench/internal/figure"
+	"github.com/epidaurus-live/epidaurus/bench/internal/machine"
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/pack/ogg"
@@ -42,11 +50,14 @@ const (
 )
 
 func main() {
+	child.Main(map[string]child.Role{roleServer: child.Make(openServer), roleRewinder: child.Make(openRewinders), crowd.Role: crowd.Made})
+	rewinders := flag.Int("rewinders", 0, "beside as many live seats; 0: none")
+	window := flag.Duration("for", time.Minute, "how long these are watched")
 	long := flag.Duration("long", 2*time.Hour, "of the tape")
 	seeks := flag.Int("seeks", 300, "how many")
 	clips := flag.Int("clips", 60, "how many")
 	flag.Parse()
-	r, err := run(*long, *seeks, *clips)
+	r, err := run(*long, *seeks, *clips, *rewinders, *window)
 	figure.Fail(err)
 	figure.Fail(figure.Print(r))
 }
@@ -67,9 +78,13 @@ type result struct {
 	ClipMax   float64 `json:"clip_max_ms"`   //
 	WorstDiff float64 `json:"worst_sample"`  // difference of a clip from the whole, of full scale 1
 	Nearest   float64 `json:"nearest_other"` // least difference from what lies a frame away
+
+	Besides *besides      `json:"rewinders,omitempty"`
+	Machine machine.Facts `json:"machine"`
 }
 
-func run(long time.Duration, seeks, clips int) (r result, err error) {
+func run(long time.Duration, seeks, clips, rewinders int, window time.Duration) (r result, err error) {
+	r.Machine = machine.About()
 	dir, err := os.MkdirTemp("", "rewind")
 	if err != nil {
 		return r, err
@@ -87,7 +102,6 @@ func run(long time.Duration, seeks, clips int) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer tapes.Close(context.Background()) //nolint:errcheck // it only waits
 	facts := room.Facts{ID: name, Title: "Rewound", Language: "en", State: room.Live, Tape: room.TapeOn}
 	tapes.Follow(facts)
 	begin := time.Now()
@@ -109,7 +123,14 @@ func run(long time.Duration, seeks, clips int) (r result, err error) {
 	}
 	defer stop()
 	l := &listener{address: address}
-	return r, l.listen(&r, t.Spans(), seeks, clips)
+	spans := t.Spans()
+	err = errors.Join(l.listen(&r, spans, seeks, clips), tapes.Close(context.Background()))
+	if err != nil || rewinders == 0 {
+		return r, err
+	}
+	beside, err := besideLive(dir, spans[0], rewinders, window)
+	r.Besides = &beside
+	return r, err
 }
 
 // bus brings frames to the recorder.
@@ -124,6 +145,10 @@ func (b *bus) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func(), er
 	b.to = to
 	return func() {}, nil
 }
+
+func (b *bus) Serve(room.ID, tape.Channel, tape.Source) (func(), error) { return func() {}, nil }
+
+func (b *bus) Want(room.ID, tape.Channel, tape.Variant) error { return nil }
 
 func (b *bus) Epoch(context.Context, room.ID, tape.Channel) (time.Time, error) {
 	return time.Unix(1_800_000_000, 0), nil
@@ -212,21 +237,17 @@ func (v view) Clip(variant tape.Variant, at tape.Stretch) (replay.File, error) {
 	return v.View.Clip(variant, at)
 }
 
+// What rewinds asks for no M4A.
+func (view) HasUnits() bool                               { return false }
+func (view) Units() (replay.Units, error)                 { return replay.Units{}, room.ErrNotFound }
+func (view) ClipUnits(tape.Stretch) (replay.Units, error) { return replay.Units{}, room.ErrNotFound }
+
 func serve(facts room.Facts, tapes *disk.Recorder, log *slog.Logger) (address string, stop func(), err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
-	s := &http.Server{ReadHeaderTimeout: time.Second, Handler: replay.New(replay.Config{
-		Facts: func(room.ID) (room.Facts, bool) { return facts, true }, PreSkip: codec.OpusPreSkip, Log: log,
-		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {
-			t, err := tapes.Tape(id, ch)
-			if err != nil {
-				return nil, err
-			}
-			return view{t.Cut(0, 0)}, nil
-		},
-	})}
+	s := &http.Server{ReadHeaderTimeout: time.Second, Handler: tapeHandler(facts, tapes, log)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -16,7 +16,7 @@ type exportCommand struct {
 
 // Help is shown by export --help.
 func (exportCommand) Help() string {
-	return `Writes the replay of a room that has ended, as its host has cut and named it: page, sound (Ogg Opus), waveform, chapters, who spoke when. The page plays when it is opened from the folder and from any web server, and asks nobody for anything. The server may be running.
+	return `Writes the replay of a room that has ended, as its host has cut and named it: page, sound (Ogg Opus), waveform, chapters, captions, who spoke when. The page plays when it is opened from the folder and from any web server, and asks nobody for anything. The server may be running.
 
 Examples:
   epidaurus export harbour-talk-k3f9x2

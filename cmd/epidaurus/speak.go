@@ -17,7 +17,7 @@ type speakCommand struct {
 	File  string `arg:"" help:"WAV or Ogg Opus."`
 	Token string `help:"Stage token, where the link has none." placeholder:"TOKEN"`
 	Loop  bool   `help:"Begin again at the end."`
-	Agree bool   `help:"Agree that the conversation is recorded and may be heard again, where it is."`
+	Agree bool   `help:"Agree that the conversation is recorded and may be heard again, and this voice on a track of its own, where it is."`
 	trust `embed:""`
 }
 
@@ -36,7 +36,7 @@ A room that is recorded takes a voice whose owner has agreed to that: --agree sa
 // consent is the version of the question that --agree answers.
 func (c speakCommand) consent() int {
 	if c.Agree {
-		return room.ConsentText
+		return room.TracksText
 	}
 	return 0
 }

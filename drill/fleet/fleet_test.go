@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/epidaurus-live/epidaurus/drill/plan"
 	"github.com/epidaurus-live/epidaurus/drill/result"
@@ -289,5 +290,27 @@ func FuzzReports(f *testing.F) {
 		}
 		r.take(text)
 		r.together()
+	})
+}
+
+// What an agent says comes back, whole, and of what is no result it is said so.
+func FuzzPack(f *testing.F) {
+	f.Add("a note", int64(7), []byte{0x1f, 0x8b})
+	f.Fuzz(func(t *testing.T, note string, at int64, junk []byte) {
+		if _, err := unpack([][]byte{junk}); err == nil {
+			t.Fatalf("% x is a result", junk)
+		}
+		if !utf8.ValidString(note) {
+			return
+		}
+		at &= 1<<31 - 1
+		parts, err := pack(result.Result{Format: result.Format, Valid: true, Notes: []string{note}, Seconds: []result.Second{{At: at}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := unpack(parts)
+		if err != nil || len(got.Notes) != 1 || got.Notes[0] != note || len(got.Seconds) != 1 || got.Seconds[0].At != at {
+			t.Errorf("%q at %d comes back as %+v (%v)", note, at, got, err)
+		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,23 @@ func FuzzEvent(f *testing.F) {
 		err := checkEvent(tape.Event{At: tape.Number(at), Kind: kind, Data: data}, 5)
 		if err == nil && (at >= 5 || kind == "" || bytes.TrimSpace(data)[0] != '{') {
 			t.Errorf("%d %q %q passed", at, kind, data)
+		}
+	})
+}
+
+// Whatever is given as a room's link, what is asked for is an address of that server.
+func FuzzTarget(f *testing.F) {
+	f.Add("http://localhost:8080/r/my-room#seat=s1.a.b", "opus-24")
+	f.Add("https://a/r/b/live.ogg?x=%zz", "")
+	f.Add(" http://[::1]/x/r/y/", "\r\n")
+	f.Fuzz(func(t *testing.T, link, variant string) {
+		at, err := parseTarget(link, tape.Variant(variant))
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(at.request(7))
+		if err != nil || u.Host != at.live.Host || u.Query().Get("from") != "7" || u.Fragment != "" {
+			t.Errorf("%q becomes %q (%v)", link, at.request(7), err)
 		}
 	})
 }

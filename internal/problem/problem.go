@@ -53,6 +53,7 @@ const (
 	BackstageFull    Code = "backstage_full"     // 503
 	NoEar            Code = "no_ear"             // 409: nobody can speak to this person alone now
 	EarTaken         Code = "ear_taken"          // 409: another one speaks to this person
+	MountInUse       Code = "mount_in_use"       // 403: another encoder sends with this password
 	CueUnknown       Code = "cue_unknown"        // 404
 	PersonUnknown    Code = "person_unknown"     // 404
 	SessionUnknown   Code = "session_unknown"    // 404
@@ -65,6 +66,8 @@ const (
 	StepImpossible   Code = "step_impossible"    // 409
 	PlanChanged      Code = "plan_changed"       // 409: another change came first
 	NothingToDump    Code = "nothing_to_dump"    // 409: all of it has gone out
+	BadCaptions      Code = "bad_captions"       // 400: the file of captions cannot be read; the detail names the line
+	CaptionDumped    Code = "caption_dumped"     // 409: what was said there was dumped
 	NotMadeHere      Code = "not_made_here"      // 409: another node makes the room's sound, or nobody yet
 	VersionMissing   Code = "version_missing"    // 428: If-Match is needed
 	VersionStale     Code = "version_stale"      // 412: If-Match names an older ICE session

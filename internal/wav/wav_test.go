@@ -223,3 +223,42 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// What is written comes back, in whatever parts, to a step of 16 bits.
+func FuzzWriter(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 255, 254, 0x7f, 0x80}, uint8(3))
+	f.Add([]byte{}, uint8(0))
+	f.Fuzz(func(t *testing.T, sound []byte, part uint8) {
+		pcm := make([]float32, len(sound))
+		for i, b := range sound {
+			pcm[i] = float32(int8(b)) / 100 // beyond full scale, too
+		}
+		file, err := os.Create(filepath.Join(t.TempDir(), "x.wav"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close() //nolint:errcheck // a temporary file
+		w, err := wav.NewWriter(file)
+		for i, step := 0, max(int(part), 1); i < len(pcm) && err == nil; i += step {
+			err = w.Write(pcm[i:min(i+step, len(pcm))])
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err == nil {
+			_, err = file.Seek(0, io.SeekStart)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := wav.Read(file)
+		if err != nil || len(got) != len(pcm) {
+			t.Fatalf("%d samples came back as %d (%v)", len(pcm), len(got), err)
+		}
+		for i, v := range got {
+			if want := min(max(pcm[i], -1), 1); math.Abs(float64(v-want)) > 1.0/(1<<15) {
+				t.Fatalf("sample %d is %v, not %v", i, v, want)
+			}
+		}
+	})
+}

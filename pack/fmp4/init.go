@@ -67,27 +67,12 @@ func appendTrackHeader(b []byte) []byte {
 }
 
 func appendMedia(b []byte, entry string, specific func([]byte) []byte) []byte {
-	b = appendFullHeader(b, 32, "mdhd", 0, 0)
-	b = appendZeros(b, 8)
-	b = be.AppendUint32(b, tape.SampleRate)
-	b = be.AppendUint32(b, 0)
-	b = be.AppendUint16(b, 0x55c4) // language "und"
-	b = be.AppendUint16(b, 0)
-	b = appendBox(b, "hdlr", func(b []byte) []byte {
-		b = appendZeros(b, 4+4)
-		b = append(b, handlerSound...)
-		b = appendZeros(b, 12)
-		return append(b, "sound\x00"...)
-	})
+	b = appendMediaHeader(b, 0) // as long as it goes on
+	b = appendHandler(b, handlerSound, "sound")
 	return appendBox(b, "minf", func(b []byte) []byte {
 		b = appendFullHeader(b, 16, "smhd", 0, 0)
 		b = appendZeros(b, 4)
-		b = appendBox(b, "dinf", func(b []byte) []byte {
-			b = appendFullHeader(b, 28, "dref", 0, 0)
-			b = be.AppendUint32(b, 1)
-			const selfContained = 1
-			return appendFullHeader(b, 12, "url ", 0, selfContained)
-		})
+		b = appendDataReference(b)
 		return appendBox(b, "stbl", func(b []byte) []byte { return appendSampleTable(b, entry, specific) })
 	})
 }
@@ -97,16 +82,7 @@ func appendSampleTable(b []byte, entry string, specific func([]byte) []byte) []b
 	b = appendBox(b, "stsd", func(b []byte) []byte {
 		b = appendZeros(b, 4)
 		b = be.AppendUint32(b, 1)
-		return appendBox(b, entry, func(b []byte) []byte {
-			b = appendZeros(b, 6)
-			b = be.AppendUint16(b, 1) // data reference
-			b = appendZeros(b, 8)
-			b = be.AppendUint16(b, 1)  // channels
-			b = be.AppendUint16(b, 16) // bits a sample
-			b = appendZeros(b, 4)
-			b = be.AppendUint32(b, tape.SampleRate<<16)
-			return specific(b)
-		})
+		return appendSoundEntry(b, entry, specific)
 	})
 	for _, kind := range []string{"stts", "stsc", "stco"} {
 		b = appendFullHeader(b, fullBoxHeader+4, kind, 0, 0)
@@ -114,6 +90,20 @@ func appendSampleTable(b []byte, entry string, specific func([]byte) []byte) []b
 	}
 	b = appendFullHeader(b, fullBoxHeader+8, "stsz", 0, 0)
 	return appendZeros(b, 8)
+}
+
+// appendSoundEntry appends the description of samples of mono sound, and what is specific to their kind.
+func appendSoundEntry(b []byte, entry string, specific func([]byte) []byte) []byte {
+	return appendBox(b, entry, func(b []byte) []byte {
+		b = appendZeros(b, 6)
+		b = be.AppendUint16(b, 1) // data reference
+		b = appendZeros(b, 8)
+		b = be.AppendUint16(b, 1)  // channels
+		b = be.AppendUint16(b, 16) // bits a sample
+		b = appendZeros(b, 4)
+		b = be.AppendUint32(b, tape.SampleRate<<16)
+		return specific(b)
+	})
 }
 
 // appendOpusSpecific appends dOps: an OpusHead in big-endian order.

@@ -32,7 +32,9 @@ type Episode struct {
 	Published   time.Time
 	Length      time.Duration
 	Sound       Enclosure
-	Chapters    string // their address; empty: none
+	Others      []Enclosure // the same in other forms, for players that can choose
+	Chapters    string      // their address; empty: none
+	Captions    []string    // languages
 }
 
 // Live is a conversation that is announced, or on.
@@ -52,6 +54,9 @@ type Enclosure struct {
 	URL  string
 	Type string
 	Size int64
+
+	Title   string // what an app calls it, where there are several
+	Bitrate int64  // bit/s, where there are several; 0: not known
 }
 
 type rss struct {
@@ -89,14 +94,16 @@ type category struct {
 }
 
 type item struct {
-	Title       string    `xml:"title"`
-	Link        string    `xml:"link"`
-	GUID        guid      `xml:"guid"`
-	Published   string    `xml:"pubDate,omitempty"`
-	Description string    `xml:"description"`
-	Enclosure   enclosure `xml:"enclosure"`
-	Duration    int64     `xml:"itunes:duration,omitempty"` // seconds
-	Chapters    *chapters `xml:"podcast:chapters"`
+	Title       string       `xml:"title"`
+	Link        string       `xml:"link"`
+	GUID        guid         `xml:"guid"`
+	Published   string       `xml:"pubDate,omitempty"`
+	Description string       `xml:"description"`
+	Enclosure   enclosure    `xml:"enclosure"`
+	Others      []other      `xml:"podcast:alternateEnclosure"`
+	Duration    int64        `xml:"itunes:duration,omitempty"` // seconds
+	Chapters    *chapters    `xml:"podcast:chapters"`
+	Transcripts []transcript `xml:"podcast:transcript"`
 }
 
 type liveItem struct {
@@ -123,9 +130,30 @@ type enclosure struct {
 	Type   string `xml:"type,attr"`
 }
 
+// other is an alternateEnclosure of the podcast namespace.
+type other struct {
+	Type    string `xml:"type,attr"`
+	Length  int64  `xml:"length,attr,omitempty"`
+	Bitrate int64  `xml:"bitrate,attr,omitempty"`
+	Title   string `xml:"title,attr,omitempty"`
+	Source  source `xml:"podcast:source"`
+}
+
+type source struct {
+	URI string `xml:"uri,attr"`
+}
+
 type chapters struct {
 	URL  string `xml:"url,attr"`
 	Type string `xml:"type,attr"`
+}
+
+// transcript is the captions of an episode.
+type transcript struct {
+	URL      string `xml:"url,attr"`
+	Type     string `xml:"type,attr"`
+	Language string `xml:"language,attr"`
+	Rel      string `xml:"rel,attr"`
 }
 
 // Feed writes a feed.
@@ -137,8 +165,14 @@ func Feed(s Show) ([]byte, error) {
 	for _, e := range s.Episodes {
 		i := itemOf(e.ID, e.Title, e.Link, e.Description, e.Sound)
 		i.Published, i.Duration = date(e.Published), int64(e.Length.Seconds())
+		for _, o := range e.Others {
+			i.Others = append(i.Others, other{o.Type, o.Size, o.Bitrate, clean(o.Title), source{o.URL}})
+		}
 		if e.Chapters != "" {
 			i.Chapters = &chapters{e.Chapters, "application/json+chapters"}
+		}
+		for _, l := range e.Captions {
+			i.Transcripts = append(i.Transcripts, transcript{e.Link + "/tape/captions." + l + ".vtt", "text/vtt", l, "captions"})
 		}
 		c.Items = append(c.Items, i)
 	}

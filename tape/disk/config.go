@@ -17,6 +17,10 @@ type Bus interface {
 	// Fetch asks other nodes for frames from (inclusive) to to (exclusive), at most a segment of them. It returns within two seconds with
 	// what it got.
 	Fetch(ctx context.Context, id room.ID, ch tape.Channel, v tape.Variant, from, to tape.Number) (tape.Past, error)
+	// Serve answers other nodes from source until stop is called.
+	Serve(id room.ID, ch tape.Channel, source tape.Source) (stop func(), err error)
+	// Want says that this node needs what is made on demand, now and for about a minute.
+	Want(id room.ID, ch tape.Channel, v tape.Variant) error
 	// Epoch is when frame 0 of a channel began; zero where that is not known.
 	Epoch(ctx context.Context, id room.ID, ch tape.Channel) (time.Time, error)
 }
@@ -39,6 +43,9 @@ type Config struct {
 
 	Now     func() time.Time // wall clock, for retention and for what a tape says of its end; default: time.Now
 	OnState func(room.ID)    // optional: State has changed; called from several goroutines, must not block
+
+	NewTranscoder func() (Transcoder, error) // optional: makes AAC of closed tapes
+	OnUnits       func(room.ID)              // optional: the AAC of a tape is made; called from one goroutine, must not block
 
 	OnDelete func(room.ID) // optional: the tape of a room is gone, whoever wanted that; called from several goroutines, must not block
 
@@ -67,6 +74,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.OnDelete == nil {
 		c.OnDelete = func(room.ID) {}
+	}
+	if c.OnUnits == nil {
+		c.OnUnits = func(room.ID) {}
 	}
 	if c.open == nil {
 		c.open = openFile

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("EPIDAURUS_TAPE_CHILD"); dir != "" {
 		tapeUntilKilled(dir)
 	}
+	if dir := os.Getenv("EPIDAURUS_PRESS_CHILD"); dir != "" {
+		pressUntilKilled(dir)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -60,6 +63,9 @@ type memoryBus struct {
 	mu   sync.Mutex
 	to   tape.Receiver                // guarded by mu
 	have map[tape.Variant]tape.Number // guarded by mu; frames before it can be fetched
+
+	wants  []tape.Variant // guarded by mu; what was said to be needed
+	source tape.Source    // another node's, of tracks
 }
 
 func (b *memoryBus) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func(), error) {
@@ -69,6 +75,15 @@ func (b *memoryBus) Subscribe(_ room.ID, _ tape.Channel, to tape.Receiver) (func
 	return func() {}, nil
 }
 
+func (b *memoryBus) Serve(room.ID, tape.Channel, tape.Source) (func(), error) { return func() {}, nil }
+
+func (b *memoryBus) Want(_ room.ID, _ tape.Channel, v tape.Variant) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wants = append(b.wants, v)
+	return nil
+}
+
 func (b *memoryBus) Epoch(context.Context, room.ID, tape.Channel) (time.Time, error) {
 	return noon, nil
 }
@@ -76,6 +91,9 @@ func (b *memoryBus) Epoch(context.Context, room.ID, tape.Channel) (time.Time, er
 func (b *memoryBus) Fetch(_ context.Context, _ room.ID, _ tape.Channel, v tape.Variant, from, to tape.Number) (p tape.Past, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if _, ok := v.Speaker(); ok && b.source != nil {
+		return b.source.Past(v, from, to), nil
+	}
 	for i, o := range tape.Variants {
 		for n := from; o == v && n < min(to, b.have[v]); n++ {
 			p.Frames = append(p.Frames, tape.Frame{N: n, Term: 1, Packet: packetOf(i, n)})

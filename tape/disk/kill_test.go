@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,9 +29,12 @@ func tapeUntilKilled(dir string) {
 		panic(err)
 	}
 	h.start()
+	h.tapeSpeakers()
 	h.state(0, room.Live)
+	ada := []voice{{"ada", func(tape.Number) bool { return true }}}
 	for n := tape.Number(0); ; n += tape.SegmentFrames {
 		h.hear(n, n+tape.SegmentFrames)
+		h.speak(n, n+tape.SegmentFrames, ada, nil)
 		h.s.look(context.Background())
 		fmt.Println(h.s.next)
 	}
@@ -77,7 +81,22 @@ func TestKilledWhileTaping(t *testing.T) {
 		}
 		check(t, withoutSilence(tp))
 		plays(t, tp.soundFile(tape.Opus48), told)
+		track := filepath.Join(h.cfg.Dir, string(testRoom), "tracks", "ada")
+		own, err := load(track)
+		if err != nil || len(own.Spans()) != 1 || own.Spans()[0].To < told {
+			t.Fatalf("%d frames of a track were written, and on it are %v, %v", told, own.Spans(), err)
+		}
+		plays(t, own.soundFile(tape.Voice), told)
 		goOn(t, h, spans[0].To)
+		w, err := openWriter(track, openFile, Meta{}) // what was cut in the middle is cut off
+		if err != nil || w.next()%tape.SegmentFrames != 0 {
+			t.Fatalf("the track goes on at %d, %v", w.next(), err)
+		}
+		err = w.finish(noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plays(t, own.soundFile(tape.Voice), told)
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 
 // Recorder tapes the rooms of a node, and finds what was taped. All methods may be called from any goroutine.
 type Recorder struct {
-	cfg    Config // immutable
-	counts counts
+	cfg     Config // immutable
+	counts  counts
+	presser *presser // nil: no AAC is made
 
 	states sync.Map // room.ID: State, where it is not Off
 
@@ -45,6 +46,10 @@ func Open(cfg Config) (*Recorder, error) {
 	r := &Recorder{cfg: cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]*Tape{}}
 	r.open, r.shut = context.WithCancel(context.Background())
 	r.running.Go(func() { r.keep(r.open) })
+	if cfg.NewTranscoder != nil {
+		r.presser = newPresser(&r.cfg, func() bool { return r.Stats().Taping > 0 })
+		r.running.Go(func() { r.presser.run(r.open, r.unpressed()) })
+	}
 	return r, nil
 }
 
@@ -65,7 +70,7 @@ func (r *Recorder) Follow(f room.Facts) {
 		})
 	case f.State == room.Doors || f.State == room.Live:
 		if f.Tape == room.TapeOn {
-			r.beginLocked(f.ID)
+			r.beginLocked(f)
 		}
 	case f.State == room.Ended:
 		r.endLocked(f.ID)
@@ -73,7 +78,8 @@ func (r *Recorder) Follow(f room.Facts) {
 }
 
 // beginLocked starts to hear a room, so that its first frame is not missed. The caller holds mu.
-func (r *Recorder) beginLocked(id room.ID) {
+func (r *Recorder) beginLocked(f room.Facts) {
+	id := f.ID
 	if r.sessions[id] != nil || r.over[id] {
 		return
 	}
@@ -83,6 +89,15 @@ func (r *Recorder) beginLocked(id room.ID) {
 		r.cfg.Log.Error("the room is not taped", "room", id, "error", err)
 		return
 	}
+	stopTracks := func() {}
+	if f.TapesTracks() {
+		s.tapeSpeakers()
+		stopTracks, err = s.speakers.hear()
+		if err != nil {
+			r.cfg.Log.Error("the speakers are not taped apart", "room", id, "error", err)
+			stopTracks, s.speakers = func() {}, nil
+		}
+	}
 	ctx, cancel := context.WithCancel(r.open)
 	r.sessions[id] = s
 	s.cancel, s.done = cancel, make(chan struct{})
@@ -90,7 +105,11 @@ func (r *Recorder) beginLocked(id room.ID) {
 		defer close(s.done)
 		defer cancel()
 		defer stop()
+		defer stopTracks()
 		over := s.run(ctx)
+		if over {
+			r.Press(id)
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.sessions, id)
@@ -118,9 +137,12 @@ func (r *Recorder) endLocked(id room.ID) {
 		if err == nil {
 			err = w.finish(r.cfg.Now())
 		}
+		err = errors.Join(err, closeTracks(filepath.Join(filepath.Dir(r.dirOf(id)), string(tape.Tracks)), &r.cfg))
 		if err != nil {
 			r.cfg.Log.Error("a tape that was left open could not be closed; it plays all the same", "room", id, "error", err)
+			return
 		}
+		r.Press(id)
 	})
 }
 
@@ -187,6 +209,9 @@ func (r *Recorder) Delete(id room.ID) error {
 	if s != nil {
 		s.cancel()
 		<-s.done
+	}
+	if r.presser != nil {
+		r.presser.drop(id)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

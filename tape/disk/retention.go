@@ -87,8 +87,22 @@ func (r *Recorder) list() (all []kept, err error) {
 			continue
 		}
 		t := Tape{dir: r.dirOf(id)}
-		all = append(all, kept{id: id, ended: meta.Ended, size: t.Size(), open: !meta.Closed})
+		all = append(all, kept{id: id, ended: meta.Ended, size: t.Size() + r.sizeOfTracks(id), open: !meta.Closed})
 	}
 	slices.SortFunc(all, func(a, b kept) int { return cmp.Or(a.ended.Compare(b.ended), cmp.Compare(a.id, b.id)) })
 	return all, nil
+}
+
+// sizeOfTracks is how many bytes the speakers' own tracks take on disk.
+func (r *Recorder) sizeOfTracks(id room.ID) (size int64) {
+	dir := filepath.Join(r.cfg.Dir, string(id), string(tape.Tracks))
+	people, err := speakersIn(dir)
+	if err != nil {
+		return 0
+	}
+	for _, person := range people {
+		t := Tape{dir: filepath.Join(dir, string(person))}
+		size += t.Size()
+	}
+	return size
 }

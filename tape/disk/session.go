@@ -41,16 +41,18 @@ type session struct {
 
 	ended atomic.Bool // the facts say that the room is over
 
-	writer  *writer // nil: nothing to write to
-	decoder Decoder
-	pcm     []float32
-	next    tape.Number // the next frame to write; 0 before it is known
-	synced  tape.Number
-	seen    tape.Number   // the newest frame at the last look
-	still   int           // looks at which nothing new had come
-	idle    time.Duration // since the disk failed
-	failed  bool
-	current atomic.Pointer[Tape] // for readers
+	speakers *speakers // nil: the speakers are not taped apart
+	over     bool      // the channel's tape is done, whatever still comes of the speakers
+	writer   *writer   // nil: nothing to write to
+	decoder  Decoder
+	pcm      []float32
+	next     tape.Number // the next frame to write; 0 before it is known
+	synced   tape.Number
+	seen     tape.Number   // the newest frame at the last look
+	still    int           // looks at which nothing new had come
+	idle     time.Duration // since the disk failed
+	failed   bool
+	current  atomic.Pointer[Tape] // for readers
 }
 
 // counts are what a recorder counts, for metrics.
@@ -84,8 +86,29 @@ func (s *session) run(ctx context.Context) (over bool) {
 	return true
 }
 
+// tapeSpeakers has the speakers taped apart, too. It is called before the session runs.
+func (s *session) tapeSpeakers() {
+	s.speakers = newSpeakers(s.cfg, s.id)
+	s.speakers.fail = func(frame tape.Number, err error) {
+		s.log.Error("THE SPEAKERS ARE NOT TAPED APART ANY MORE; the conversation goes on. Is the disk full? It is tried again every half minute",
+			"frame", frame, "error", err)
+		s.counts.failures.Add(1)
+		s.counts.failing.Add(1)
+		s.tell(s.id, Failed)
+	}
+	s.speakers.well = func() {
+		s.counts.failing.Add(-1)
+		if s.writer != nil && !s.over {
+			s.tell(s.id, On)
+		}
+	}
+}
+
 // stop leaves the tape as it is.
 func (s *session) stop() {
+	if s.speakers != nil {
+		s.speakers.stop()
+	}
 	if s.failed {
 		s.counts.failing.Add(-1)
 		s.failed = false
@@ -105,6 +128,17 @@ func (s *session) stop() {
 
 // look writes what is whole. It reports whether the room is over, and its tape closed.
 func (s *session) look(ctx context.Context) (over bool) {
+	if !s.over {
+		s.over = s.lookAtChannel(ctx)
+	}
+	if s.speakers == nil {
+		return s.over
+	}
+	_, newest := s.reel.span()
+	return s.speakers.look(ctx, newest, s.over)
+}
+
+func (s *session) lookAtChannel(ctx context.Context) (over bool) {
 	live, end := s.reel.life()
 	_, newest := s.reel.span()
 	if newest == s.seen {
@@ -179,7 +213,9 @@ func (s *session) begin(ctx context.Context, live tape.Number) bool {
 		s.counts.failing.Add(-1)
 		s.log.Warn("the disk takes the tape again", "frame", s.next)
 	}
-	s.tell(s.id, On)
+	if s.speakers == nil || !s.speakers.failed {
+		s.tell(s.id, On)
+	}
 	return true
 }
 
@@ -275,6 +311,9 @@ func (s *session) write(end tape.Number) error {
 	s.counts.segments.Add(1)
 	s.counts.lost.Add(int64(seg.missing[0]))
 	s.next = at.To
+	if s.speakers != nil {
+		s.speakers.written(at, s.writer.tape.Epoch())
+	}
 	if s.next-s.synced >= syncEvery {
 		s.synced = s.next
 		return s.writer.sync()

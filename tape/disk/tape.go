@@ -28,14 +28,23 @@ const (
 
 // Meta is what a tape says about itself.
 type Meta struct {
-	Version int          `json:"v"`
-	Room    room.ID      `json:"room"`
-	Channel tape.Channel `json:"channel"`
-	Epoch   time.Time    `json:"epoch"` // when frame 0 began
-	Serial  uint32       `json:"serial"`
-	PreSkip uint16       `json:"pre_skip"`
-	Closed  bool         `json:"closed"`
-	Ended   time.Time    `json:"ended_at,omitzero"` // when it was closed, by the wall clock
+	Version int           `json:"v"`
+	Room    room.ID       `json:"room"`
+	Channel tape.Channel  `json:"channel"`
+	Person  room.PersonID `json:"person,omitempty"` // whose own track it is
+	Epoch   time.Time     `json:"epoch"`            // when frame 0 began
+	Serial  uint32        `json:"serial"`
+	PreSkip uint16        `json:"pre_skip"`
+	Closed  bool          `json:"closed"`
+	Ended   time.Time     `json:"ended_at,omitzero"` // when it was closed, by the wall clock
+}
+
+// variants are those that a tape has.
+func (m Meta) variants() []tape.Variant {
+	if m.Channel == tape.Tracks {
+		return []tape.Variant{tape.Voice}
+	}
+	return tape.Variants
 }
 
 // Tape is what was taped of one channel. All its methods may be called from any goroutine, also while it is still written.
@@ -44,10 +53,16 @@ type Tape struct {
 
 	mu     sync.RWMutex
 	meta   Meta           // guarded by mu
-	tracks []*track       // in the order of tape.Variants; their fields are guarded by mu
+	tracks []*track       // in the order of Meta.variants; their fields are guarded by mu
 	events []tape.Event   // guarded by mu; by format.Compare
 	spans  []tape.Stretch // guarded by mu; what is there, in order
 	lost   int            // guarded by mu; frames that never came
+
+	captions map[string][]tape.Caption // guarded by mu; as they were corrected, by language; replaced, never changed
+
+	pressMu sync.Mutex
+	press   *pressing // guarded by pressMu; nil: not known
+	edges   *edges    // guarded by pressMu; nil: not asked for
 }
 
 // track is one variant.
@@ -88,7 +103,7 @@ func load(dir string) (*Tape, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range tape.Variants {
+	for _, v := range t.meta.variants() {
 		tr := &track{variant: v}
 		err = t.loadTrack(tr)
 		if err != nil {
@@ -107,7 +122,8 @@ func load(dir string) (*Tape, error) {
 		return nil, fmt.Errorf("read the tape in %s: %w", dir, err)
 	}
 	t.events, _ = format.ParseEvents(text)
-	return t, nil
+	t.captions, err = readCaptions(dir)
+	return t, err
 }
 
 // readMeta reads what a tape says about itself. The error is ErrNoTape where none was begun.
@@ -319,7 +335,11 @@ func compare(a, b tape.Number) int { return int(min(max(a-b, -1), 1)) }
 
 // readSound reads a part of a variant's file. The file is opened each time: a tape that is deleted is gone at once, and nothing holds it.
 func (t *Tape) readSound(v tape.Variant, from, to int64) ([]byte, error) {
-	f, err := os.Open(t.soundFile(v))
+	return t.readFile(t.soundFile(v), from, to)
+}
+
+func (t *Tape) readFile(name string, from, to int64) ([]byte, error) {
+	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoTape
 	}

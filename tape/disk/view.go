@@ -1,8 +1,10 @@
 package disk
 
 import (
+	"encoding/json"
 	"slices"
 
+	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 	"github.com/epidaurus-live/epidaurus/tape/format"
 )
@@ -56,9 +58,32 @@ func (v *View) Events(from, to tape.Number) []tape.Event {
 	}
 	last := spans[len(spans)-1].To
 	if last == v.within.To {
-		return v.Tape.Events(max(from, v.within.From), min(to, last))
+		to = min(to, last)
 	}
-	return v.Tape.Events(max(from, v.within.From), to) // with that of the room's end, which is behind the last frame
+	return v.withoutCut(v.Tape.Events(max(from, v.within.From), to)) // else with that of the room's end, which is behind the last frame
+}
+
+// withoutCut leaves out what captions say of what was cut at the beginning: they are written after the words.
+func (v *View) withoutCut(events []tape.Event) []tape.Event {
+	if v.within.From == 0 {
+		return events
+	}
+	kept := make([]tape.Event, 0, len(events))
+	for _, e := range events {
+		if e.Kind == room.KindCaption {
+			var said room.CaptionEvent
+			err := json.Unmarshal(e.Data, &said)
+			said.Lines = slices.DeleteFunc(said.Lines, func(c room.Caption) bool { return tape.Number(c.At) < v.within.From })
+			if err == nil {
+				e.Data, err = json.Marshal(said)
+			}
+			if err != nil || len(said.Lines) == 0 {
+				continue
+			}
+		}
+		kept = append(kept, e)
+	}
+	return kept
 }
 
 // Segment implements what Tape says, within the bounds.
@@ -130,15 +155,24 @@ const leadFrames tape.Number = 25
 // Clip is a stretch as an Ogg Opus file that is exact to a frame: the sound around it that the decoder needs is in the file, and left
 // out by who plays it. The error is ErrNoTape where not all of it is on tape.
 func (v *View) Clip(variant tape.Variant, at tape.Stretch) (*File, error) {
-	spans := v.Spans()
-	i := slices.IndexFunc(spans, func(s tape.Stretch) bool { return s.From <= at.From && at.To <= s.To })
-	if i < 0 || at.Len() <= 0 {
-		return nil, ErrNoTape
-	}
-	lead := min(leadFrames, at.From-spans[i].From)
-	next, err := v.Read(variant, at.To, at.To+1) // silence behind the end
+	lead, next, err := v.around(variant, at)
 	if err != nil {
 		return nil, err
 	}
-	return v.ogg(variant, tape.Stretch{From: at.From - lead, To: at.To}, lead, next[0])
+	return v.ogg(variant, tape.Stretch{From: at.From - lead, To: at.To}, lead, next)
+}
+
+// around is how many frames before a stretch its decoder is given, and the packet behind it. The error is ErrNoTape where not all of the stretch is
+// on tape.
+func (v *View) around(variant tape.Variant, at tape.Stretch) (lead tape.Number, next []byte, err error) {
+	spans := v.Spans()
+	i := slices.IndexFunc(spans, func(s tape.Stretch) bool { return s.From <= at.From && at.To <= s.To })
+	if i < 0 || at.Len() <= 0 {
+		return 0, nil, ErrNoTape
+	}
+	packets, err := v.Read(variant, at.To, at.To+1) // silence behind the end
+	if err != nil {
+		return 0, nil, err
+	}
+	return min(leadFrames, at.From-spans[i].From), packets[0], nil
 }

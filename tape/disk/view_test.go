@@ -225,3 +225,43 @@ func distance(a, b []float32) (most float64) {
 	}
 	return most
 }
+
+// Files, movies and clips of any stretch of a tape come back: the packets that were said in it, and no other.
+func FuzzFiles(f *testing.F) {
+	tp := closedTape(f)
+	f.Add(int64(0), int64(0), uint8(0))
+	f.Add(int64(61), int64(187), uint8(1))
+	f.Add(int64(250), int64(50_100), uint8(2))
+	f.Fuzz(func(t *testing.T, from, to int64, variant uint8) {
+		from, to = from%60_000, to%60_000
+		if from < 0 || to < 0 {
+			return
+		}
+		at := tape.Stretch{From: tape.Number(from), To: tape.Number(to)}
+		i := int(variant) % len(tape.Variants)
+		view := tp.Cut(at.From, at.To)
+		var said [][]byte
+		for _, s := range view.Spans() {
+			for n := s.From; n < s.To; n++ {
+				said = append(said, packetOf(i, n))
+			}
+		}
+		file, err := view.Ogg(tape.Variants[i])
+		if err != nil {
+			if len(said) > 0 {
+				t.Fatal(err)
+			}
+			return
+		}
+		_, packets, _ := packetsOf(t, file)
+		if len(packets) < len(said) || len(said) > 0 && !bytes.Equal(packets[len(packets)-1-len(said)], said[0]) {
+			t.Fatalf("of %v come %d packets, and %d were said", at, len(packets), len(said))
+		}
+		if i == 0 && len(said) > 0 {
+			checkMovie(t, view, said)
+		}
+		if clip, err := view.Clip(tape.Variants[i], at); err == nil {
+			packetsOf(t, clip)
+		}
+	})
+}

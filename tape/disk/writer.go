@@ -33,9 +33,9 @@ func openFile(name string) (file, error) { return os.OpenFile(name, os.O_RDWR|os
 // which the next opening finds or cuts off.
 type writer struct {
 	tape     *Tape
-	sound    []file // in the order of tape.Variants
+	sound    []file // in the order of Meta.variants
 	index    []file
-	events   file
+	events   file // nil: a speaker's track has none
 	indexEnd []int64
 	told     int64 // end of the events
 }
@@ -55,7 +55,7 @@ func openWriter(dir string, open opener, fresh Meta) (*writer, error) {
 	begun := err == nil
 	if errors.Is(err, ErrNoTape) {
 		t = &Tape{dir: dir, meta: fresh}
-		for _, v := range tape.Variants {
+		for _, v := range fresh.variants() {
 			t.tracks = append(t.tracks, &track{variant: v})
 		}
 		err = os.MkdirAll(dir, 0o700)
@@ -115,6 +115,9 @@ func (w *writer) open(open opener) error {
 		}
 		w.indexEnd = append(w.indexEnd, int64(len(text)))
 	}
+	if t.meta.Channel == tape.Tracks {
+		return nil
+	}
 	return w.openEvents(open)
 }
 
@@ -165,11 +168,14 @@ func (w *writer) append(s segment) error {
 	for _, e := range fresh {
 		lines = format.AppendEvent(lines, e)
 	}
-	_, err := w.events.WriteAt(lines, w.told)
-	if err != nil {
-		return fmt.Errorf("write events: %w", err)
+	if w.events != nil {
+		_, err := w.events.WriteAt(lines, w.told)
+		if err != nil {
+			return fmt.Errorf("write events: %w", err)
+		}
+		w.told += int64(len(lines))
 	}
-	w.told += int64(len(lines))
+	var err error
 	records := make([]format.Record, len(t.tracks))
 	for i, tr := range t.tracks {
 		records[i], err = w.appendSound(i, tr, s)
@@ -236,7 +242,9 @@ func (w *writer) unknown(events []tape.Event) (fresh []tape.Event) {
 func (w *writer) sync() error {
 	var errs []error
 	for _, f := range slices.Concat(w.sound, []file{w.events}, w.index) {
-		errs = append(errs, f.Sync())
+		if f != nil {
+			errs = append(errs, f.Sync())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -270,20 +278,7 @@ func (w *writer) writeMeta() error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(w.tape.dir, metaFile)
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	return errors.Join(err, syncDir(w.tape.dir))
+	return errors.Join(writeWhole(openFile, filepath.Join(w.tape.dir, metaFile), append(text, '\n')), syncDir(w.tape.dir))
 }
 
 // syncDir makes names in a folder survive a power cut.

@@ -17,6 +17,7 @@ func TestListenIsFresh(t *testing.T) {
 		"foyer.html":   func() ([]byte, error) { return bundle("../foyer") },
 		"more.js":      func() ([]byte, error) { return script("../more") },
 		"moved.js":     func() ([]byte, error) { return script("../moved") },
+		"whep.js":      func() ([]byte, error) { return script("../whep") },
 		"embed.js":     func() ([]byte, error) { return script("../embed") },
 		"elsewhere.js": func() ([]byte, error) { return script("../elsewhere") },
 		"plain.js":     func() ([]byte, error) { return script("../plain") },

@@ -61,10 +61,10 @@ func script(dir string) ([]byte, error) {
 
 // listenNames are members that only the listener's page itself knows, neither a browser nor a server: they may have any name, and a short one
 // leaves room for more in the page's first flight.
-const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark)$"
+const listenNames = "^(seated|begun|changed|places|behind|anew|finished|refused|hourly|flows|wedges|settled|broken|chance|grown|unreached|armed|untitled|retryAt|orchestra|sizes|waits|kept|hear|still|loudness|level|leave|kind|until|radius|store|render|phase|plain|audio|nobody|others|attempt|learn|bark|arrived|due|far|fail|forget|draw|speak|line|show|rows|restore|speaking|nowhere|unmute|elsewhere|minutes|seconds|retry|cancel|resume|again|free)$"
 
 // sharesNames are the modules that listen/main.ts gives objects of its own, whose members have the names that they have there.
-var sharesNames = []string{"plain", "moved"}
+var sharesNames = []string{"plain", "moved", "whep"}
 
 // esbuild bundles and minifies one entry point.
 func esbuild(entry string) ([]byte, error) {
@@ -108,7 +108,7 @@ func optionsOf(entry string) api.BuildOptions {
 	case "module.ts":
 		options.Format = api.FormatESModule
 		fallthrough
-	case "script.ts":
+	case "script.ts", "main.ts":
 		options.Loader = map[string]api.Loader{".css": api.LoaderText}
 	}
 	return options

@@ -20,6 +20,7 @@ type Clip = {
   into: number;
   speakers: string[];
   live?: boolean;
+  m4a?: boolean;
   levels: string;
 };
 
@@ -76,6 +77,7 @@ function render(): void {
   set("speaking", clip?.speakers.join(", ") || "\u00a0");
   set("status", state === "ready" ? word : t[state]);
   for (const id of ["deck", "time", "clock", "share", "file", "chip"]) element(id).hidden = !clip;
+  element("m4a").hidden = !clip?.m4a;
   if (state === "unplayed") element("deck").hidden = true;
   seek.max = String(total);
   seek.value = String(now);
@@ -117,6 +119,7 @@ function say(next: Language): void {
   set("chip", t.chip);
   set("share", t.share);
   set("file", t.file);
+  set("m4a", t.m4a);
   word = "";
   const other = element("language");
   other.lang = next === "en" ? "fr" : "en";
@@ -149,9 +152,11 @@ audio.addEventListener("error", () => {
   state = "unplayed";
   render();
 });
-const file = element<HTMLAnchorElement>("file");
-file.href = `${here}/sound.ogg`;
-file.download = `${here.split("/").slice(2).join("-")}.ogg`;
+for (const [id, kind] of [["file", "ogg"], ["m4a", "m4a"]] as const) {
+  const file = element<HTMLAnchorElement>(id);
+  file.href = `${here}/sound.${kind}`;
+  file.download = `${here.split("/").slice(2).join("-")}.${kind}`;
+}
 new ResizeObserver(render).observe(wave);
 dark.onchange = render;
 

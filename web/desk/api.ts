@@ -20,6 +20,8 @@ interface Call {
   json?: unknown;
   sdp?: string;
   file?: Blob;
+  /** A file of captions. */
+  vtt?: Blob;
   /** Milliseconds after which the request is given up as a network error. */
   timeout?: number;
   signal?: AbortSignal;
@@ -38,10 +40,11 @@ export async function call(path: string, c: Call = {}): Promise<Response> {
   if (c.json !== undefined) headers["Content-Type"] = "application/json";
   if (c.sdp !== undefined) headers["Content-Type"] = "application/sdp";
   if (c.file) headers["Content-Type"] = /^(audio|image)\//.test(c.file.type) ? c.file.type : "application/octet-stream";
+  if (c.vtt) headers["Content-Type"] = "text/vtt";
   const answer = await fetch(path, {
     method: c.method ?? "GET",
     headers,
-    body: c.file ?? c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
+    body: c.file ?? c.vtt ?? c.sdp ?? (c.json === undefined ? null : JSON.stringify(c.json)),
     cache: "no-store",
     credentials: "same-origin",
     keepalive: c.keepalive ?? false,
@@ -77,8 +80,8 @@ export const claim = (secret: string) => call("/api/claim", { method: "POST", js
 export const amHost = async () => (await json<{ host: boolean }>("/api/me")).host;
 export const feed = async () => (await json<{ feed_url?: string }>("/api/me")).feed_url ?? "";
 export const rooms = async () => (await json<{ rooms: Room[] }>("/api/rooms")).rooms;
-export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, plan: Record<string, unknown>) =>
-  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, ...plan } });
+export const createRoom = (title: string, lang: string, low_delay: boolean, expect: number, tape: boolean, visibility: string, whep: number, plan: Record<string, unknown>) =>
+  json<Room>("/api/rooms", { method: "POST", json: { title, lang, low_delay, expect, tape, visibility, whep, ...plan } });
 export const deleteTape = (id: string) => call(`${managed(id)}/tape`, { method: "DELETE" });
 export const ownToken = async (id: string) => (await json<{ token: string }>(`${managed(id)}/token`, { method: "POST" })).token;
 

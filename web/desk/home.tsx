@@ -115,7 +115,7 @@ function NewRoom() {
     const form = new FormData(e.currentTarget);
     setBusy(true);
     try {
-      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on", String(form.get("visibility")), planOf(form));
+      const room = await createRoom(String(form.get("title")), String(form.get("lang")), form.get("low_delay") === "on", Number(form.get("expect")), form.get("tape") === "on", String(form.get("visibility")), Number(form.get("whep")), planOf(form));
       location.assign(`/desk/${encodeURIComponent(room.id)}`);
     } catch (e) {
       setTrouble(sentence(e));
@@ -140,6 +140,11 @@ function NewRoom() {
           <span>{t.expect}</span>
           <input name="expect" type="number" inputMode="numeric" min={0} max={1e9} step={1} placeholder={t.expectExample} autocomplete="off" data-testid="room-expect" />
           <small>{t.expectHint}</small>
+        </label>
+        <label class="field">
+          <span>{t.whep}</span>
+          <input name="whep" type="number" inputMode="numeric" min={0} max={100000} step={1} placeholder={t.whepExample} autocomplete="off" data-testid="room-whep" />
+          <small>{t.whepHint}</small>
         </label>
         <VisibilityField />
         <PlanFields />

@@ -324,7 +324,7 @@ export class Line {
     const quiet = now - Math.max(this.arrivedAt, this.openedAt);
     const off = this.view.value.voice === "off";
     if (quiet > (!this.streaming ? OPENING : off ? QUIET : STALL)) this.stream?.abort();
-    if (this.overruled) this.reconcile(this.me);
+    this.reconcile(this.me); // what an event told within the grace after our own mute
     if (off || this.renewing) return;
     if (this.session && now - this.lookedAt >= LOOK_EVERY) {
       this.lookedAt = now;

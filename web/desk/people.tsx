@@ -84,6 +84,7 @@ function PersonRow({ desk, person, me, by, aside, level }: Row) {
       <div class="sounding">
         <Meter label={t.levelOf(called(person))} level={person.muted || person.away ? SILENCE_DB : level} />
         <span class="note">{condition(person, speaking)}</span>
+        {person.encoder && <span class="note" data-testid={`encoder-${person.id}`}>{t.encoderNow(person.encoder.song ?? "", person.encoder.buffer_ms / 1000)}</span>}
       </div>
       {by && !me && <Acts desk={desk} person={person} by={by} aside={aside} />}
     </li>

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { ChapterList } from "./chapters";
-import { changeChapter, chapters as listChapters, dropChapter, editReplay, FRAMES_PER_SECOND, readReplay, type Chapter, type Replay } from "./replayapi";
+import { changeChapter, chapters as listChapters, dropCaptions, dropChapter, editReplay, FRAMES_PER_SECOND, putCaptions, readReplay, type Chapter, type Replay } from "./replayapi";
 import { r } from "./replaytext";
 import { sentence } from "./trouble";
 import type { Room } from "./wire";
@@ -54,6 +54,7 @@ export function EditReplay({ room, posted }: { room: Room; posted: (yes: boolean
             save={(change) => attempt(async () => setReplay(await editReplay(room.id, { ...change, revision: replay.revision })))}
           />
           <Marks room={room} replay={replay} marks={marks} attempt={(action) => attempt(async () => (await action(), await look()))} bad={() => setWord({ text: r.badTime, bad: true })} />
+          {replay.tape && <Captions room={room} attempt={attempt} />}
           <div class="row">
             <button
               type="button"
@@ -122,6 +123,37 @@ function ReplayForm({ replay, save, bad }: { replay: Replay; save: (change: Part
       </label>
       <button type="submit" data-testid="replay-save">{r.save}</button>
     </form>
+  );
+}
+
+/** A file in the place of the captions of one language. A refusal says in which line it cannot be taken. */
+function Captions({ room, attempt }: { room: Room; attempt: (action: () => Promise<unknown>, done?: string) => void }) {
+  const [lang, setLang] = useState(room.lang);
+  return (
+    <>
+      <h4>{r.captions}</h4>
+      <p class="hint">{r.captionsHint}</p>
+      <div class="row ends">
+        <label class="field">
+          <span>{r.captionsLanguage}</span>
+          <input value={lang} maxLength={16} autocomplete="off" data-testid="captions-lang" onInput={(e) => setLang(e.currentTarget.value)} />
+        </label>
+        <label class="field">
+          <span>{r.captionsFile}</span>
+          <input
+            type="file"
+            accept=".vtt,text/vtt"
+            data-testid="captions-file"
+            onChange={(e) => {
+              const file = e.currentTarget.files?.[0];
+              e.currentTarget.value = "";
+              if (file) attempt(() => putCaptions(room.id, lang, file));
+            }}
+          />
+        </label>
+        <button type="button" data-testid="captions-drop" onClick={() => attempt(() => dropCaptions(room.id, lang))}>{r.captionsDrop}</button>
+      </div>
+    </>
   );
 }
 

@@ -37,3 +37,6 @@ export const dropChapter = (room: string, id: number, who: Who = {}) => call(at(
 export const readReplay = async (room: string): Promise<Replay> => (await call(at(room, "replay"))).json();
 export const editReplay = async (room: string, change: Partial<Omit<Replay, "tape">>): Promise<Replay> =>
   (await call(at(room, "replay"), { method: "PATCH", json: change })).json();
+export const putCaptions = async (room: string, lang: string, file: Blob): Promise<{ lang: string; lines: number }> =>
+  (await call(at(room, `captions/${encodeURIComponent(lang)}`), { method: "PUT", vtt: file })).json();
+export const dropCaptions = (room: string, lang: string) => call(at(room, `captions/${encodeURIComponent(lang)}`), { method: "DELETE" });

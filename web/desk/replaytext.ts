@@ -29,6 +29,12 @@ const en = {
   post: "Post it again",
   noTape: "Its recording is not on this server.",
 
+  captions: "Captions",
+  captionsHint: "A WebVTT file takes the place of the captions of its language. Its times are those of the replay as it is heard now.",
+  captionsLanguage: "Language",
+  captionsFile: "Corrected captions (.vtt)",
+  captionsDrop: "As they were written live",
+
   feed: "Podcast feed",
   feedHint: "For players of podcasts: your replays, and what is live or to come.",
 };
@@ -61,6 +67,12 @@ const fr: Words = {
   withdrawHint: "Personne ne l’entend avant que vous la publiiez de nouveau. Les copies ailleurs sont supprimées.",
   post: "La publier de nouveau",
   noTape: "Son enregistrement n’est pas sur ce serveur.",
+
+  captions: "Sous-titres",
+  captionsHint: "Un fichier WebVTT remplace les sous-titres de sa langue. Ses temps sont ceux de la réécoute telle qu’on l’entend maintenant.",
+  captionsLanguage: "Langue",
+  captionsFile: "Sous-titres corrigés (.vtt)",
+  captionsDrop: "Tels qu’écrits en direct",
 
   feed: "Flux de podcast",
   feedHint: "Pour les lecteurs de podcasts : vos réécoutes, et ce qui est en direct ou à venir.",

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { AirWord } from "./airword";
 import { ownToken, Refusal } from "./api";
 import { BackstagePanel } from "./backstage";
+import { behind } from "./behind";
 import { Broadcast, DeadAir } from "./broadcast";
 import { Chapters } from "./chapters";
 import { ChatMark } from "./chat";
@@ -79,6 +80,7 @@ function DeskPage({ desk, go }: { desk: Desk; go: (f: Follow) => void }) {
             {stage.room.tape && stage.room.tape !== "failed" && <span class="note" data-testid="taped">{stage.room.tape === "on" ? t.taped : t.willTape}</span>}
             {!end && <ChatMark desk={desk} />}
             <span class="seats" data-testid="seats">{t.seats(stage.listening)}</span>
+            {stage.behind_caches && <span class="seats" data-testid="behind" title={t.behindHint}>{behind(stage.behind_caches, t)}</span>}
             <Shortcuts desk={desk} />
           </>
         )}

@@ -72,7 +72,7 @@ function MonitorPanel({ desk }: { desk: Desk }) {
 }
 
 function Invites({ desk, role }: { desk: Desk; role: Role }) {
-  const roles: Role[] = role === "host" ? ["speaker", "cohost", "producer"] : ["speaker"];
+  const roles: Role[] = role === "host" ? ["speaker", "cohost", "producer", "captioner"] : ["speaker", "captioner"];
   const taped = useStore(desk.line.view).stage?.room.consent_text !== undefined;
   const [made, setMade] = useState<Invite[]>([]);
   const submit = async (e: SubmitEvent & { currentTarget: HTMLFormElement }) => {
@@ -113,12 +113,12 @@ function Invites({ desk, role }: { desk: Desk; role: Role }) {
   );
 }
 
-/** The co-hosts and producers of the room: a place among them is free again once its invitation is withdrawn. */
+/** The co-hosts, producers and captioners of the room: a place is free again once its invitation is withdrawn. */
 function Invited({ desk, made }: { desk: Desk; made: number }) {
   const [all, setAll] = useState<InvitedPerson[]>([]);
   const [change, setChange] = useState(0);
   useEffect(() => {
-    invites(desk.room, desk.token).then((list) => setAll(list.filter((i) => i.role === "cohost" || i.role === "producer")), () => {}); // comes with the next one
+    invites(desk.room, desk.token).then((list) => setAll(list.filter((i) => i.role !== "speaker")), () => {}); // comes with the next one
   }, [desk, made, change]);
   if (all.length === 0) return null;
   return (
@@ -147,11 +147,37 @@ function Made({ one }: { one: Invite }) {
       <h3>{t.inviteFor(one.name)}</h3>
       <CopyText label={t.inviteFor(one.name)} text={one.desk_url} testid="invite-link" />
       <p class="hint">{t.inviteHint}</p>
-      <details>
+      {one.role !== "captioner" && <details>
         <summary>{t.encoder}</summary>
         <CopyText label={t.whipAddress} text={one.whip_url} testid="whip-url" />
         <CopyText label={t.whipToken} text={one.token} testid="whip-token" />
-      </details>
+      </details>}
+      <Radio one={one} />
     </div>
+  );
+}
+
+/** What to set in a radio encoder: the stage is where WHIP's address leads. */
+function Radio({ one }: { one: Invite }) {
+  const at = new URL(one.whip_url);
+  const secure = at.protocol === "https:";
+  const rows: [string, string, string][] = [
+    [t.radioHost, at.hostname, "radio-host"],
+    [t.radioPort, at.port || (secure ? "443" : "80"), "radio-port"],
+    [t.radioMount, at.pathname.replace(/whip$/, "source"), "radio-mount"],
+    [t.radioUser, "source", "radio-user"],
+    [t.radioPassword, one.token, "radio-password"],
+  ];
+  return (
+    <details data-testid="radio">
+      <summary>{t.radio}</summary>
+      <p class="hint">{t.radioHint}{secure && ` ${t.radioTLS}`}</p>
+      {rows.map(([label, text, testid]) => (
+        <div key={testid}>
+          <span class="note">{label}</span>
+          <CopyText label={label} text={text} testid={testid} />
+        </div>
+      ))}
+    </details>
   );
 }

@@ -1,5 +1,6 @@
 // Tests of the desk that need neither sound nor a server. TestDeskUnits bundles this file and runs each of `tests` in a browser: a throw is a failure.
 
+import { behind } from "./behind";
 import { deedOf, type Place, placeOf } from "./keys";
 import { chirps, echoOf, lineOf, noiseFloor, peakLevel, speechLevel } from "./measure";
 import { parsePrefs } from "./prefs";
@@ -34,6 +35,14 @@ function room(played: Float32Array, delay: number, db: number, floor: number): F
 }
 
 export const tests: Record<string, () => void> = {
+  behind() {
+    const words = { behind: (n: string, error: string, oneIn: string) => `${n} ${error} ${oneIn}`, behindAll: (n: string) => `${n} all` };
+    const say = (listeners: number, low: number, high: number, one_in: number) => behind({ listeners, low, high, one_in }, words, "en");
+    equal(say(12_416, 11_598, 13_287, 16), "12,400 900 16");
+    equal(say(24, 11, 50, 4), "20 30 4");
+    equal(say(37, 37, 37, 1), "37 all");
+    equal(say(1_024_000, 963_000, 1_089_000, 1024), "1,020,000 70,000 1,024");
+  },
   keys() {
     const press = (key: string, more = {}) => ({ key, repeat: false, ctrlKey: false, altKey: false, metaKey: false, ...more });
     const rows: [string, object, Place, string | null][] = [

@@ -1,6 +1,6 @@
 // The wire contract of docs/PROTOCOL.md as types: what the stage's port sends and takes.
 
-export type Role = "host" | "cohost" | "producer" | "speaker";
+export type Role = "host" | "cohost" | "producer" | "speaker" | "captioner";
 export type RoomState = "draft" | "announced" | "doors" | "live" | "ended";
 
 /** Somebody on stage. `heard`: sound of theirs reached the mixer within the last second. */
@@ -15,6 +15,8 @@ export interface Person {
   away: boolean;
   /** Can be spoken to alone. */
   ear?: boolean;
+  /** Sends by a radio encoder: what it says that it plays, and how much of its sound waits. */
+  encoder?: { song?: string; buffer_ms: number };
 }
 
 /** Somebody who follows the stage and is not on it. */
@@ -96,6 +98,8 @@ export interface Stage {
   backstage: OffStage[];
   slots: (string | null)[];
   listening: number;
+  /** Estimated beside them; they are between low and high with 95 %. */
+  behind_caches?: { listeners: number; low: number; high: number; one_in: number };
   frame: number;
   /** To those who lead: how the others stand to being recorded, and how they sound. */
   consents?: Record<string, ConsentState>;
@@ -199,5 +203,5 @@ export function mayModerate(role: Role): boolean {
 
 /** Whether somebody who leads may take a person of this role off the stage. */
 export function mayExpel(by: Role, target: Role): boolean {
-  return target !== "host" && (target === "speaker" || by === "host");
+  return target !== "host" && (target === "speaker" || target === "captioner" || by === "host");
 }

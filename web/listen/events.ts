@@ -1,5 +1,6 @@
 // What is true of the room, and from which frame on. See docs/PROTOCOL.md, "Events in the sound".
 
+import type { Line } from "../captions/box";
 import type { EdgesEvent } from "./places";
 
 export type RoomState = "doors" | "live" | "ended";
@@ -12,6 +13,7 @@ export type RoomEvent =
   | { t: "speaking"; ids: string[] }
   | { t: "listening"; n: number }
   | { t: "seat"; depth_ms: number; cadence_ms: number; variant?: string; grow_ms?: number }
+  | { t: "caption"; at: number; lines: Line[] }
   | MovedEvent
   | EdgesEvent;
 

@@ -23,7 +23,7 @@ const saving = (navigator as { connection?: { saveData?: boolean } }).connection
 const path = `${base}/live.mp4?pace=1${saving ? "&variant=opus-24" : ""}`;
 let ear = { phase: "ready", frame: 0, delay: 0 } as Ear; // until there is one, for those who ask
 let view: View;
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const still = matchMedia("(prefers-reduced-motion)");
 const loudness = new Loudness((frame) => ear.size(frame));
 const theatre = new Theatre(element<HTMLCanvasElement>("rows"), element("listen"), paint);
 
@@ -42,6 +42,8 @@ function guessTitle(): string {
 
 function heard(e: RoomEvent): void {
   apply(room, e);
+  // What shows captions comes with the first line; should that fail, with the next.
+  if (e.t === "caption") void later<typeof import("../captions/module")>("captions").then((m) => m.show(e.lines));
   if (e.t === "moved") setTimeout(follow, e.spread_ms * Math.random(), e);
   if (e.t === "room" || e.t === "stage") describe();
 }
@@ -158,6 +160,7 @@ async function begin(): Promise<void> {
   ear = source
     ? new Player(audio, new Sound(audio, source), new Places(location.origin), path, new WaitStore(base), heard, changed, pull)
     : new (await later<typeof import("../plain/module")>("plain")).Plain(audio, base, changed);
+  if (element("whep")) ear = await later<typeof import("../whep/module")>("whep").then((m) => m.over(ear as Player, heard, changed), () => ear);
   view = new View(ear, audio, room, !source);
   say(pickLanguage());
   wire();

@@ -1,5 +1,6 @@
 // For browsers without MediaSource: an audio element that plays HLS by itself, or an endless address. It plays, late, and knows nothing of the room.
 
+import { beacons } from "../pull/beacon";
 import { USUAL_HOUR } from "./line";
 import type { Ear, Phase } from "./player";
 
@@ -23,6 +24,8 @@ export class Plain implements Ear {
   /** `base` is the room's address; its sound is `base`/hls/master.m3u8, `base`/live.ogg, or `base`/live.aac. */
   constructor(private readonly audio: HTMLAudioElement, private readonly base: string, private readonly changed: () => void) {
     audio.preload = "none";
+    // An endless address is a seat, which is counted where it is.
+    beacons(base, () => this.begun && audio.src.endsWith("8"));
     audio.addEventListener("playing", () => {
       this.phase = "listening";
       this.#wait = FIRST_WAIT;

@@ -205,7 +205,7 @@ export class Player implements Ear, Listener {
       // What the ear has it keeps: an edge that does not know of it gives the room's depth, and nobody should miss sound for that.
       this.#depth = Math.max(e.depth_ms / 1000, this.#asked);
       this.#slacken(0);
-    } else this.#timeline.add(at, e);
+    } else this.#timeline.add("at" in e ? e.at : at, e);
   }
 
   depth(): number {

@@ -4,7 +4,7 @@
 import style from "./style.css";
 import { texts, type Language } from "./texts";
 
-type Status = { state: string; seated: number; refused: number; delay_ms: number; since_ms?: number; late_ms?: number };
+type Status = { state: string; seated: number; refused: number; behind_caches?: { listeners: number; low: number; high: number; one_in: number }; delay_ms: number; since_ms?: number; late_ms?: number };
 
 /** Between two looks, in ms, by chance up to half as much again: caches keep an answer for 5 s. */
 const LOOK = 10_000;
@@ -57,6 +57,8 @@ function facts(t: (typeof texts)["en"]): HTMLElement {
   }
   if (s.state === "live" || s.state === "doors") {
     row(t.seated, number(s.seated));
+    const b = s.behind_caches;
+    if (b) row(t.behind, b.one_in === 1 ? number(b.listeners) : t.about(number(b.listeners)), b.one_in === 1 ? "" : t.between(number(b.low), number(b.high), number(b.one_in)));
     row(t.refused, number(s.refused), t.refusedHint);
     row(t.delay, t.delayOf(number(Math.round(s.delay_ms / 1000))));
   }

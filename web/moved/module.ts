@@ -6,6 +6,7 @@ import type { MovedEvent, RoomEvent } from "../listen/events";
 import { Line, type Listener, type Refusal } from "../listen/line";
 import { Places } from "../listen/places";
 import type { Player } from "../listen/player";
+import type { Call } from "../whep/module";
 import type { Wait } from "../listen/wait";
 import { verified } from "./order";
 
@@ -24,12 +25,12 @@ type Way = { at: URL; going: Set<string> };
 const way = ((globalThis as { epidaurusWay?: Way }).epidaurusWay ??= { at: new URL(location.href), going: new Set() });
 
 /** Follows an order, if it is one. */
-export async function move(e: MovedEvent, ear: Player): Promise<void> {
+export async function move(e: MovedEvent, ear: Player | Call): Promise<void> {
   const room = way.at.pathname.split("/")[2]!.split("~")[0]!;
   const to = await verified(e, room, ear.line.places, location.origin, way.at.origin);
   if (!to || way.going.has(to.href)) return;
   way.going.add(to.href);
-  new Crossing(to, ear).begin();
+  new Crossing(to, "usual" in ear ? ear.usual() : ear).begin(); // from a call one goes there the usual way
 }
 
 /** One way from a room to another: keeps what comes of the new one until there is enough of it. */

@@ -1,6 +1,7 @@
 // Sound by pieces, for lines on which an endless answer does not come through: a proxy that wants to have all of an answer before it passes any of it on. The
 // pieces are those of HLS, and what comes out is what the endless answer would be, later by some seconds and without the names.
 
+import { beacons } from "./beacon";
 import { boxOf } from "./emsg";
 import { follow, parse, type Playlist } from "./playlist";
 
@@ -13,10 +14,16 @@ const LOOK_ROOM = 15_000;
 
 type Announced = { title: string; lang: string; state: string };
 
+/** The streams that are read. A page has one of them after the other. */
+let read = 0;
+let counted = false;
+
 /** Whether pieces do come, before anybody gives up the endless answer for them. */
 export async function pieces(base: string, variant: string): Promise<(signal: AbortSignal) => ReadableStream<Uint8Array>> {
   const at = `${base}/hls/floor/${variant}/`;
   await playlist(at, AbortSignal.timeout(10_000));
+  if (!counted) beacons(base, () => read > 0);
+  counted = true;
   return (signal) => stream(base, at, signal);
 }
 
@@ -43,11 +50,14 @@ async function roomAt(base: string, frame: number, signal: AbortSignal): Promise
 function stream(base: string, at: string, signal: AbortSignal): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     start(out) {
+      read++;
       // Whoever reads is told of a failure by the stream, and begins again.
-      void run(base, at, signal, (b) => out.enqueue(b)).then(
-        () => out.close(),
-        (e) => out.error(e),
-      );
+      void run(base, at, signal, (b) => out.enqueue(b))
+        .finally(() => read--)
+        .then(
+          () => out.close(),
+          (e) => out.error(e),
+        );
     },
   });
 }

@@ -2,6 +2,7 @@
 
 import { FRAMES_PER_SECOND } from "../listen/boxes";
 import type { RoomEvent } from "../listen/events";
+import type { Track } from "./transcript";
 
 /** What index.json says. See docs/PROTOCOL.md, "The tape". */
 export type Index = {
@@ -22,8 +23,10 @@ export type Index = {
   clips?: boolean;
   /** A file host has the segments of HLS only, and all events are here. */
   hls?: boolean;
+  m4a?: boolean;
   events?: { at: number; e: RoomEvent }[];
   levels?: string;
+  captions?: Track[];
 };
 
 /** A place on the tape: the shown time begins at 0 s with the first frame. */

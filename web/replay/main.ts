@@ -1,8 +1,10 @@
 // Rewind while a room is live, and its replay afterwards: the same tape, pulled in immutable pieces. No seat is taken here.
 
+import { beacons } from "../pull/beacon";
 import { ClipMaker } from "./clip";
 import { bars, clock, Story, Timeline, type Index } from "./index";
 import { Reader } from "./reader";
+import { Transcript } from "./transcript";
 import { pickLanguage, texts, type Language } from "./texts";
 
 declare global {
@@ -34,6 +36,7 @@ let state: "loading" | "none" | "deleted" | "lost" | "ready" = "loading";
 let refused = false; // the browser wants a tap
 let told = ""; // what the list of turns was made from
 let marked = ""; // what the list of chapters was made from
+const transcript = new Transcript(entry);
 let maker: ClipMaker | undefined;
 let drawn = ""; // what the wave was drawn from
 let dragging = false;
@@ -67,6 +70,7 @@ function learn(next: Index): void {
   timeline = new Timeline(next.spans);
   state = "ready";
   for (const { at, e } of next.events ?? []) story.add(at, e);
+  if (next.captions) transcript.learn(next.captions);
   if (first) begin();
   else reader?.grown(next, timeline);
 }
@@ -79,6 +83,8 @@ function begin(): void {
   else if (Reader.possible) {
     reader = new Reader(audio, `${base}/${index!.hls ? "hls" : "tape"}/floor/opus-48`, index!, timeline, (frame, e) => {
       story.add(frame, e);
+      // Of a tape that is whole the index has them as they are last.
+      if (e.t === "caption" && !index?.closed && !index?.hls) transcript.add(e.lines);
       render();
     });
   } else audio.src = `${base}/${index!.hls ? "hls/dvr.m3u8" : "tape/floor/opus-48.mp4"}`;
@@ -133,11 +139,15 @@ function render(): void {
   seek.ariaValueText = t.at(clock(now), clock(total));
   set("now", clock(now));
   set("total", clock(total));
-  if (index?.hls) element("files").hidden = true;
+  if (index?.hls) element("ogg").hidden = element("mp4").hidden = true;
+  if (index?.hls && !index.m4a) element("files").hidden = true;
+  element("m4arow").hidden = !index?.m4a;
   element("live").hidden = !live || !!index?.hls;
   element("clipmake").hidden = !maker || state === "deleted";
   if (state === "deleted") maker?.close();
   chapters(now);
+  transcript.render(timeline.frame(now), state !== "deleted");
+  for (const id of ["vtt", "srt"]) element(id).hidden = !index?.captions || (id === "srt" && !!inside);
   turns();
   draw(total ? now / total : 0);
 }
@@ -252,6 +262,9 @@ function say(next: Language): void {
   set("turnstitle", t.turns);
   set("chapterstitle", t.chapters);
   maker?.say(t);
+  transcript.say(next);
+  set("vtt", `${t.captions} (WebVTT)`);
+  set("srt", `${t.captions} (SRT)`);
   set("filestitle", t.files);
   set("live", t.golive);
   const other = element("language");
@@ -277,11 +290,16 @@ function wire(): void {
     dragging = false;
     go(Number(seek.value));
   };
-  for (const [id, name] of [["ogg", "Ogg Opus"], ["mp4", "MP4"]] as const) {
+  for (const [id, name] of [["m4a", "M4A (AAC)"], ["ogg", "Ogg Opus"], ["mp4", "MP4"]] as const) {
     const link = element<HTMLAnchorElement>(id);
-    link.href = inside ? "sound.ogg" : `${base}/tape/floor/opus-48.${id}`;
+    link.href = inside ? `sound.${id}` : `${base}/tape/floor/${id === "m4a" ? "aac-64" : "opus-48"}.${id}`;
     link.download = inside ? "" : `${base.split("/")[2]}.${id}`;
     link.textContent = name;
+  }
+  for (const id of ["vtt", "srt"]) {
+    const link = element<HTMLAnchorElement>(id);
+    link.href = inside ? "captions.vtt" : `${base}/tape/captions.${id}`;
+    link.download = inside ? "" : `${base.split("/")[2]}.${id}`;
   }
   for (const kind of ["play", "pause", "playing", "waiting", "seeked", "ended", "timeupdate"]) audio.addEventListener(kind, render);
   if ("mediaSession" in navigator) {
@@ -320,4 +338,7 @@ if (inside) {
   learn(JSON.parse(inside.textContent) as Index);
 }
 say(language);
-if (!inside) void look();
+if (!inside) {
+  void look();
+  beacons(base, () => !audio.paused && index?.closed === false);
+}

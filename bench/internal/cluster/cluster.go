@@ -71,6 +71,9 @@ func (n *Node) Start(program string) error {
 
 func (n *Node) Runs() bool { return n.cmd != nil }
 
+// PID is its process, while it runs.
+func (n *Node) PID() int { return n.cmd.Process.Pid }
+
 // Kill ends it as a crash would.
 func (n *Node) Kill() {
 	_ = n.cmd.Process.Kill()

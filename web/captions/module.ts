@@ -1,0 +1,15 @@
+// Captions on the listener's page. The page imports this when the first line has got to the ear, and never before.
+
+import { Box, type Line } from "./box";
+
+let box: Box | undefined;
+
+/** Shows what is said at the ear, to who wants to read it. */
+export function show(lines: readonly Line[]): void {
+  if (!box) {
+    box = new Box();
+    document.getElementById("hand")!.before(box.toggle);
+    document.getElementById("retry")!.after(box.root);
+  }
+  box.show(lines);
+}
