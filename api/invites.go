@@ -84,11 +84,14 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	i := room.Invite{Room: v.facts.ID, Created: a.cfg.Clock()}
-	vouched := false
+	vouched, text := false, room.ConsentText
 	err = readObject(w, r, member{name: "name", into: &i.Name}, member{name: "role", into: (*string)(&i.Role)},
-		member{name: "consent", into: &vouched, optional: true})
+		member{name: "consent", into: &vouched, optional: true}, member{name: "consent_text", into: &text, optional: true})
 	if err != nil {
 		return err
+	}
+	if text != room.ConsentText && text != v.facts.ConsentText() {
+		return badRequest("The member \"consent_text\" has to be %d, or %d in a room whose speakers are taped apart.", room.ConsentText, room.TracksText)
 	}
 	i.Name, err = room.CheckName(i.Name)
 	if err != nil {
@@ -103,7 +106,7 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 	i.Person, err = a.keepInvite(ctx, i)
 	if err == nil && vouched {
 		err = roomProblem(i.Room, a.cfg.Rooms.Consent(ctx, i.Room, i.Person, room.Consent{
-			Agreed: true, Text: v.facts.ConsentText(), At: a.cfg.Clock(), By: v.person,
+			Agreed: true, Text: text, At: a.cfg.Clock(), By: v.person,
 		}))
 	}
 	if err != nil {

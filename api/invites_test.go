@@ -120,6 +120,23 @@ func TestInvitesOfOneNameAndTooMany(t *testing.T) {
 	refused(t, h.do("POST", path, body, with(h.cookie)), http.StatusGone, problem.RoomEnded)
 }
 
+// What is vouched for is what was said: to be recorded, and a track of one's own only where whoever invites says so.
+func TestATrackIsVouchedForInSoManyWords(t *testing.T) {
+	h := newHouse(t)
+	got := into[roomAnswer](t, h.do("POST", "/api/rooms", `{"title":"a talk","tracks":true}`, with(h.cookie)), http.StatusCreated)
+	path := "/api/rooms/" + string(got.ID) + "/invites"
+	for said, want := range map[string]int{`"consent":true`: room.ConsentText, `"consent":true,"consent_text":1`: room.ConsentText, `"consent":true,"consent_text":2`: room.TracksText} {
+		i := into[inviteAnswer](t, h.do("POST", path, `{"name":"OBS","role":"speaker",`+said+`}`, with(h.cookie)), http.StatusCreated)
+		f, _ := h.rooms.Facts(got.ID)
+		if c := f.Consents[i.Person]; !c.Agreed || c.Text != want || f.TapesTrack(i.Person, room.Speaker) != (want == room.TracksText) {
+			t.Errorf("%s: the room knows %+v", said, c)
+		}
+	}
+	for _, text := range []string{"0", "3", "-1"} {
+		refused(t, h.do("POST", path, `{"name":"OBS","role":"speaker","consent":true,"consent_text":`+text+`}`, with(h.cookie)), http.StatusBadRequest, problem.BadRequest)
+	}
+}
+
 // Whoever invites an encoder, which cannot be asked, vouches for it; that is kept with the room, and those who lead may read it, after the end too.
 func TestConsentIsVouchedFor(t *testing.T) {
 	h := newHouse(t)
@@ -132,6 +149,7 @@ func TestConsentIsVouchedFor(t *testing.T) {
 		t.Errorf("the room knows %+v", f.Consents)
 	}
 	refused(t, h.do("POST", path+"/invites", `{"name":"OBS","role":"speaker","consent":"yes"}`, with(h.cookie)), http.StatusBadRequest, problem.BadRequest)
+	refused(t, h.do("POST", path+"/invites", `{"name":"OBS","role":"speaker","consent":true,"consent_text":2}`, with(h.cookie)), http.StatusBadRequest, problem.BadRequest) // of tracks, which are not made
 
 	err := h.store.AddConsent(t.Context(), id, got.Person, f.Consents[got.Person])
 	if err != nil {

@@ -158,6 +158,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"Chapters", h.do("GET", "/api/rooms/"+live+"/chapters", "", host)},
 		{"Chapter", h.do("POST", "/api/rooms/"+live+"/chapters", `{"at":5}`, host)},
 		{"Replay", h.do("GET", "/api/rooms/"+live+"/replay", "", host)},
+		{"Tracks", h.do("GET", "/api/rooms/"+over+"/tracks", "", host)},
 		{"Problem", h.do("GET", "/api/rooms", "")},
 	} {
 		var answer map[string]json.RawMessage

@@ -89,7 +89,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
-	taped, apart, draft, visibility := true, true, false, room.Unlisted.Word()
+	taped, apart, draft, visibility := true, false, false, room.Unlisted.Word()
 	var plan planMembers
 	err = readObject(w, r, append(plan.members(),
 		member{name: "title", into: &facts.Title},
@@ -104,8 +104,11 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if taped {
+	switch {
+	case taped:
 		facts.Tape, facts.Tracks = room.TapeOn, apart
+	case apart:
+		return badRequest("Speakers' own tracks need a tape: leave out \"tracks\", or \"tape\":false.")
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)
 	if err != nil {

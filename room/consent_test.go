@@ -46,7 +46,7 @@ func TestAnswers(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "answers") {
 			p := rapid.SampledFrom([]PersonID{"bob", "cyd"}).Draw(t, "person")
 			c := Consent{
-				Agreed: rapid.Bool().Draw(t, "agreed"), Text: rapid.IntRange(0, ConsentText+1).Draw(t, "text"),
+				Agreed: rapid.Bool().Draw(t, "agreed"), Text: rapid.IntRange(0, TracksText+1).Draw(t, "text"),
 				At: evening.Add(time.Duration(rapid.IntRange(-1000, 1000).Draw(t, "at")) * time.Millisecond),
 			}
 			before, copied := f.Consents, maps.Clone(f.Consents)
@@ -119,7 +119,7 @@ func TestConsentTextsAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for version := 1; version <= ConsentText; version++ {
+	for version := 1; version <= TracksText; version++ {
 		for _, lang := range []string{"en", "fr"} {
 			words := ConsentTexts[version][lang]
 			if words == "" || !strings.Contains(string(protocol), words) {
@@ -127,8 +127,8 @@ func TestConsentTextsAreShown(t *testing.T) {
 			}
 		}
 	}
-	if len(ConsentTexts) != ConsentText {
-		t.Errorf("%d texts, the newest is %d", len(ConsentTexts), ConsentText)
+	if len(ConsentTexts) != TracksText {
+		t.Errorf("%d texts, the newest is %d", len(ConsentTexts), TracksText)
 	}
 }
 

@@ -62,6 +62,9 @@ func TestUpgrade(t *testing.T) {
 			if handed := harbour.RoleOf("grace123", room.Speaker) == room.Host; handed != (version >= 6) || harbour.IsBlocked("b10cked") != (version >= 6) {
 				t.Errorf("roles are %v, blocked are %v", harbour.Roles, harbour.Blocked)
 			}
+			if harbour.Tracks != (version >= 10) || quay.Tracks {
+				t.Errorf("taped apart are %t and %t", harbour.Tracks, quay.Tracks)
+			}
 			seats, err := s.Seats(t.Context(), "harbour-k3f9x2")
 			if err != nil || len(seats) > 0 != (version >= 9) || version >= 9 && (seats[0].Name != "Ada" || !seats[0].Revoked.IsZero() || seats[1].Revoked.IsZero()) {
 				t.Errorf("invitations to listen = %+v, %v", seats, err)

@@ -164,11 +164,11 @@ func TestTwoNodesHaveTheSameTracks(t *testing.T) {
 	torn.bus.source = whole.s.speakers.reel
 	for _, h := range []*house{whole, torn} {
 		h.state(0, room.Live)
-		h.hear(0, 800)
+		h.hear(0, 768)
 	}
-	whole.speak(0, 800, two, nil)
+	whole.speak(0, 768, two, nil)
 	torn.speak(0, 240, two, func(n tape.Number) bool { return n%7 == 0 })
-	torn.speak(240, 800, two[:1], nil) // nothing of the other, and seals that say nothing of him
+	torn.speak(240, 768, two[:1], nil) // nothing of the other, and seals that say nothing of him
 	clear(torn.s.speakers.reel.seals)
 	for _, s := range whole.s.speakers.reel.seals {
 		if s.From != 96 {
@@ -177,7 +177,7 @@ func TestTwoNodesHaveTheSameTracks(t *testing.T) {
 	}
 	for _, h := range []*house{whole, torn} {
 		h.look()
-		h.end(800)
+		h.end(768)
 	}
 	for _, name := range []string{"ada/opus-64.opus", "ada/opus-64.index", "bob/opus-64.opus", "bob/opus-64.index"} {
 		a, err := os.ReadFile(filepath.Join(whole.s.speakers.dir, name))
