@@ -108,7 +108,9 @@ func (h *Handler) answer(do func(http.ResponseWriter, *http.Request, channel) er
 		}
 		h.refused.Add(1)
 		p, ok := errors.AsType[problem.Problem](err)
-		if !ok {
+		if ok {
+			p = c.leads(r, p)
+		} else {
 			h.source.Log.Error("HLS cannot be served", "path", r.URL.Path, "error", err)
 			p = problem.New(problem.Internal, "This cannot be read now. Try again; the server's log has the reason.")
 		}
@@ -117,6 +119,19 @@ func (h *Handler) answer(do func(http.ResponseWriter, *http.Request, channel) er
 		}
 		problem.Write(w, p)
 	}
+}
+
+// leads sends whoever asks for a playlist of a room that has moved, and of which there is nothing here, to the same one of where it goes on. A
+// player in the middle is not led: its playlist has ended before.
+func (c *channel) leads(r *http.Request, p problem.Problem) problem.Problem {
+	to, moved := c.facts.MovedTo()
+	_, below, ok := strings.Cut(r.URL.Path, "/hls/")
+	if !moved || !ok || !strings.HasSuffix(below, ".m3u8") || p.Code != problem.RoomEnded && p.Code != problem.NoTape {
+		return p
+	}
+	p = problem.New(problem.RoomMoved, "This conversation goes on at "+to.String()+".")
+	p.Location = to.String() + "/hls/" + below
+	return p
 }
 
 // Refusals that waiting helps against: no cache may keep them.

@@ -74,7 +74,7 @@ func noControl(act room.Action, role room.Role, in room.State) string {
 	switch {
 	case in == room.Ended:
 		return "the desk of a room that has ended is closed: what there is afterwards is at the host's home"
-	case act == room.ActDeleteTape || act == room.ActEdit:
+	case act == room.ActDeleteTape || act == room.ActEdit || act == room.ActTracks:
 		return "is at the host's home, when the room has ended"
 	case act == room.ActTakeLead:
 		return "is there when the host is gone"

@@ -66,6 +66,7 @@ var deeds = []deed{
 	{room.ActRunThrough, "GET", "/api/rooms/%r/runs", "", []int{200}},
 	{room.ActDeleteTape, "DELETE", "/api/rooms/%r/tape", "", []int{204}},
 	{room.ActChapters, "PATCH", "/api/rooms/%r/chapters/7", `{}`, []int{404}}, // there is none
+	{room.ActTracks, "GET", "/api/rooms/%r/tracks", "", []int{200}},
 	{room.ActEdit, "PATCH", "/api/rooms/%r/replay", `{"from":-1}`, []int{400}},
 	{room.ActEnd, "POST", "/api/rooms/%r/end", "", []int{204}}, // the last one: by the host, who is asked last
 }

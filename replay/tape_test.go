@@ -31,7 +31,7 @@ type memoryTape struct {
 
 	captions map[string][]tape.Caption
 	err      error
-	unmade error // why there is no AAC of it
+	unmade   error // why there is no AAC of it
 }
 
 func (m *memoryTape) HasUnits() bool { return m.unmade == nil }

@@ -141,12 +141,9 @@ func run(p plan) (_ *result, err error) {
 		return r, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // it is the system's to clean
-	program := filepath.Join(dir, "epidaurus")
-	build := exec.Command("go", "build", "-o", program, "github.com/epidaurus-live/epidaurus/cmd/epidaurus")
-	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
-	err = build.Run()
+	program, err := build(dir)
 	if err != nil {
-		return r, fmt.Errorf("build the program: %w", err)
+		return r, err
 	}
 	s, err := startServer(program, dir)
 	if err != nil {
@@ -178,11 +175,39 @@ func run(p plan) (_ *result, err error) {
 		return r, err
 	}
 	time.Sleep(p.settle)
-	figure.Say("%d listeners are seated, and moved now", p.listeners)
-	began := time.Now()
-	err = h.Ask(http.MethodPut, "/api/rooms/"+from+"/move", map[string]any{"to": to}, nil)
+	began, err := r.move(h, from, to, p)
 	if err != nil {
 		return r, err
+	}
+	var f findings
+	err = d.End(&f)
+	if err != nil {
+		return r, err
+	}
+	r.add(f, began)
+	r.judge()
+	return r, nil
+}
+
+// build makes the program that is measured.
+func build(dir string) (program string, err error) {
+	program = filepath.Join(dir, "epidaurus")
+	build := exec.Command("go", "build", "-o", program, "github.com/epidaurus-live/epidaurus/cmd/epidaurus")
+	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+	err = build.Run()
+	if err != nil {
+		return "", fmt.Errorf("build the program: %w", err)
+	}
+	return program, nil
+}
+
+// move moves the listeners from one room to the other, ends the first, and says when it began.
+func (r *result) move(h host, from, to string, p plan) (began time.Time, err error) {
+	figure.Say("%d listeners are seated, and moved now", p.listeners)
+	began = time.Now()
+	err = h.Ask(http.MethodPut, "/api/rooms/"+from+"/move", map[string]any{"to": to}, nil)
+	if err != nil {
+		return began, err
 	}
 	err = h.wait(from, 2*patience, func(n int) bool { return n == 0 })
 	r.Within = figure.Round(time.Since(began).Seconds())
@@ -192,21 +217,14 @@ func run(p plan) (_ *result, err error) {
 	time.Sleep(p.settle) // whoever has a gap or nothing to play notices it by then
 	r.Left, err = h.seats(from)
 	if err != nil {
-		return r, err
+		return began, err
 	}
 	err = h.Ask(http.MethodPost, "/api/rooms/"+from+"/end", nil, nil)
 	if err != nil {
-		return r, err
+		return began, err
 	}
 	time.Sleep(2 * time.Second) // and nobody is there to notice
-	var f findings
-	err = d.End(&f)
-	if err != nil {
-		return r, err
-	}
-	r.add(f, began)
-	r.judge()
-	return r, nil
+	return began, nil
 }
 
 func startDrill(program, target, out string, p plan) (*cluster.Drill, error) {

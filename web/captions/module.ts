@@ -5,7 +5,7 @@ import { Box, type Line } from "./box";
 let box: Box | undefined;
 
 /** Shows what is said at the ear, to who wants to read it. */
-export function show(lines: readonly Line[]): void {
+export function present(lines: readonly Line[]): void {
   if (!box) {
     box = new Box();
     document.getElementById("hand")!.before(box.toggle);

@@ -43,7 +43,7 @@ function guessTitle(): string {
 function heard(e: RoomEvent): void {
   apply(room, e);
   // What shows captions comes with the first line; should that fail, with the next.
-  if (e.t === "caption") void later<typeof import("../captions/module")>("captions").then((m) => m.show(e.lines));
+  if (e.t === "caption") void later<typeof import("../captions/module")>("captions").then((m) => m.present(e.lines));
   if (e.t === "moved") setTimeout(follow, e.spread_ms * Math.random(), e);
   if (e.t === "room" || e.t === "stage") describe();
 }
