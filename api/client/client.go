@@ -74,6 +74,12 @@ func (c *Client) CreateRoom(ctx context.Context, title, language string, lowDela
 	return r, err
 }
 
+// CreateRoomApart is CreateRoom, and each speaker who agrees is taped apart, too.
+func (c *Client) CreateRoomApart(ctx context.Context, title, language string, lowDelay bool) (r Room, err error) {
+	err = c.post(ctx, "/api/rooms", map[string]any{"title": title, "lang": language, "low_delay": lowDelay, "tracks": true}, &r)
+	return r, err
+}
+
 // Announcement is a room that begins later.
 type Announcement struct {
 	Title       string    `json:"title"`
@@ -95,6 +101,12 @@ func (c *Client) AnnounceRoom(ctx context.Context, a Announcement) (r Room, err 
 // InviteAsked does not.
 func (c *Client) Invite(ctx context.Context, id room.ID, name string, role room.Role) (i Invite, err error) {
 	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]any{"name": name, "role": role, "consent": true}, &i)
+	return i, err
+}
+
+// InviteApart is Invite in a room whose speakers are taped apart, and vouches for that, too.
+func (c *Client) InviteApart(ctx context.Context, id room.ID, name string, role room.Role) (i Invite, err error) {
+	err = c.post(ctx, "/api/rooms/"+string(id)+"/invites", map[string]any{"name": name, "role": role, "consent": true, "consent_text": room.TracksText}, &i)
 	return i, err
 }
 
