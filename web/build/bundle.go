@@ -99,7 +99,7 @@ func optionsOf(entry string) api.BuildOptions {
 		JSX:               api.JSXAutomatic,
 		JSXImportSource:   "preact",
 		LogLevel:          api.LogLevelSilent,
-		TsconfigRaw:       `{"compilerOptions":{"useDefineForClassFields":false,"jsx":"react-jsx","jsxImportSource":"preact"}}`,
+		TsconfigRaw:       `{"compilerOptions":{"strict":true,"useDefineForClassFields":false,"jsx":"react-jsx","jsxImportSource":"preact"}}`,
 	}
 	if filepath.Base(filepath.Dir(entry)) == "listen" {
 		options.MangleProps = listenNames

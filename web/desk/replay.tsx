@@ -133,7 +133,7 @@ function Captions({ room, attempt }: { room: Room; attempt: (action: () => Promi
   const [lang, setLang] = useState(room.lang);
   return (
     <>
-      <h4>{r.captions}</h4>
+      <h3>{r.captions}</h3>
       <p class="hint">{r.captionsHint}</p>
       <div class="row ends">
         <label class="field">
@@ -201,7 +201,7 @@ function Marks(p: { room: Room; replay: Replay; marks: Chapter[]; attempt: (acti
   };
   return (
     <>
-      <h4>{r.chapters}</h4>
+      <h3>{r.chapters}</h3>
       <ChapterList
         chapters={p.marks}
         time={(c) => shown(Math.max(0, c.at - first) / FRAMES_PER_SECOND)}

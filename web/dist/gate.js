@@ -1,4 +1,4 @@
-(()=>{var S=`#gate { position: relative; width: 100%; max-width: 34rem; margin: 0.4rem auto 0.9rem; text-wrap: balance; text-align: center; }
+"use strict";(()=>{var S=`#gate { position: relative; width: 100%; max-width: 34rem; margin: 0.4rem auto 0.9rem; text-wrap: balance; text-align: center; }
 #gate h2 { font: 500 clamp(1.6rem, 7vw, 2.4rem)/1.2 "Iowan Old Style", "Palatino Linotype", Palatino, Georgia, serif; color: var(--light); }
 #gate .name { margin-top: 0.5rem; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
 #gate .about { margin-top: 0.5rem; white-space: pre-line; overflow-wrap: anywhere; }

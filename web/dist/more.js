@@ -1,4 +1,4 @@
-(()=>{var h=`#going dl { display: grid; grid-template-columns: auto 1fr; gap: 0.2rem 1rem; margin: 0.6rem 0 1.2rem; text-align: start; }
+"use strict";(()=>{var h=`#going dl { display: grid; grid-template-columns: auto 1fr; gap: 0.2rem 1rem; margin: 0.6rem 0 1.2rem; text-align: start; }
 #going dt { color: var(--soft); }
 #going dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 #going h2 { margin: 0.6rem 0 0; font: inherit; color: var(--soft); }
