@@ -10,6 +10,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/api/client"
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 // withoutFollowing asks for an address and returns where it leads.
@@ -55,12 +56,28 @@ func TestTheRoomIsMoved(t *testing.T) {
 	host.Press("remain")
 	host.Until(`!`+browsertest.At("moving")+` && `+browsertest.At("move"), browsertest.Body)
 
+	by, err := s.client.Invite(t.Context(), s.room.ID, "Hedy", room.Captioner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	captioner := browsertest.Open(t, grace.New(t), by.DeskURL)
+	captioner.Until(`document.body.dataset.ready`, browsertest.Body)
+	captioner.Click("#hear")
+	captioner.Until(`captioner.frame > 0`, browsertest.Body)
+	s.caption(t, by, `{"text":"Said before.","id":"1"}`, http.StatusCreated)
+	listener.Until(`document.getElementById("cc")`, browsertest.Body)
+	listener.Click("#cc")
+	listener.Until(shownLines+` === "Said before."`, browsertest.Body)
+
 	order := fmt.Sprintf(`{"to":%q}`, after.ID)
 	if answer := s.do("PUT", "/api/rooms/"+string(s.room.ID)+"/move", s.hostToken(), "application/json", order); answer.StatusCode != http.StatusOK {
 		t.Fatalf("to move the room answers %d", answer.StatusCode)
 	}
 	const why = `JSON.stringify([location.pathname, {...epidaurus}, document.body.innerText])`
 	listener.Until(fmt.Sprintf(`location.pathname === "/r/%s" && epidaurus.state === "listening" && document.getElementById("title").textContent === "After" && !document.getElementById("audio").paused`, after.ID), why)
+	// What was said in the old room is not shown in the new one, and who writes captions is told that nobody takes theirs along.
+	listener.Until(shownLines+` === ""`, browsertest.Body)
+	captioner.Until(`document.getElementById("state").textContent.startsWith("The conversation goes on in another room")`, browsertest.Body)
 	for _, p := range []*browsertest.Tab{host, guest} {
 		p.Until(fmt.Sprintf(`location.pathname === "/desk/%s" && `, after.ID)+onAir, browsertest.Body)
 		p.Until(`document.querySelectorAll("[data-testid^=person-]").length === 2`, browsertest.Body)

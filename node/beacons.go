@@ -70,6 +70,7 @@ func (n *Node) takeBeacon(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.NoRoom)
 		return
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(headerTimeout)) // a word is as short as a head
 	drawn, ok := readDrawn(r.Body)
 	if !ok {
 		problem.Write(w, problem.New(problem.BadRequest, "A beacon is a number below 2^48 that was drawn by chance, in digits."))

@@ -1,9 +1,13 @@
 package node
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +79,30 @@ func FuzzReadDrawn(f *testing.F) {
 			t.Errorf("%q is taken for %d", body, drawn)
 		}
 	})
+}
+
+// Who promises a word and says none holds his connection no longer than who sends no head.
+func TestSilentBeaconsAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	n := openHouse(t, usual(t))
+	at, err := url.Parse(n.RoomURL(n.room().ID) + "/beacon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", at.Host) //nolint:noctx // on this machine
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // it is of no use any more
+	err = conn.SetDeadline(time.Now().Add(headerTimeout + patience))
+	if err == nil {
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 9\r\n\r\n1", at.Path, at.Host)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Fatalf("half a word is answered by %v, %v", resp, err)
+	}
 }

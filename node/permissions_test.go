@@ -279,3 +279,38 @@ func flip(c byte) string {
 	}
 	return "A"
 }
+
+// The addresses of radio encoders are for who may go on stage, in the same words of the table.
+func TestWhoMaySendAsAnEncoder(t *testing.T) {
+	t.Parallel()
+	p := newPermissions(t)
+	id := p.rooms[room.Live]
+	ask := func(method, path string, role room.Role) int {
+		t.Helper()
+		p.touched++
+		req, err := http.NewRequestWithContext(t.Context(), method, p.StageURL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("source", p.token(p.store.Key(), id, room.PersonID(fmt.Sprintf("p%d", p.touched)), role, time.Hour))
+		req.Header.Set("Content-Type", "audio/flac") // which nobody takes
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for role, may := range map[room.Role]bool{room.Speaker: true, room.CoHost: true, room.Producer: false, room.Captioner: false} {
+		source, song := http.StatusForbidden, http.StatusForbidden
+		if may {
+			source, song = http.StatusUnsupportedMediaType, http.StatusOK
+		}
+		if got := ask(http.MethodPut, "/r/"+string(id)+"/source", role); got != source {
+			t.Errorf("a %s who sends sound: %d, want %d", role, got, source)
+		}
+		if got := ask(http.MethodGet, "/admin/metadata?mode=updinfo&song=x&mount=/r/"+string(id)+"/source", role); got != song {
+			t.Errorf("a %s who names a song: %d, want %d", role, got, song)
+		}
+	}
+}

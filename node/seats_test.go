@@ -137,6 +137,9 @@ func TestEveryGatedAddress(t *testing.T) {
 		{edge, "hls/floor/opus-48/seg-1.m4s", true, 0}, {edge, "hls/nothing", true, 404}, {edge, "hand", false, 200}, {edge, "hand/mine", false, 401},
 		{h.Node, "tape/index.json", true, 200}, {h.Node, "tape/floor/opus-48.ogg", true, 200}, {h.Node, "tape/floor/opus-48.mp4", true, 200}, {h.Node, "tape/floor/aac-64.m4a", true, 0},
 		{h.Node, "tape/floor/opus-48/init.mp4", true, 200}, {h.Node, "tape/floor/opus-48/0.m4s", true, 0}, {h.Node, "hls/dvr.m3u8", true, 200}, {h.Node, "live.mp4", true, 200},
+		{h.Node, "tape/chapters.json", true, 0}, {h.Node, "tape/captions.vtt", true, 404}, {h.Node, "tape/captions.srt", true, 404}, {h.Node, "tape/captions.en.vtt", true, 404},
+		{edge, "beacon.json", true, 200}, {edge, "hls/low.m3u8", true, 0},
+		{h.Node, "clip/65000-65500/clip.json", true, 404}, {h.Node, "clip/65000-65500/sound.ogg", true, 404}, {h.Node, "clip/65000-65500/sound.m4a", true, 404},
 	}
 	for _, a := range addresses {
 		at := a.node.RoomURL(r.ID)
@@ -177,12 +180,20 @@ func TestEveryGatedAddress(t *testing.T) {
 	if status, head, _ := try(t, "GET", edge.RoomURL(r.ID)+"/event.json", ""); status != 200 || head.Get("Cache-Control") != "no-store" {
 		t.Errorf("what is announced: %d", status)
 	}
+	for _, b := range bad { // what a browser posts without asking first
+		if status, head, _ := try(t, "POST", edge.RoomURL(r.ID)+"/beacon?seat="+b.token, ""); status != b.status || head.Get("Cache-Control") != "no-store" {
+			t.Errorf("a beacon, a token that is %s: %d %q", b.name, status, head.Get("Cache-Control"))
+		}
+	}
+	if status, _, _ := try(t, "POST", edge.RoomURL(r.ID)+"/beacon?seat="+ada.Token, ""); status != http.StatusBadRequest { // let in, it says nothing
+		t.Errorf("an empty beacon of who is invited: %d", status)
+	}
 	// The page of a clip has a gate for whoever shows no token in what a server is told; its sound is by invitation.
 	clip := h.RoomURL(r.ID) + "/clip/65000-65500"
 	if status, body := h.ask(t, "GET", clip, ""); status != 200 || !strings.Contains(body, "/gate.js") || strings.Contains(body, "og:") || strings.Contains(body, "Harbour") {
 		t.Errorf("the page of a clip without a token: %d", status)
 	}
-	for _, below := range []string{"/clip.json", "/sound.ogg", "/picture.png"} {
+	for _, below := range []string{"/clip.json", "/sound.ogg", "/sound.m4a", "/picture.png"} {
 		if status, _, code := try(t, "GET", clip+below, ""); status != 401 || code != problem.InvitationNeeded {
 			t.Errorf("%s without a token: %d %s", below, status, code)
 		}

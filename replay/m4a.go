@@ -260,10 +260,14 @@ func (m *madeClips) get(ctx context.Context, name string, work func() (*m4a, err
 	return c.body, c.tag, err
 }
 
+// madeName is what a clip is remembered by, of a tape that begins with the frame first: no two have one name, whatever their rooms and titles are.
+func madeName(c Clip, first tape.Number) string {
+	return fmt.Sprintf("%s %s %d %q", c.Room, clipName(c.Stretch), first, c.Title)
+}
+
 // clipM4A serves a clip's sound as M4A: a pure function of its frames and of the title.
 func (h *handler) clipM4A(w http.ResponseWriter, r *http.Request, t Tape, c Clip) error {
-	name := fmt.Sprint(c.Room, clipName(c.Stretch), c.Title, t.Spans()[0].From)
-	body, tag, err := h.clips.get(r.Context(), name, func() (*m4a, error) {
+	body, tag, err := h.clips.get(r.Context(), madeName(c, t.Spans()[0].From), func() (*m4a, error) {
 		u, err := t.ClipUnits(c.Stretch)
 		if err != nil {
 			return nil, err

@@ -187,3 +187,14 @@ func TestM4ASeeks(t *testing.T) {
 		t.Errorf("why there is none: %v", err)
 	}
 }
+
+// A clip of one room is never given for that of another, whose name it continues.
+func TestMadeClipsHaveNamesOfTheirOwn(t *testing.T) {
+	a := Clip{Room: "talk-k1", Title: "T"}
+	a.Stretch = tape.Stretch{From: 15000, To: 15500}
+	b := Clip{Room: "talk-k11", Title: "T"}
+	b.Stretch = tape.Stretch{From: 5000, To: 15500}
+	if madeName(a, 0) == madeName(b, 0) {
+		t.Errorf("both are %q", madeName(a, 0))
+	}
+}

@@ -33,6 +33,7 @@ const box = new Box(true);
 let player: Player | undefined;
 let people: Person[] = [];
 let state = "";
+let moved = false; // the listeners were sent to another room, which takes captions by its own invitations
 
 /** The line that is being written. */
 let id = newID();
@@ -57,6 +58,7 @@ function heard(e: RoomEvent): void {
   if (e.t === "caption") box.show(e.lines);
   if (e.t === "stage") people = e.people;
   if (e.t === "room") state = e.state;
+  if (e.t === "moved") moved = true;
   if (e.t === "speaking") {
     const names = people.filter((p) => e.ids.includes(p.id)).map((p) => p.name);
     put("speaking", names.length ? t.speaks(names.join(", ")) : "");
@@ -70,7 +72,7 @@ function render(): void {
   put("hear", on ? t.mute : t.hear);
   element("hear").ariaPressed = String(on);
   const sound = phase === "listening" ? t.hearing : phase === "joining" ? t.joining : on ? t.waiting : t.deaf;
-  put("state", phase === "ended" || state === "ended" ? t.over : state && state !== "live" ? t.before : sound);
+  put("state", moved ? t.moved : phase === "ended" || state === "ended" ? t.over : state && state !== "live" ? t.before : sound);
   put("line-label", correcting ? t.correcting : t.line);
   element("cancel").hidden = !correcting;
   element<HTMLButtonElement>("correct").disabled = !before || correcting;

@@ -91,6 +91,7 @@ class Crossing implements Listener {
     this.#old.close();
     ear.line = this.#line!;
     ear.anew();
+    document.dispatchEvent(new Event("epidaurus-moved"));
     this.#crossed = true;
     this.#kept.forEach((piece) => piece());
     this.#kept = [];
