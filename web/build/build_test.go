@@ -48,12 +48,12 @@ func TestBundle(t *testing.T) {
 		{
 			"joins page, style and script",
 			map[string]string{"page.html": page, "style.css": "a { color: red }", "main.ts": "document.title = \"</script>\" as string", "note": ""},
-			"<!doctype html><head><style>a{color:red}</style></head><body>a<script>(()=>{document.title=\"<\\/script>\";})();</script></body>\n", "",
+			"<!doctype html><head><style>a{color:red}</style></head><body>a<script>\"use strict\";(()=>{document.title=\"<\\/script>\";})();</script></body>\n", "",
 		},
 		{
 			"takes main.tsx",
 			map[string]string{"page.html": page, "style.css": "", "main.tsx": "alert(1)"},
-			"<!doctype html><head><style></style></head><body>a<script>(()=>{alert(1);})();</script></body>\n", "",
+			"<!doctype html><head><style></style></head><body>a<script>\"use strict\";(()=>{alert(1);})();</script></body>\n", "",
 		},
 		{"says what is wrong in a script", map[string]string{"page.html": page, "style.css": "", "main.ts": "let ="}, "", "main.ts:1:"},
 		{"misses the place of the style", map[string]string{"page.html": "<!-- script -->", "style.css": "", "main.ts": ""}, "", "page.html needs"},
