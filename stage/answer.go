@@ -1,10 +1,13 @@
 package stage
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
 )
 
 // opusWishes asks a sender for good mono speech (RFC 7587, section 7.1): in-band correction of losses, a bitrate above which
@@ -113,4 +116,38 @@ func restartFragment(answer string) (string, error) {
 		break // the bundle's transport is that of its first section
 	}
 	return b.String(), nil
+}
+
+// answerOffer answers an offer as it is now, with the Opus parameters that this side wishes for and the candidates that clients are told.
+func answerOffer(ctx context.Context, pc *webrtc.PeerConnection, o *offer, opus string, candidates func() ([]string, error), log *slog.Logger) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, negotiateTimeout)
+	defer cancel()
+	text, err := o.text()
+	if err != nil {
+		return "", err
+	}
+	err = pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text})
+	if err != nil {
+		log.Debug("offer refused", "err", err)
+		return "", clientError("The offer cannot be answered: it is not a WebRTC offer with DTLS and Opus.")
+	}
+	answer, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("create answer: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	err = pc.SetLocalDescription(answer)
+	if err != nil {
+		return "", fmt.Errorf("set answer: %w", err)
+	}
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
+	}
+	lines, err := candidates()
+	if err != nil {
+		return "", err
+	}
+	return completeAnswer(pc.LocalDescription().SDP, o, opus, lines)
 }

@@ -167,36 +167,7 @@ func (e *ear) say(text string) {
 
 // negotiate answers the offer as it is now: at the beginning and after an ICE restart.
 func (e *ear) negotiate(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, negotiateTimeout)
-	defer cancel()
-	text, err := e.offer.text()
-	if err != nil {
-		return "", err
-	}
-	err = e.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text})
-	if err != nil {
-		e.log.Debug("offer refused", "err", err)
-		return "", clientError("The offer cannot be answered: it is not a WebRTC offer with DTLS and Opus.")
-	}
-	answer, err := e.pc.CreateAnswer(nil)
-	if err != nil {
-		return "", fmt.Errorf("create answer: %w", err)
-	}
-	gathered := webrtc.GatheringCompletePromise(e.pc)
-	err = e.pc.SetLocalDescription(answer)
-	if err != nil {
-		return "", fmt.Errorf("set answer: %w", err)
-	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
-	}
-	candidates, err := e.candidates()
-	if err != nil {
-		return "", err
-	}
-	return completeAnswer(e.pc.LocalDescription().SDP, e.offer, opusSent, candidates)
+	return answerOffer(ctx, e.pc, e.offer, opusSent, e.candidates, e.log)
 }
 
 // candidates are where the listener reaches the sound: as configured, or where he reached this server.

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -102,6 +103,18 @@ func (s *Stage) patch(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
+	return patchICE(w, r, sess)
+}
+
+// iceSession is what a PATCH changes.
+type iceSession interface {
+	etag() string
+	isCurrent(ufrag, pwd string) bool
+	restart(ctx context.Context, f fragment) (answer string, err error)
+}
+
+// patchICE takes trickled candidates for a session, or restarts its ICE.
+func patchICE(w http.ResponseWriter, r *http.Request, sess iceSession) error {
 	body, err := readBody(w, r, typeFragment, maxFragment)
 	if err != nil {
 		return err

@@ -146,36 +146,7 @@ func (s *session) allocate() error {
 
 // negotiate answers the offer as it is now: at the beginning and after an ICE restart.
 func (s *session) negotiate(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, negotiateTimeout)
-	defer cancel()
-	text, err := s.offer.text()
-	if err != nil {
-		return "", err
-	}
-	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text})
-	if err != nil {
-		s.log.Debug("offer refused", "err", err)
-		return "", clientError("The offer cannot be answered: it is not a WebRTC offer with DTLS and Opus.")
-	}
-	answer, err := s.pc.CreateAnswer(nil)
-	if err != nil {
-		return "", fmt.Errorf("create answer: %w", err)
-	}
-	gathered := webrtc.GatheringCompletePromise(s.pc)
-	err = s.pc.SetLocalDescription(answer)
-	if err != nil {
-		return "", fmt.Errorf("set answer: %w", err)
-	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
-	}
-	candidates, err := s.network.candidates()
-	if err != nil {
-		return "", err
-	}
-	return completeAnswer(s.pc.LocalDescription().SDP, s.offer, opusWishes, candidates)
+	return answerOffer(ctx, s.pc, s.offer, opusWishes, s.network.candidates, s.log)
 }
 
 // start begins the goroutines that do not wait for the client.

@@ -138,32 +138,7 @@ func (l *Listeners) patch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r, typeFragment, maxFragment)
-	if err != nil {
-		return err
-	}
-	f, err := parseFragment(string(body))
-	if err != nil {
-		return clientProblem(err, problem.BadFragment)
-	}
-	err = checkMatch(r.Header.Get("If-Match"), e.etag())
-	if err != nil {
-		return err
-	}
-	if f.ufrag == "" || e.isCurrent(f.ufrag, f.pwd) {
-		w.WriteHeader(http.StatusNoContent) // a lite agent makes no checks: candidates are welcome and not needed
-		return nil
-	}
-	answer, err := e.restart(r.Context(), f)
-	if err != nil {
-		return clientProblem(err, problem.BadFragment)
-	}
-	h := w.Header()
-	h.Set("Content-Type", typeFragment)
-	h.Set("ETag", e.etag())
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write([]byte(answer)) // who is gone before the answer comes back by a new session
-	return nil
+	return patchICE(w, r, e)
 }
 
 // delete ends a session.
