@@ -88,7 +88,26 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	facts := room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
+	facts, err := a.readRoom(w, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := detached(r)
+	defer cancel()
+	person, err := room.RandomChars(a.cfg.Rand, personChars)
+	if err == nil {
+		facts.ID, err = a.open(ctx, room.Record{Facts: facts, Host: host, HostPerson: room.PersonID(person)}, roomChars)
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/rooms/"+string(facts.ID))
+	return writeJSON(w, http.StatusCreated, a.answer(r, facts))
+}
+
+// readRoom reads what a new room is to be.
+func (a *api) readRoom(w http.ResponseWriter, r *http.Request) (facts room.Facts, err error) {
+	facts = room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
 	taped, apart, draft, visibility := true, false, false, room.Unlisted.Word()
 	var plan planMembers
 	err = readObject(w, r, append(plan.members(),
@@ -102,39 +121,39 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 		member{name: "whep", into: &facts.Life.Access.WHEP, optional: true},
 		member{name: "draft", into: &draft, optional: true})...)
 	if err != nil {
-		return err
+		return facts, err
 	}
 	switch {
 	case taped:
 		facts.Tape, facts.Tracks = room.TapeOn, apart
 	case apart:
-		return badRequest("Speakers' own tracks need a tape: leave out \"tracks\", or \"tape\":false.")
+		return facts, badRequest("Speakers' own tracks need a tape: leave out \"tracks\", or \"tape\":false.")
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)
 	if err != nil {
-		return badRequest("%s", problem.Sentence(err))
+		return facts, badRequest("%s", problem.Sentence(err))
 	}
 	if facts.Expect < 0 || facts.Expect > room.MaxExpect {
-		return badRequest("The member \"expect\" has to be a number of listeners, from 0 (unknown) to %d.", room.MaxExpect)
+		return facts, badRequest("The member \"expect\" has to be a number of listeners, from 0 (unknown) to %d.", room.MaxExpect)
 	}
 	facts.Language, err = room.CheckLanguage(facts.Language)
 	if err != nil {
-		return badRequest("%s", problem.Sentence(err))
+		return facts, badRequest("%s", problem.Sentence(err))
 	}
 	facts.Life.Access.Visibility, err = room.ParseVisibility(visibility)
 	if err == nil {
 		err = room.CheckWHEP(facts.Life.Access.WHEP)
 	}
 	if err != nil {
-		return badRequest("%s", problem.Sentence(err))
+		return facts, badRequest("%s", problem.Sentence(err))
 	}
 	facts.Life.Plan, err = plan.newPlan(facts.Created)
 	if err != nil {
-		return err
+		return facts, err
 	}
 	switch {
 	case !facts.Planned() && draft:
-		return badRequest("A draft needs a start: say when it begins with \"start\" and \"zone\".")
+		return facts, badRequest("A draft needs a start: say when it begins with \"start\" and \"zone\".")
 	case draft:
 		facts.State = room.Draft
 	case facts.Planned():
@@ -143,17 +162,7 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 	if facts.Planned() {
 		facts.Life.Revision = 1
 	}
-	ctx, cancel := detached(r)
-	defer cancel()
-	person, err := room.RandomChars(a.cfg.Rand, personChars)
-	if err == nil {
-		facts.ID, err = a.open(ctx, room.Record{Facts: facts, Host: host, HostPerson: room.PersonID(person)}, roomChars)
-	}
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Location", "/api/rooms/"+string(facts.ID))
-	return writeJSON(w, http.StatusCreated, a.answer(r, facts))
+	return facts, nil
 }
 
 // open keeps a room and opens its doors, under a name that it finds; or it does neither.

@@ -195,29 +195,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 			return err
 		}
 	}
-	n.unwatch = append(n.unwatch, n.bus.WatchFacts(func(f room.Facts) {
-		n.audience.follow(f.ID, n.bus.Facts, n.cfg.Expect)
-		n.foyer.follow(f.ID, n.bus.Facts)
-		if f.State.Open() {
-			err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
-			if err != nil {
-				n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
-			}
-		}
-		if n.tapes != nil {
-			n.tapes.Follow(f)
-		}
-		if n.publisher != nil && !f.IsRun() { // of that nothing leaves the house
-			n.publisher.Follow(f)
-		}
-		if n.relay != nil {
-			n.relay.Follow(f)
-		}
-		if n.rooms != nil {
-			n.rooms.follow(f.ID)
-			n.life.follow(f.ID)
-		}
-	}))
+	n.unwatch = append(n.unwatch, n.bus.WatchFacts(n.followRoom))
 	if n.rooms != nil {
 		err := n.rooms.endStrayRuns(ctx)
 		if err != nil {
@@ -252,6 +230,31 @@ func (n *Node) openRooms(ctx context.Context) error {
 		n.writing.Go(func() { n.ledger.run(writing) })
 	}
 	return nil
+}
+
+// followRoom lets every part know what has become of a room.
+func (n *Node) followRoom(f room.Facts) {
+	n.audience.follow(f.ID, n.bus.Facts, n.cfg.Expect)
+	n.foyer.follow(f.ID, n.bus.Facts)
+	if f.State.Open() {
+		err := n.edge.Open(f.ID) // before the first frame, so that nothing that is said with it is missed
+		if err != nil {
+			n.log.Error("the edge does not hear the room", "room", f.ID, "error", err)
+		}
+	}
+	if n.tapes != nil {
+		n.tapes.Follow(f)
+	}
+	if n.publisher != nil && !f.IsRun() { // of that nothing leaves the house
+		n.publisher.Follow(f)
+	}
+	if n.relay != nil {
+		n.relay.Follow(f)
+	}
+	if n.rooms != nil {
+		n.rooms.follow(f.ID)
+		n.life.follow(f.ID)
+	}
 }
 
 // RoomURL is where a room is heard.
