@@ -47,6 +47,9 @@ func (c container) variants() (first, end int) {
 // somebody needs them. A seat steps between the former only.
 var variants = slices.Concat(tape.Variants, tape.OnDemand)
 
+// maxVariants is at least how many there are.
+const maxVariants = 4
+
 // packer appends parts of a stream to dst. What it appends depends on its arguments and on the channel alone. It has no state: any
 // goroutine may use it.
 type packer interface {

@@ -25,8 +25,9 @@ type hubKey struct {
 // hub keeps the last minute of one channel in all variants. It is a tape.Receiver: one goroutine of the feed fills it, the sections read.
 type hub struct {
 	// immutable
+	rings  [maxVariants]*tape.Ring // of reels: what most frames need, and nothing besides
+	reels  []*reel                 // in the order of variants
 	key    hubKey
-	reels  []*reel // in the order of variants
 	told   *told
 	spread uint32 // of the key: where the phases of a small room lie
 	now    func() time.Duration
@@ -101,7 +102,7 @@ func newHub(key hubKey, c *Config, now func() time.Duration, p *policies, t *tal
 			}
 		}
 		r.fetcher.init()
-		h.reels = append(h.reels, r)
+		h.reels, h.rings[i] = append(h.reels, r), r.ring
 	}
 	h.subscribe = sync.OnceValue(func() error {
 		stop, err := c.Feed.Subscribe(key.room, key.channel, h)
@@ -167,7 +168,13 @@ func (h *hub) Frame(v tape.Variant, f tape.Frame) {
 	if i < 0 {
 		return // a variant that this version does not serve
 	}
-	h.reels[i].put(f)
+	if !h.rings[i].Next(f) {
+		h.reels[i].put(f)
+		return
+	}
+	if (f.N+1)%tape.GroupFrames == 0 {
+		h.reels[i].bell.ring() // a part is whole; and what is not sealed is given after a while
+	}
 }
 
 // Event implements tape.Receiver.

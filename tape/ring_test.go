@@ -3,6 +3,7 @@ package tape_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -166,6 +167,57 @@ func TestRingOrderDoesNotMatter(t *testing.T) {
 	})
 }
 
+// Who tries Next first has the same ring as who puts every frame.
+func TestNextIsPut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		plain, quick := tape.NewSparseRing(20, 8), tape.NewSparseRing(20, 8)
+		n, term, taken := tape.Number(0), tape.Term(0), 0
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			switch rapid.IntRange(0, 9).Draw(t, "what") {
+			case 0:
+				term++
+				o := tape.Takeover{Term: term, First: max(0, n+tape.Number(rapid.IntRange(-6, 2).Draw(t, "first")))}
+				plain.Takeover(o)
+				quick.Takeover(o)
+				n = min(n, o.First)
+			case 1:
+				to := n + tape.Number(rapid.IntRange(-8, 3).Draw(t, "skip to"))
+				if a, b := plain.SkipTo(to), quick.SkipTo(to); a != b {
+					t.Fatalf("%d and %d frames are missing before %d", a, b, to)
+				}
+			case 2:
+				f := frame(term, n+tape.Number(rapid.IntRange(-6, 6).Draw(t, "elsewhere")))
+				if a, b := plain.Fill(plain.Takeovers(), []tape.Frame{f}), quick.Fill(quick.Takeovers(), []tape.Frame{f}); a != b {
+					t.Fatalf("of frame %d that came from elsewhere %d and %d are new", f.N, a, b)
+				}
+			default:
+				n += tape.Number(max(0, rapid.IntRange(-12, 9).Draw(t, "skipped")))
+				f := frame(term-tape.Term(rapid.IntRange(0, 1).Draw(t, "late")/int(max(term, 1))), n)
+				_, kept := plain.Put(f)
+				next := quick.Next(f)
+				if next {
+					taken++
+				}
+				_, put := quick.Put(f)
+				if kept != (next || put) || next && put {
+					t.Fatalf("frame %d of term %d: put %v; next %v, then put %v", f.N, f.Term, kept, next, put)
+				}
+				n++
+			}
+			if plain.Span() != quick.Span() {
+				t.Fatalf("the rings span %+v and %+v", plain.Span(), quick.Span())
+			}
+			a, b := plain.AppendFrames(nil, 0, n+20), quick.AppendFrames(nil, 0, n+20)
+			if !slices.EqualFunc(a, b, func(a, b tape.Frame) bool { return a.N == b.N && a.Term == b.Term && bytes.Equal(a.Packet, b.Packet) }) {
+				t.Fatalf("the rings hold %v and %v", a, b)
+			}
+			if a, b := plain.Takeovers(), quick.Takeovers(); !slices.Equal(a, b) {
+				t.Fatalf("the rings know takeovers %v and %v", a, b)
+			}
+		}
+	})
+}
+
 // What was left over from when a variant was made last is gone when it is made again.
 func TestSparseRingBeginsAnew(t *testing.T) {
 	r := tape.NewSparseRing(300, 100)
@@ -184,12 +236,18 @@ func TestSparseRingBeginsAnew(t *testing.T) {
 	}
 }
 
-func BenchmarkRingPut(b *testing.B) {
-	r := tape.NewRing(3000)
-	r.Takeover(tape.Takeover{Term: 1})
+func BenchmarkRing(b *testing.B) {
 	p := make([]byte, 120)
-	b.ReportAllocs()
-	for n := tape.Number(0); b.Loop(); n++ {
-		r.Put(tape.Frame{N: n, Term: 1, Packet: p})
+	put := func(r *tape.Ring, f tape.Frame) { r.Put(f) }
+	for name, keep := range map[string]func(*tape.Ring, tape.Frame){"Put": put, "Next": func(r *tape.Ring, f tape.Frame) { r.Next(f) }} {
+		b.Run(name, func(b *testing.B) {
+			r := tape.NewRing(3000)
+			r.Takeover(tape.Takeover{Term: 1})
+			put(r, tape.Frame{Term: 1, Packet: p})
+			b.ReportAllocs()
+			for n := tape.Number(1); b.Loop(); n++ {
+				keep(r, tape.Frame{N: n, Term: 1, Packet: p})
+			}
+		})
 	}
 }
