@@ -24,8 +24,13 @@ func AppendFrames(dst []byte, from tape.Number, packets [][]byte) []byte {
 
 // AppendUnit appends one access unit of AAC-LC, 48 kHz, mono, of at most 8184 bytes.
 func AppendUnit(dst, unit []byte) []byte {
-	size := headerSize + len(unit)
-	dst = append(dst,
+	return append(appendHeader(dst, len(unit)), unit...)
+}
+
+// appendHeader appends what stands before a unit of so many bytes.
+func appendHeader(dst []byte, unit int) []byte {
+	size := headerSize + unit
+	return append(dst,
 		0xff, 0xf1, // sync word, MPEG-4, no checksum
 		profileLC<<6|rate48000<<2|mono>>2,
 		mono<<6&0xff|byte(size>>11),
@@ -33,7 +38,6 @@ func AppendUnit(dst, unit []byte) []byte {
 		byte(size<<5)|0x1f, // the fullness of the buffer is 0x7ff: the rate varies
 		0xfc,               // one unit
 	)
-	return append(dst, unit...)
 }
 
 const (
