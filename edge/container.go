@@ -18,26 +18,41 @@ const (
 	mp4 container = iota
 	oggOpus
 	adtsAAC
+	icyAAC     // of the same address, for who asks for titles (icy.go)
 	containers // how many there are
 )
 
 // file is the name of an answer in a container, below its room's address.
-func (c container) file() string { return [...]string{"live.mp4", "live.ogg", "live.aac"}[c] }
+func (c container) file() string {
+	return [...]string{"live.mp4", "live.ogg", "live.aac", "live.aac"}[c]
+}
 
 // contentType is the media type that a container is served as.
 func (c container) contentType() string {
 	switch c {
 	case oggOpus:
 		return "audio/ogg; codecs=opus"
-	case adtsAAC:
+	case adtsAAC, icyAAC:
 		return adts.ContentType
 	}
 	return `audio/mp4; codecs="opus"`
 }
 
+// grid is what the beginnings and ends of a container's stretches are multiples of, in frames, but for the end of a channel and where a seat
+// resumes in what needs no grid.
+func (c container) grid() tape.Number {
+	switch c {
+	case oggOpus:
+		return tape.PageFrames
+	case icyAAC:
+		return adts.GroupFrames
+	}
+	return 1
+}
+
 // variants are those that a container carries, as the first and the one behind the last in the edge's variants.
 func (c container) variants() (first, end int) {
-	if c == adtsAAC {
+	if c.onDemand() {
 		return len(tape.Variants), len(variants)
 	}
 	return 0, len(tape.Variants)
@@ -57,8 +72,8 @@ type packer interface {
 	appendHead(dst []byte, state []tape.Event) []byte
 	// appendNotices appends events that belong to no frame, in front of a stretch of sound.
 	appendNotices(dst []byte, events []tape.Event) []byte
-	// appendSound appends the frames from, from+1, … and the events among them.
-	appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event) []byte
+	// appendSound appends the frames from, from+1, … and the events among them. Begins: they are a player's first.
+	appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event, begins bool) []byte
 	// appendEnd appends what tells a player that the channel has ended before frame end.
 	appendEnd(dst []byte, end tape.Number, events []tape.Event) []byte
 }
@@ -76,7 +91,7 @@ func (mp4Packer) appendNotices(dst []byte, events []tape.Event) []byte {
 	return appendEvents(dst, events)
 }
 
-func (mp4Packer) appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event) []byte {
+func (mp4Packer) appendSound(dst []byte, from tape.Number, packets [][]byte, events []tape.Event, _ bool) []byte {
 	return fmp4.AppendFragment(dst, from, packets, events)
 }
 
@@ -103,7 +118,7 @@ func (p oggPacker) appendHead(dst []byte, _ []tape.Event) []byte {
 
 func (oggPacker) appendNotices(dst []byte, _ []tape.Event) []byte { return dst }
 
-func (p oggPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event) []byte {
+func (p oggPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event, _ bool) []byte {
 	return ogg.AppendPages(dst, p.serial, from, packets)
 }
 
@@ -119,8 +134,19 @@ func (adtsPacker) appendHead(dst []byte, _ []tape.Event) []byte { return dst }
 
 func (adtsPacker) appendNotices(dst []byte, _ []tape.Event) []byte { return dst }
 
-func (adtsPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event) []byte {
+func (adtsPacker) appendSound(dst []byte, from tape.Number, packets [][]byte, _ []tape.Event, _ bool) []byte {
 	return adts.AppendFrames(dst, from, packets)
 }
 
 func (adtsPacker) appendEnd(dst []byte, _ tape.Number, _ []tape.Event) []byte { return dst }
+
+// onDemand reports whether a container carries what is made only while somebody needs it.
+func (c container) onDemand() bool { return c == adtsAAC || c == icyAAC }
+
+// pressOf is the press of the reel's frames in a container that carries them.
+func (r *reel) pressOf(c container) *press {
+	if c == icyAAC {
+		return r.presses[adtsAAC].withTitles(&r.hub.tally.silenced)
+	}
+	return r.presses[c]
+}

@@ -26,7 +26,7 @@ func (e *Edge) Handler() http.Handler { return e.handler }
 
 func (e *Edge) routes() http.Handler {
 	mux := http.NewServeMux()
-	for c := range containers {
+	for c := range icyAAC {
 		file := c.file()
 		listen := func(w http.ResponseWriter, r *http.Request) { e.serveLive(w, r, c) }
 		mux.HandleFunc("/r/{room}/"+file, listen)
@@ -62,18 +62,27 @@ func (e *Edge) serveLive(w http.ResponseWriter, r *http.Request, c container) {
 	if r.Method == http.MethodOptions {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, "+icyHeader)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if r.Method == http.MethodGet {
 		e.offered.Add(1)
 	}
+	if c == adtsAAC {
+		w.Header().Add("Vary", icyHeader)
+		if r.Header.Get(icyHeader) == "1" {
+			c = icyAAC
+		}
+	}
 	ask, err := e.parse(r, c)
 	if err == nil {
 		if r.Method == http.MethodHead {
 			w.Header().Set("Content-Type", c.contentType())
 			w.Header().Set("Cache-Control", "no-store")
+			if c == icyAAC {
+				setICYFields(w.Header())
+			}
 			return
 		}
 		ask.origin = e.origin(r)
@@ -96,7 +105,7 @@ func (e *Edge) parse(r *http.Request, c container) (ask request, err error) {
 			Detail: "Live streams are served by HTTP/1.1 only: connect without HTTP/2.",
 		}
 	}
-	if c == adtsAAC && e.config.Want == nil {
+	if c.onDemand() && e.config.Want == nil {
 		return ask, problem.New(problem.NotOffered, "This server makes no AAC. Listen at live.ogg or live.mp4 instead.")
 	}
 	ask, err = parseQuery(r.URL.RawQuery, c)

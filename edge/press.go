@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/pack/adts"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
@@ -31,6 +32,7 @@ type press struct {
 	turn    int
 	packets [][]byte     // scratch
 	said    []tape.Event // scratch
+	titles  *press       // what withTitles made
 }
 
 // recentPieces is how many pieces a press remembers: enough for every phase of the shortest cadence, so that sections which tick at
@@ -111,8 +113,12 @@ func (p *press) get(k pieceKey) *piece {
 // forget drops the pieces made so far: a takeover changes what their frames are.
 func (p *press) forget() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	clear(p.recent[:])
+	titles := p.titles
+	p.mu.Unlock()
+	if titles != nil {
+		titles.forget()
+	}
 }
 
 // build makes a piece of one that nobody holds. The caller holds mu.
@@ -171,6 +177,9 @@ func (p *press) load(k pieceKey) (size int) {
 	for _, e := range p.said {
 		size += len(e.Data) + 128
 	}
+	if p.container == icyAAC {
+		size = max(size, 512+len(p.packets)*adts.GroupBytes/adts.GroupFrames)
+	}
 	return size
 }
 
@@ -178,7 +187,7 @@ func (p *press) appendSound(dst []byte, k pieceKey) []byte {
 	if k.from == k.to {
 		return dst
 	}
-	return p.pack.appendSound(dst, k.from, p.packets, p.said)
+	return p.pack.appendSound(dst, k.from, p.packets, p.said, k.kind == opening)
 }
 
 // ownEvents are those that a piece tells besides the channel's. Where the edge has said more since the key was made it tells the newer,
@@ -217,17 +226,24 @@ func (p *press) responseHead(k pieceKey) string {
 	if k.bare {
 		version, framing = "1.0", ""
 	}
+	expose, more := frameHeader, ""
+	switch p.container {
+	case adtsAAC:
+		more = icyVary
+	case icyAAC:
+		expose, more = frameHeader+", "+icyExposed, icyVary+icyFields(p.told.name(k.from))
+	}
 	return fmt.Sprintf("HTTP/%s 200 OK\r\n"+
 		"Date: %s\r\n"+
 		"Content-Type: %s\r\n"+
 		"Cache-Control: no-store\r\n"+
 		"Access-Control-Allow-Origin: *\r\n"+
-		"Access-Control-Expose-Headers: "+frameHeader+"\r\n"+
+		"Access-Control-Expose-Headers: %s\r\n"+
 		frameHeader+": %d\r\n"+
 		"X-Content-Type-Options: nosniff\r\n"+
 		"Connection: close\r\n"+
-		"%s\r\n",
-		version, p.now().UTC().Format(http.TimeFormat), p.container.contentType(), k.from, framing)
+		"%s%s\r\n",
+		version, p.now().UTC().Format(http.TimeFormat), p.container.contentType(), expose, k.from, more, framing)
 }
 
 // frameHeader names the number of the first frame in an answer.

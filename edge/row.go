@@ -5,6 +5,7 @@ package edge
 import (
 	"time"
 
+	"github.com/epidaurus-live/epidaurus/pack/adts"
 	"github.com/epidaurus-live/epidaurus/tape"
 )
 
@@ -41,18 +42,26 @@ type row struct {
 }
 
 // cut is the last frame up to which the row is due once the channel has all before head. The phases of an MP4 row cut between
-// different frames. Ogg pages must end on their grid, so an Ogg row cuts there, and writes as much later as its phase is off the grid.
+// different frames. Ogg pages and groups of ICY must end on their grid, so their rows cut there, and write as much later as their phase is
+// off the grid.
 func (r *row) cut(head tape.Number) tape.Number {
-	due := floorTo(head-r.shape.phase, r.shape.step.cadence())
-	if r.shape.container == oggOpus {
-		return due + floorTo(r.shape.phase, tape.PageFrames)
+	return floorTo(head-r.shape.phase, r.shape.cadence()) + floorTo(r.shape.phase, r.shape.container.grid())
+}
+
+// cadence is how many frames lie between two writes: those of the step, or of the container's grid where that is wider.
+func (s shape) cadence() tape.Number { return max(s.step.cadence(), s.container.grid()) }
+
+// opening is how many frames a newcomer gets at once at most, where many come.
+func (s shape) opening() tape.Number {
+	if s.container == icyAAC {
+		return floorTo(openingFrames, adts.GroupFrames)
 	}
-	return due + r.shape.phase
+	return openingFrames
 }
 
 // dueIn is how many more frames the channel has to have beyond head for the row to become due.
 func (r *row) dueIn(head tape.Number) tape.Number {
-	cadence := r.shape.step.cadence()
+	cadence := r.shape.cadence()
 	return cadence - floorMod(head-r.shape.phase, cadence)
 }
 
@@ -64,6 +73,9 @@ func (r *row) begin(from, depth, head tape.Number) (first, end tape.Number, resu
 		end = min(end, r.cut(head)) // a takeover may have taken back frames that the row was offered
 	}
 	oldest := r.press.ring.Oldest()
+	if r.shape.container == icyAAC && from >= 0 {
+		from = max(0, min(floorTo(from, adts.GroupFrames), floorTo(end-1, adts.GroupFrames))) // a title is told behind a group only
+	}
 	if from >= max(0, oldest, head-resumeFrames) && from <= max(head, end) {
 		return from, max(from, min(end, bridge(from))), true
 	}
@@ -72,11 +84,16 @@ func (r *row) begin(from, depth, head tape.Number) (first, end tape.Number, resu
 		first = max(floorTo(end-depth, tape.PageFrames), oldest)
 	case adtsAAC:
 		first = max(end-depth, 0) // who is the first to need it has nothing to live on but silence
+	case icyAAC:
+		first = max(floorTo(end-max(depth, icyDepth), adts.GroupFrames), 0)
 	default:
 		first = max(end-depth, oldest)
 	}
 	return first, max(first, end), false
 }
+
+// icyDepth is what a seat needs to live on where no more than a group is written at a time.
+var icyDepth = step(2).needs()
 
 func (r *row) leave(st *seat) {
 	last := len(r.seats) - 1
@@ -90,7 +107,10 @@ func (r *row) leave(st *seat) {
 // advance offers the row's seats what the channel has since the last time. A section that comes late writes several cadences at once.
 func (s *section) advance(r *row, head tape.Number, over bool) {
 	from, to := r.next, r.cut(head)
-	if over {
+	switch {
+	case r.over && r.shape.container == icyAAC:
+		to = from // behind less than a group nobody could count on
+	case over:
 		to = max(head, from)
 	}
 	if to > from {

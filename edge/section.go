@@ -202,7 +202,7 @@ func (s *section) admit(a arrival) {
 	s.advance(r, head, over)
 	first, end, resumes := r.begin(a.from, tape.Number(st.depth), head)
 	if burst := int(end-first) * burstFrame; s.budget < burst {
-		end = min(end, first+openingFrames)
+		end = min(end, first+r.shape.opening())
 	}
 	s.budget -= int(end-first) * burstFrame
 	st.row, st.next, st.catching = r, end, resumes || end < r.next
@@ -291,7 +291,7 @@ func (s *section) rowOf(b *block, want shape, head tape.Number, over bool) *row 
 	if r != nil {
 		return r
 	}
-	r = &row{press: b.reel.presses[want.container], shape: want, reel: b.reel, over: over}
+	r = &row{press: b.reel.pressOf(want.container), shape: want, reel: b.reel, over: over}
 	r.next = r.cut(head)
 	if over {
 		r.next = head

@@ -42,6 +42,7 @@ type Stats struct {
 	Gaps     uint64 // times that a seat stayed behind and was given silence
 	Skipped  uint64 // frames of that silence
 	Lost     uint64 // frames that did not reach this edge in time, in all variants
+	Silenced uint64 // access units that a group of ICY had no room for, and were silent in it
 
 	Refetched    uint64 // frames that were missed, or were wrong, and came from a peer
 	Backfilled   uint64 // frames of before this edge began to hear, from a peer
@@ -64,6 +65,7 @@ type tally struct {
 	offers, behind                                       atomic.Uint64
 	ticks, late, moved                                   atomic.Uint64
 	refetched, backfilled, mismatched, peerRefused       atomic.Uint64
+	silenced                                             atomic.Uint64
 	worst                                                atomic.Int64
 	peak                                                 atomic.Int64 // the latest tick since the keeper looked
 	_                                                    [64]byte
@@ -85,6 +87,7 @@ func (t *tally) addTo(s *Stats) {
 	s.Gaps += t.gaps.Load()
 	s.Skipped += t.skipped.Load()
 	s.Lost += t.lost.Load()
+	s.Silenced += t.silenced.Load()
 	s.Moved += t.moved.Load()
 	s.Refetched += t.refetched.Load()
 	s.Backfilled += t.backfilled.Load()
