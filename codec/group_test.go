@@ -3,6 +3,7 @@
 package codec_test
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/epidaurus-live/epidaurus/codec"
 	"github.com/epidaurus-live/epidaurus/pack/adts"
+	"github.com/epidaurus-live/epidaurus/tape"
 )
 
 // hardSounds are what costs an encoder most, of some seconds each.
@@ -77,4 +79,34 @@ func TestGroupsFit(t *testing.T) {
 			t.Errorf("%s: a group of %d bytes", name, most)
 		}
 	}
+}
+
+// Filled up to the length of groups the units sound the same, sample for sample.
+func TestFilledUnitsSoundTheSame(t *testing.T) {
+	for name, pcm := range map[string][]float32{"speech": speechOf(t)[:400*codec.UnitSamples], "silence": make([]float32, 100*codec.UnitSamples)} {
+		units := unitsOf(t, pcm)
+		var packets [][]byte
+		for n := tape.Number(0); len(units) > 0; n++ {
+			p := tape.NoUnit
+			if _, ok := n.Unit(); ok {
+				p, units = units[0], units[1:]
+			}
+			packets = append(packets, p)
+		}
+		var filled, plain []byte
+		for from := tape.Number(0); int(from)+adts.GroupFrames <= len(packets); from += adts.GroupFrames {
+			group := packets[from : from+adts.GroupFrames]
+			filled, _ = adts.AppendGroup(filled, from, group, adts.GroupBytes)
+			plain = adts.AppendFrames(plain, from, group)
+		}
+		if got, want := sound(t, filled), sound(t, plain); len(filled) <= len(plain) || len(want) == 0 || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes of sound from %d, %d from %d that are not filled up", name, len(got), len(filled), len(want), len(plain))
+		}
+	}
+}
+
+// sound is what ffmpeg makes of a stream.
+func sound(t testing.TB, stream []byte) []byte {
+	t.Helper()
+	return filter(t, stream, "ffmpeg", "-v", "error", "-xerror", "-f", "aac", "-i", "-", "-f", "f32le", "-")
 }

@@ -111,3 +111,27 @@ func (s *shifted) put(b byte) {
 	s.out = append(s.out, s.held<<1|b>>7)
 	s.held = b & 0x7f
 }
+
+// Unfill takes off what AppendGroup put in front of a unit: its first element, where that is a fill element. It appends what is left to dst. ok is
+// false where the unit ends inside the element. It is for those who check.
+func Unfill(dst, unit []byte) (plain []byte, ok bool) {
+	if len(unit) == 0 || unit[0]>>5 != idFill {
+		return append(dst, unit...), true
+	}
+	count, at := int(unit[0]>>1&0xf), 0 // at: the byte whose last bit comes next
+	if count == countEscape {
+		if len(unit) < 2 {
+			return dst, false
+		}
+		count += int(unit[0]<<7|unit[1]>>1) - 1
+		at++
+	}
+	at += count
+	if at+1 >= len(unit) {
+		return dst, false
+	}
+	for ; at+1 < len(unit); at++ {
+		dst = append(dst, unit[at]<<7|unit[at+1]>>1)
+	}
+	return dst, true
+}
