@@ -69,6 +69,7 @@ var (
 			func(s edge.Stats) float64 { return float64(s.Behind) }),
 		edgeCounter("gaps_total", "Times that a seat stayed behind and was given silence.", func(s edge.Stats) float64 { return float64(s.Gaps) }),
 		edgeCounter("frames_lost_total", "Frames that never reached this edge.", func(s edge.Stats) float64 { return float64(s.Lost) }),
+		edgeCounter("units_silenced_total", "Access units that were silent among titles, since a group had no room for them.", func(s edge.Stats) float64 { return float64(s.Silenced) }),
 		edgeCounter("frames_refetched_total", "Frames that were fetched from other edges.", func(s edge.Stats) float64 { return float64(s.Refetched) }),
 		edgeCounter("seal_mismatches_total", "Segments that differed from their seal.", func(s edge.Stats) float64 { return float64(s.SealMismatch) }),
 		edgeCounter("seats_moved_total", "Seats taken to another cadence or variant.", func(s edge.Stats) float64 { return float64(s.Moved) }),
