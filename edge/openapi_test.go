@@ -97,7 +97,7 @@ func TestLiveStreamsAreDescribed(t *testing.T) {
 		streams++
 		var described []string
 		for _, parameter := range of.Get.Parameters {
-			if name := path.Base(parameter.Ref); name != "room" && name != "channel" {
+			if name := path.Base(parameter.Ref); name != "room" && name != "channel" && name != "icy" {
 				described = append(described, name)
 			}
 		}

@@ -163,3 +163,12 @@ func FuzzGroup(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkGroup(b *testing.B) {
+	all := group(0, 160)
+	buf := make([]byte, 0, adts.GroupBytes)
+	b.SetBytes(adts.GroupBytes)
+	for b.Loop() {
+		adts.AppendGroup(buf, 0, all, adts.GroupBytes)
+	}
+}
