@@ -74,8 +74,9 @@ func TestGroupsFit(t *testing.T) {
 			sizes = append(sizes, size)
 		}
 		slices.Sort(sizes)
-		t.Logf("%-10s the least %d, half of them up to %d, the most %d bytes (%.1f kbit/s)", name, sizes[0], sizes[len(sizes)/2], sizes[len(sizes)-1], float64(sizes[len(sizes)-1])*8/960)
-		if most := sizes[len(sizes)-1]; most > adts.GroupBytes {
+		most := sizes[len(sizes)-1]
+		t.Logf("%-10s the least %d, half of them up to %d, the most %d bytes (%.1f kbit/s)", name, sizes[0], sizes[len(sizes)/2], most, float64(most)*8/960)
+		if most > adts.GroupBytes {
 			t.Errorf("%s: a group of %d bytes", name, most)
 		}
 	}
