@@ -108,7 +108,8 @@ func (a *api) createRoom(w http.ResponseWriter, r *http.Request) error {
 // readRoom reads what a new room is to be.
 func (a *api) readRoom(w http.ResponseWriter, r *http.Request) (facts room.Facts, err error) {
 	facts = room.Facts{State: room.Doors, Created: a.cfg.Clock().UTC().Truncate(time.Millisecond)}
-	taped, apart, draft, visibility := true, false, false, room.Unlisted.Word()
+	taped, draft, visibility := true, false, room.Unlisted.Word()
+	var apart *bool
 	var plan planMembers
 	err = readObject(w, r, append(plan.members(),
 		member{name: "title", into: &facts.Title},
@@ -125,8 +126,8 @@ func (a *api) readRoom(w http.ResponseWriter, r *http.Request) (facts room.Facts
 	}
 	switch {
 	case taped:
-		facts.Tape, facts.Tracks = room.TapeOn, apart
-	case apart:
+		facts.Tape, facts.Tracks = room.TapeOn, apart == nil || *apart
+	case apart != nil && *apart:
 		return facts, badRequest("Speakers' own tracks need a tape: leave out \"tracks\", or \"tape\":false.")
 	}
 	facts.Title, err = room.CheckTitle(facts.Title)

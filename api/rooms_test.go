@@ -19,7 +19,7 @@ func TestCreateRoom(t *testing.T) {
 		t.Errorf("id = %q", got.ID)
 	}
 	want := roomAnswer{
-		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Tape: "on", Created: noon, Visibility: "unlisted",
+		ID: got.ID, Title: "Harbour talk", Language: "pt-BR", State: room.Doors, LowDelay: true, Expect: 1_000_000, Tape: "on", Tracks: true, Created: noon, Visibility: "unlisted",
 		ListenURL: "http://localhost:8080/r/" + string(got.ID), DeskURL: "http://localhost:8081/desk/" + string(got.ID),
 	}
 	if got != want {
@@ -98,7 +98,7 @@ func TestFailedEnd(t *testing.T) {
 
 func TestWhetherSpeakersAreTapedApart(t *testing.T) {
 	h := newHouse(t)
-	for body, want := range map[string]bool{`{"title":"a talk"}`: false, `{"title":"a talk","tracks":true}`: true, `{"title":"a talk","tape":false}`: false, `{"title":"a talk","tape":false,"tracks":false}`: false} {
+	for body, want := range map[string]bool{`{"title":"a talk"}`: true, `{"title":"a talk","tracks":true}`: true, `{"title":"a talk","tracks":false}`: false, `{"title":"a talk","tape":false}`: false, `{"title":"a talk","tape":false,"tracks":false}`: false} {
 		got := into[roomAnswer](t, h.do("POST", "/api/rooms", body, with(h.cookie)), http.StatusCreated)
 		again := into[roomAnswer](t, h.do("GET", "/api/rooms/"+string(got.ID), "", with(h.cookie)), http.StatusOK)
 		record, err := h.store.Room(t.Context(), got.ID)

@@ -14,13 +14,15 @@ import (
 )
 
 // door bounds the connections of a server that are accepted and are not seats, so that half-open requests cannot eat the descriptors of
-// seats and stage. A newcomer beyond the bound takes the place of the oldest whose first request is not whole, else of the oldest that is
+// seats and stage. Those between two requests, who have shown that they are served here, may be more by what the seats leave. A newcomer beyond the
+// bound takes the place of the oldest whose first request is not whole, else of the oldest that is
 // between two requests, else of one whose request has been under way for longer than any takes; where there is none he is turned away unread.
 // An origin that holds many half-open requests gives way before others do: who opens thousands from one place closes his own, and no
 // stranger's handshake.
 type door struct {
 	// immutable
 	most     int
+	spare    func() int // how many more there may be of those between two requests; nil: none
 	random   func() float64
 	now      func() time.Duration
 	patience time.Duration // how long a newcomer, and all behind him, waits for the server to close what was evicted
@@ -172,7 +174,8 @@ func (d *door) enter(conn net.Conn) {
 	d.settle()
 	d.mu.Lock()
 	out := d.roomLocked()
-	in := len(d.known)-d.queues[keptQueue].length < d.most+d.goingMost() && (out != nil || d.waitingLocked() < d.most)
+	limit := d.limitLocked()
+	in := len(d.known)-d.queues[keptQueue].length < limit+d.goingMost() && (out != nil || d.waitingLocked() < limit)
 	if in {
 		c := &caller{conn: conn, origin: peerOf(conn)}
 		d.known[conn] = c
@@ -223,9 +226,32 @@ func (d *door) waitingLocked() int {
 	return len(d.known) - d.queues[keptQueue].length - d.queues[goingQueue].length
 }
 
+// limitLocked is how many there may be as they are: most, and beyond it some between two requests. The caller holds mu.
+func (d *door) limitLocked() int {
+	if d.spare == nil {
+		return d.most
+	}
+	return d.most + min(d.queues[idleQueue].length, d.spare())
+}
+
+// fit lets one connection between two requests go, where the limit has come down to fewer than there are.
+func (d *door) fit() {
+	d.mu.Lock()
+	out := d.queues[idleQueue].first
+	if out == nil || d.waitingLocked() <= d.limitLocked() {
+		d.mu.Unlock()
+		return
+	}
+	d.takeOutLocked(out)
+	d.putLocked(out, goingQueue)
+	d.mu.Unlock()
+	d.evicted.Add(1)
+	_ = beneath(out.conn).Close()
+}
+
 // roomLocked chooses who has to go for a newcomer: nobody while there is room, or where nobody can be sent away. The caller holds mu.
 func (d *door) roomLocked() *caller {
-	if d.waitingLocked() < d.most {
+	if d.waitingLocked() < d.limitLocked() {
 		return nil
 	}
 	if d.crowd != nil && d.crowd.length > d.most/originPart {

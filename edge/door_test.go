@@ -102,6 +102,58 @@ func sameNames(got, want []string) bool {
 	return slices.Equal(got, want)
 }
 
+// Who is between two requests may use what the seats leave, and gives it back as they come; half-open requests get none of it.
+func TestDoorLendsWhatSeatsLeave(t *testing.T) {
+	spare := 3
+	d := newDoor(2, func() float64 { return 0.5 }, func() time.Duration { return 0 })
+	d.spare = func() int { return spare }
+	var all []*fakeConn
+	come := func(states ...http.ConnState) *fakeConn {
+		c := &fakeConn{name: string(rune('a' + len(all)))}
+		all = append(all, c)
+		for _, s := range append([]http.ConnState{http.StateNew}, states...) {
+			d.connState(c, s)
+		}
+		return c
+	}
+	open := func() (names string) {
+		for _, c := range all {
+			if !c.closed {
+				names += c.name
+			} else {
+				d.connState(c, http.StateClosed)
+			}
+		}
+		return names
+	}
+	for range 5 {
+		come(http.StateActive, http.StateIdle)
+	}
+	if got := open(); got != "abcde" {
+		t.Fatalf("%q are open of five between two requests, where two may be and three are lent", got)
+	}
+	come(http.StateActive, http.StateIdle)
+	if got := open(); got != "bcdef" {
+		t.Fatalf("%q are open after a sixth came", got)
+	}
+	spare = 1 // seats were taken
+	d.fit()
+	d.fit()
+	if got := open(); got != "def" {
+		t.Fatalf("%q are open after seats were taken", got)
+	}
+	d.fit()
+	if got := open(); got != "def" {
+		t.Errorf("%q are open where nobody had to go", got)
+	}
+	for range 4 {
+		come()
+	}
+	if got := open(); len(got) > 3 {
+		t.Errorf("%q are open: half-open requests were lent something", got)
+	}
+}
+
 // A request that may last counts for nothing and gives way to nobody, until it is over.
 func TestDoorKeeps(t *testing.T) {
 	now := time.Duration(0)

@@ -82,6 +82,7 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 	e.governor = newGovernor(shortest, longest)
 	e.policies.now.Store(&policy{version: 1, step: shortest, wish: shortest})
 	e.crowd, e.door = newCrowd(c.PerAddress), newDoor(c.MaxWaiting, c.Random, e.now)
+	e.door.spare = e.spare
 	e.turnstile.per = perJoin(c.JoinRate)
 	e.seconds.begin(e.now(), e.Stats())
 	e.handler = e.routes()
@@ -104,6 +105,9 @@ func newEdge(c Config, paced bool) (*Edge, error) {
 	}
 	return e, nil
 }
+
+// spare is how many descriptors that are kept for seats others may have: half of those that are free, since seats come faster than others go.
+func (e *Edge) spare() int { return max(0, e.config.MaxSeats-int(e.taken.Load())) / spareOfFree }
 
 // now is the monotonic time since the edge began.
 func (e *Edge) now() time.Duration { return e.config.Now().Sub(e.start) }

@@ -259,6 +259,7 @@ func (e *Edge) place(st *seat, h *hub, ask request) {
 	st.bare, st.wish, st.pace = ask.bare, uint8(ask.variant), ask.pace && ask.container == mp4
 	st.depth = uint16(frames(e.depthOf(ask)))
 	h.seated.Store(true)
+	e.door.fit()
 	reel := h.reels[ask.variant]
 	if reel.onDemand {
 		reel.seats.Add(1)

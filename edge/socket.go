@@ -118,6 +118,8 @@ const (
 	waitingMost = 4096 // to connections that have no seat yet, or want none
 	waitingPart = 8    // at most one in so many
 	filesMost   = 1 << 30
+
+	spareOfFree = 2 // one in so many of those that no seat has taken is lent to connections between two requests
 )
 
 // SeatsFor is how many seats an edge gives at most where its process may open so many files.

@@ -69,6 +69,7 @@ type handler struct {
 	reading throttle.Throttle
 	drawing throttle.Throttle
 	clips   *madeClips
+	objects *madeObjects
 }
 
 // readers is how many requests read a disk at the same time, for each processor.
@@ -79,7 +80,13 @@ const writeTimeout = 30 * time.Second
 
 // New serves /r/{room}/tape/…, and what belongs to clips below /r/{room}/clip/….
 func New(cfg Config) http.Handler {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1), clips: newMadeClips()}
+	served, _ := newHandler(cfg)
+	return served
+}
+
+// newHandler gives what is behind it too.
+func newHandler(cfg Config) (http.Handler, *handler) {
+	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1), clips: newMadeClips(), objects: newMadeObjects(keptObjects)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
@@ -99,7 +106,7 @@ func New(cfg Config) http.Handler {
 		w.Header().Set("Access-Control-Allow-Origin", "*") // a page on any site may play it
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)
-	})
+	}), h
 }
 
 var (
@@ -140,6 +147,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.Res
 	}
 	t, err := h.cfg.Tape(id, channel)
 	if errors.Is(err, room.ErrNotFound) {
+		h.objects.forget(id)
 		return problem.New(problem.NoTape, "This conversation is not on tape here, or not yet.")
 	}
 	if err != nil {
@@ -166,15 +174,18 @@ func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if !ok {
 		return errNotYet
 	}
-	var packets [][]byte
-	err = h.reading.Do(r.Context(), func() (err error) {
-		packets, err = t.Read(v, at.From, at.To)
-		return err
+	body, err := h.objects.get(objectName{room.ID(r.PathValue("room")), tape.Channel(r.PathValue("channel")), v, at}, func() (body []byte, err error) {
+		// For all who ask at the same time, whoever of them leaves.
+		err = h.reading.Do(context.WithoutCancel(r.Context()), func() error {
+			packets, err := t.Read(v, at.From, at.To)
+			body = fmp4.AppendFragment(nil, at.From, packets, t.Events(at.From, at.To))
+			return err
+		})
+		return body, err
 	})
 	if err != nil {
 		return err
 	}
-	body := fmp4.AppendFragment(nil, at.From, packets, t.Events(at.From, at.To))
 	if t.IsCut(tape.Number(k)) {
 		return h.send(w, r, body, "public, max-age=60")
 	}

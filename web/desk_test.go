@@ -64,12 +64,11 @@ func TestDeskClaimAndRooms(t *testing.T) {
 	p.until(`document.querySelectorAll('[data-testid="open-desk"]').length === 1`)
 
 	p.Write("room-title", "Second evening")
-	p.until(`!` + browsertest.At("room-tracks") + `.checked`) // off, and only with a tape
+	p.until(browsertest.At("room-tracks") + `.checked`) // on, and only with a tape
 	p.Press("room-tape")
 	p.until(`!` + browsertest.At("room-tracks"))
 	p.Press("room-tape")
-	p.until(browsertest.At("room-tracks"))
-	p.Press("room-tracks")
+	p.until(browsertest.At("room-tracks") + `.checked`)
 	p.Press("room-create")
 	p.until(`location.pathname === "/desk/second-evening-x1y2z3"`)
 	if f, _ := d.Facts("second-evening-x1y2z3"); !f.TapesTracks() {

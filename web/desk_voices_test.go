@@ -76,6 +76,23 @@ func TestDeskAsksForATrack(t *testing.T) {
 	}
 }
 
+// Who does not want a track is recorded all the same, as who was never asked for one.
+func TestDeskAsksForNoTrack(t *testing.T) {
+	t.Parallel()
+	d := newDeskServer(t)
+	d.change(testRoom, func(f *room.Facts) { f.Tape, f.Tracks = room.TapeOn, true })
+	b := chromium.New(t)
+	guest := openDesk(t, b, d.link("grace", "Grace", room.Speaker, ""))
+	guest.Press("mic-on")
+	guest.Press("consent-mix")
+	guest.Press("go-on")
+	guest.says("on-air", "live")
+	f, _ := d.Facts(testRoom)
+	if c := f.Consents["grace"]; !c.Agreed || c.Text != room.ConsentText || f.TapesTrack("grace", room.Speaker) {
+		t.Errorf("kept is %+v", c)
+	}
+}
+
 func quoted(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
 
 // What the page asks is what the server keeps, in both languages.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/epidaurus-live/epidaurus/room"
@@ -27,7 +28,7 @@ type Recorder struct {
 	mu       sync.Mutex
 	sessions map[room.ID]*session // guarded by mu
 	over     map[room.ID]bool     // guarded by mu; rooms of which nothing more comes
-	loaded   map[room.ID]*Tape    // guarded by mu; closed tapes that were asked for; no more than maxLoaded
+	loaded   map[room.ID]loaded   // guarded by mu; tapes that were asked for and that this process does not write; no more than maxLoaded
 }
 
 // maxLoaded bounds the tapes whose index is kept in memory: that of two hours takes 1 MB.
@@ -43,7 +44,7 @@ func Open(cfg Config) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the folder of tapes: %w", err)
 	}
-	r := &Recorder{cfg: cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]*Tape{}}
+	r := &Recorder{cfg: cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]loaded{}}
 	r.open, r.shut = context.WithCancel(context.Background())
 	r.running.Go(func() { r.keep(r.open) })
 	if cfg.NewTranscoder != nil {
@@ -173,27 +174,59 @@ func (r *Recorder) Tape(id room.ID, ch tape.Channel) (*Tape, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.loaded[id]
+	known := r.loaded[id]
+	t := known.tape
 	if s := r.sessions[id]; s != nil {
 		t = s.current.Load()
+	} else if t != nil && !t.Meta().Closed && known.stamp != stampOf(r.dirOf(id)) {
+		t = nil
 	}
 	if t == nil {
 		var err error
-		t, err = load(r.dirOf(id))
+		t, err = r.loadLocked(id)
 		if err != nil {
 			return nil, err
-		}
-		if t.Meta().Closed {
-			if len(r.loaded) >= maxLoaded {
-				clear(r.loaded)
-			}
-			r.loaded[id] = t
 		}
 	}
 	if len(t.Spans()) == 0 {
 		return nil, ErrNoTape
 	}
 	return t, nil
+}
+
+// loadLocked reads a tape that this process does not write, and keeps it. The caller holds mu.
+func (r *Recorder) loadLocked(id room.ID) (*Tape, error) {
+	stamp := stampOf(r.dirOf(id)) // before it is read: what changes meanwhile is seen the next time
+	t, err := load(r.dirOf(id))
+	if err != nil {
+		return nil, err
+	}
+	if len(r.loaded) >= maxLoaded {
+		clear(r.loaded)
+	}
+	r.loaded[id] = loaded{t, stamp}
+	return t, nil
+}
+
+// loaded is a tape as its files were. A closed one stays as it is; others were left open by a process that ended, or another one writes them.
+type loaded struct {
+	tape  *Tape
+	stamp string
+}
+
+// stampOf tells whether files of a folder have changed.
+func stampOf(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	var stamp strings.Builder
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			fmt.Fprintf(&stamp, "%s %d %d\n", info.Name(), info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return stamp.String()
 }
 
 // Delete ends the taping of a room and deletes what there is of it, on this node. It returns when that is done; to delete nothing is no

@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -88,7 +89,7 @@ func newRecorder(t *testing.T, keep time.Duration, most int64, ids ...room.ID) *
 	h.cfg.Keep, h.cfg.Max = keep, most
 	h.cfg.Now = func() time.Time { return noon.Add(10 * time.Hour) }
 	h.cfg.Log = slog.New(slog.DiscardHandler)
-	r := &Recorder{cfg: h.cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]*Tape{}}
+	r := &Recorder{cfg: h.cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]loaded{}}
 	r.open, r.shut = context.WithCancel(t.Context())
 	t.Cleanup(func() {
 		err := r.Close(context.Background())
@@ -109,6 +110,34 @@ func left(t *testing.T, r *Recorder) (ids []string) {
 		ids = append(ids, f.Name())
 	}
 	return ids
+}
+
+// A tape that was left open, or that another process writes, is read again when its files have changed, and only then.
+func TestATapeThatIsLeftOpenIsReadOnce(t *testing.T) {
+	t.Parallel()
+	r := newRecorder(t, 0, 0, "open-room")
+	first, err := r.Tape("open-room", tape.Floor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := r.Tape("open-room", tape.Floor); again != first || err != nil {
+		t.Errorf("it was read again though nothing had changed (%v)", err)
+	}
+	file, err := os.OpenFile(first.soundFile(tape.Opus48), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteString("OggS")
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	changed, err := r.Tape("open-room", tape.Floor)
+	if changed == first || err != nil {
+		t.Errorf("it was not read again though a file had grown (%v)", err)
+	}
+	if again, err := r.Tape("open-room", tape.Floor); again != changed || err != nil {
+		t.Errorf("it was read a third time (%v)", err)
+	}
 }
 
 func TestRetention(t *testing.T) {

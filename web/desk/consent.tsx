@@ -21,7 +21,7 @@ export function ConsentAsk({ desk }: { desk: Desk }) {
   const stands = stage?.you.consent;
   if (!stage || !stands) return null;
   const text = asked(stage);
-  const answer = (agree: boolean) => desk.attempt(() => answerConsent(desk.room, desk.token, text, agree));
+  const answer = (agree: boolean, to = text) => desk.attempt(() => answerConsent(desk.room, desk.token, to, agree));
   const decline = async () => {
     if (await answer(false)) desk.mic.stop(); // who listens needs none
   };
@@ -38,6 +38,7 @@ export function ConsentAsk({ desk }: { desk: Desk }) {
           <p class="note" role="status">{stands === "declined" ? v.declined : ""}</p>
           <div class="row">
             <button type="button" class="main" data-testid="consent-agree" onClick={() => void answer(true)}>{v.agree}</button>
+            {text >= TRACKS_TEXT && <button type="button" data-testid="consent-mix" onClick={() => void answer(true, CONSENT_TEXT)}>{v.agreeMix}</button>}
             {stands === "asked" && <button type="button" data-testid="consent-decline" onClick={() => void decline()}>{v.decline}</button>}
           </div>
         </>

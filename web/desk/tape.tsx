@@ -21,7 +21,7 @@ export function TapeChoice() {
       </label>
       {taped && (
         <label class="switch">
-          <input type="checkbox" name="tracks" data-testid="room-tracks" />
+          <input type="checkbox" name="tracks" defaultChecked data-testid="room-tracks" />
           <span>{r.tracksChoice}<small>{r.tracksChoiceHint}</small></span>
         </label>
       )}
