@@ -224,7 +224,7 @@ func TestICYAtEveryCadence(t *testing.T) {
 			h.playUnits(77)
 			l := h.get("/r/harbour/live.aac", asksForTitles)
 			from, cadence := l.frame(), max(k.cadence(), adts.GroupFrames)
-			if depth := h.head - unitLag - from; depth < max(k.needs(), icyDepth)-adts.GroupFrames {
+			if depth := h.head - unitLag - from; depth < max(k.needs(), icyDepth) {
 				t.Errorf("it begins %d frames behind", depth)
 			}
 			for next := from; h.head < 2200+6*cadence; {
@@ -243,6 +243,50 @@ func TestICYAtEveryCadence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In a rush the first two seconds of everybody are whole groups too.
+func TestICYInARush(t *testing.T) {
+	h, _ := aacHouse(t, func(c *Config) { c.Line, c.Sections = 4_000_000, 1 }) // 5 kB of bursts in a tick
+	h.roomTitled("Harbour talk")
+	h.play(100)
+	h.playUnits(500)
+	var all []*listener
+	for range 20 {
+		all = append(all, h.get("/r/harbour/live.aac", asksForTitles))
+	}
+	waiting := 0
+	h.edge.sections[0].after(func() { waiting = len(h.edge.sections[0].queue) })
+	if waiting == 0 {
+		t.Error("nobody waits for the rest of his burst")
+	}
+	h.playUnits(200)
+	for _, l := range all {
+		from := l.frame()
+		if got := titles(l.hearICY(from, h.head-unitLag-2*adts.GroupFrames, 0)); len(got) != 1 {
+			t.Errorf("titles %q", got)
+		}
+	}
+}
+
+// A row that wrote the last, shorter group of a channel goes no further, even when a takeover takes the end back: nobody could count on.
+func TestICYRowEndsOnce(t *testing.T) {
+	h, _ := aacHouse(t, nil)
+	h.play(100)
+	h.playUnits(300)
+	s, b := h.edge.sections[0], &block{reel: h.edge.hubs[hubKey{harbour, tape.Floor}].reels[len(tape.Variants)]}
+	s.after(func() {
+		r := &row{press: b.reel.pressOf(icyAAC), reel: b.reel, shape: shape{container: icyAAC}, next: 240}
+		s.advance(r, 250, true)
+		if r.next != 250 || !r.over {
+			t.Errorf("it ends at frame %d, %t", r.next, r.over)
+		}
+		s.advance(r, 390, false)
+		s.advance(r, 395, true)
+		if r.next != 250 {
+			t.Errorf("it goes on to frame %d", r.next)
+		}
+	})
 }
 
 // Who resumes does so where a group begins, at the frame that it names or before, and is told the title.
