@@ -114,7 +114,52 @@ func onSmallDisk(t *testing.T, data string) *fullDisk {
 	return d
 }
 
-// A database that another program holds, or whose disk is full, in the middle of a show: sound, seats, mute, dump, removal and the end go on;
+const immutableFlag = 0x10 // FS_IMMUTABLE_FL of linux/fs.h
+
+// readOnly makes the files of a database immutable, which holds for who has them open already too.
+type readOnly struct{ file string }
+
+func (r *readOnly) begin(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() { r.set(t, false) }) // what is immutable cannot be deleted
+	r.set(t, true)
+}
+
+func (r *readOnly) end(t *testing.T) {
+	t.Helper()
+	r.set(t, false)
+}
+
+func (r *readOnly) set(t *testing.T, immutable bool) {
+	t.Helper()
+	for _, name := range []string{r.file, r.file + "-wal"} {
+		f, err := os.Open(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		flags, err := unix.IoctlGetUint32(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+		if immutable {
+			flags |= immutableFlag
+		} else {
+			flags &^= immutableFlag
+		}
+		if err == nil {
+			err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags))
+		}
+		_ = f.Close()
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EOPNOTSUPP) {
+			t.Skip("only root can make a file immutable, on a disk that knows what that is:", err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A database that another program holds, whose disk is full, or whose files nobody may write, in the middle of a show: sound, seats, mute, dump, removal and the end go on;
 // the desk says so; what cannot be done without it is refused; and what it lacks it gets when it can.
 func TestUnwritableDatabase(t *testing.T) {
 	t.Parallel()
@@ -124,6 +169,7 @@ func TestUnwritableDatabase(t *testing.T) {
 	}{
 		{"Locked", func(_ *testing.T, data string) trouble { return &lock{file: filepath.Join(data, "epidaurus.db")} }},
 		{"FullDisk", func(t *testing.T, data string) trouble { return onSmallDisk(t, data) }},
+		{"ReadOnly", func(_ *testing.T, data string) trouble { return &readOnly{file: filepath.Join(data, "epidaurus.db")} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
