@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/epidaurus-live/epidaurus/codec"
@@ -8,7 +9,7 @@ import (
 )
 
 func BenchmarkEncode(b *testing.B) {
-	for _, v := range tape.Variants {
+	for _, v := range slices.Concat(tape.Variants, []tape.Variant{tape.Voice}) {
 		b.Run(string(v), func(b *testing.B) {
 			pcm := speechOf(b)
 			e, packet := encoder(b, codec.ForVariant(v)), make([]byte, codec.MaxPacketBytes)

@@ -112,7 +112,8 @@ var (
 		{prometheus.NewDesc("epidaurus_whep_bytes_out_total", "Bytes of these, encrypted, without the heads of UDP and IP.", nil, nil), prometheus.CounterValue, func(s stage.ListenersStats) float64 { return float64(s.Bytes) }},
 		{prometheus.NewDesc("epidaurus_whep_dropped_total", "Frames and events that came faster than they could be sent.", nil, nil), prometheus.CounterValue, func(s stage.ListenersStats) float64 { return float64(s.Dropped) }},
 	}
-	gapsDesc = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
+	gapsDesc   = prometheus.NewDesc("epidaurus_channel_gap_frames_total", "Frames of these that were declared silent.", nil, nil)
+	ltrackDesc = prometheus.NewDesc("epidaurus_channel_track_frames_lost_total", "Frames of speakers' own tracks that were left out because their encoders were late; the mix has them.", nil, nil)
 )
 
 type whepMetric struct {
@@ -130,7 +131,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- m.desc
 	}
 	for _, d := range []*prometheus.Desc{
-		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
+		refusedDesc, proxyDesc, stageDesc, stageOut, stageAway, roomsDesc, framesDesc, gapsDesc, ltrackDesc, tapingDesc, failingDesc, failedDesc, segsDesc, tlostDesc,
 		castDesc, waitDesc, behindDesc, beaconDesc, pubDesc, pfailDesc, pfailsDesc, pobjDesc, owedDesc,
 	} {
 		ch <- d
@@ -169,10 +170,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(stageOut, prometheus.CounterValue, float64(door.Evicted))
 	ch <- prometheus.MustNewConstMetric(stageAway, prometheus.CounterValue, float64(door.TurnedAway))
 	ch <- prometheus.MustNewConstMetric(owedDesc, prometheus.GaugeValue, float64(c.node.ledger.owes()))
-	rooms, frames, gaps := c.node.rooms.made()
+	rooms, all := c.node.rooms.made()
 	ch <- prometheus.MustNewConstMetric(roomsDesc, prometheus.GaugeValue, float64(rooms))
-	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(frames))
-	ch <- prometheus.MustNewConstMetric(gapsDesc, prometheus.CounterValue, float64(gaps))
+	ch <- prometheus.MustNewConstMetric(framesDesc, prometheus.CounterValue, float64(all.frames))
+	ch <- prometheus.MustNewConstMetric(gapsDesc, prometheus.CounterValue, float64(all.gaps))
+	ch <- prometheus.MustNewConstMetric(ltrackDesc, prometheus.CounterValue, float64(all.lostTracks))
 }
 
 func (c *collector) collectTapes(ch chan<- prometheus.Metric) {

@@ -60,7 +60,7 @@ type rooms struct {
 	closed bool                     // guarded by mu
 	open   map[room.ID]*runningRoom // guarded by mu
 
-	framesBefore, gapsBefore int64 // guarded by mu; of makers that have ended
+	before produced // guarded by mu; of makers that have ended
 }
 
 // runningRoom is a room whose channel is being made.
@@ -121,8 +121,7 @@ func (r *rooms) run(ctx context.Context, id room.ID, running *runningRoom) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, id)
-	frames, gaps := running.maker.Made()
-	r.framesBefore, r.gapsBefore = r.framesBefore+frames, r.gapsBefore+gaps
+	r.before.add(running.maker)
 }
 
 func (r *rooms) newRoom(f room.Facts) (*runningRoom, error) {
@@ -277,16 +276,26 @@ func (r *rooms) ids() []room.ID {
 	return slices.Collect(maps.Keys(r.open))
 }
 
+// produced is what makers came to.
+type produced struct {
+	frames, gaps int64
+	lostTracks   int64 // frames of speakers' own tracks that were left out
+}
+
+func (p *produced) add(m *channel.Maker) {
+	frames, gaps := m.Made()
+	p.frames, p.gaps, p.lostTracks = p.frames+frames, p.gaps+gaps, p.lostTracks+m.LostTracks()
+}
+
 // made sums what the makers of this node have made since it began.
-func (r *rooms) made() (open int, frames, gaps int64) {
+func (r *rooms) made() (open int, all produced) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	frames, gaps = r.framesBefore, r.gapsBefore
+	all = r.before
 	for _, running := range r.open {
-		f, g := running.maker.Made()
-		frames, gaps = frames+f, gaps+g
+		all.add(running.maker)
 	}
-	return len(r.open), frames, gaps
+	return len(r.open), all
 }
 
 // count tells the makers how many seats their rooms have, once a second.

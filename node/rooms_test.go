@@ -60,8 +60,8 @@ func TestRoomFromDoorsToEnd(t *testing.T) {
 		t.Errorf("who comes later gets %d %s", status, body)
 	}
 	until(t, "its channel is not made any more", func() bool { return len(h.rooms.ids()) == 0 })
-	if open, frames, _ := h.rooms.made(); open != 0 || frames < 50 {
-		t.Errorf("%d rooms are open, and %d frames were made", open, frames)
+	if open, all := h.rooms.made(); open != 0 || all.frames < 50 {
+		t.Errorf("%d rooms are open, and %d frames were made", open, all.frames)
 	}
 	err = h.host.End(t.Context(), r.ID) // again is no error
 	if err != nil {
