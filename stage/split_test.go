@@ -129,6 +129,7 @@ func TestSplitBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+	eventually(t, "none waits for Accept", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.passing == 0 })
 	for range 2 {
 		dial([]byte("GET"))
 	}
