@@ -125,7 +125,7 @@ func (s *season) listener(state room.State, click, shows string) pagecheck.Opene
 			if state == room.Announced {
 				p.Until(`document.querySelector("#before .count").textContent`, browsertest.Body)
 			}
-			p.Click(click)
+			p.ClickSteady(click)
 		}
 		p.Until(shows, `JSON.stringify(epidaurus) + document.body.innerText`)
 		return p

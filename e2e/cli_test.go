@@ -149,7 +149,7 @@ func TestOwnCertificate(t *testing.T) {
 	says(t, 0, []string{"25 packets sent", "1 connections"}, "speak", desk, sound, "--ca", certificate)
 	secure := strings.Replace(s.stage, "http://", "https://", 1) + "/r/" + string(s.room.ID) + "/live.ogg"
 	says(t, 0, []string{" 0 gaps"}, "listen", secure, "--for", "3s", "--ca", certificate)
-	says(t, 1, []string{"certificate", "0 frames"}, "listen", secure, "--for", "500ms")
+	says(t, 1, []string{"certificate", "0 frames"}, "listen", secure, "--for", "5s")
 }
 
 var demoLine = regexp.MustCompile(`^\s+(Listen|Walk on it)\s+(http\S+)$`)

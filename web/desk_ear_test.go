@@ -129,6 +129,7 @@ func TestDeskCuesAndChat(t *testing.T) {
 
 		line := "Five minutes, " + l.lang
 		guest.until(`(scrollTo(0, 0), true)`)
+		guest.Frames(3) // the page knows by then that the chat is not on the screen
 		producer.Write("chat-text", line)
 		producer.Press("chat-send")
 		reads := fmt.Sprintf(`%s.textContent.includes(%q)`, browsertest.At("chat"), line)

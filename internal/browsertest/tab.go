@@ -81,6 +81,25 @@ func (p *Tab) Click(selector string) {
 	p.Do(chromedp.Click(chromedp.CSS(selector)))
 }
 
+// Frames waits until the page has been drawn so many times: what it is told of with a picture, such as what is on the screen, it knows then.
+func (p *Tab) Frames(n int) {
+	p.Helper()
+	p.Until(fmt.Sprintf(`await (async () => { for (let i = 0; i < %d; i++) await new Promise(requestAnimationFrame); return true; })()`, n), Body)
+}
+
+// ClickSteady is Click for an element of a page that is still arranging itself: it waits until the element stays where it is, so that the click
+// meets it.
+func (p *Tab) ClickSteady(selector string) {
+	p.Helper()
+	p.Until(fmt.Sprintf(`await (async () => {
+		const at = () => JSON.stringify(document.querySelector(%q).getBoundingClientRect());
+		const before = at();
+		for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame);
+		return at() === before;
+	})()`, selector), Body)
+	p.Click(selector)
+}
+
 // look is how often a page looks whether a condition has come. The page does it, since a call from here costs more than the look.
 const look = 10 * time.Millisecond
 
