@@ -31,6 +31,8 @@ type Live interface {
 	Segment(id room.ID, ch tape.Channel, v tape.Variant, k tape.Number) (packets [][]byte, sealed, ok bool)
 	// Packets gives those of a stretch before the head of what Segments tells. It is not ok where not all of it is in memory.
 	Packets(id room.ID, ch tape.Channel, v tape.Variant, at tape.Stretch) (packets [][]byte, ok bool)
+	// Events gives what is told from a frame on, and the last event of each kind before it, in order.
+	Events(id room.ID, ch tape.Channel, from tape.Number) []tape.Event
 }
 
 // Tape is what was taped of a channel. Its methods may be called from any goroutine.

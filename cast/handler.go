@@ -35,7 +35,7 @@ type Handler struct {
 
 // Stats is what a handler counted since it was made.
 type Stats struct {
-	Playlists uint64 // answered, also with "not modified"
+	Playlists uint64 // answered, also with "not modified"; what is told beside them counts as one
 	Segments  uint64 // answered, heads of streams among them
 	Parts     uint64
 	Refused   uint64
@@ -62,6 +62,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{source: newSource(cfg), waiting: make(chan struct{}, cfg.Most), held: make(chan struct{}, cfg.MostLow)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{room}/hls/{playlist}", h.answer(h.master))
+	mux.HandleFunc("GET /r/{room}/hls/{channel}/"+eventsFile, h.answer(h.events))
 	mux.HandleFunc("GET /r/{room}/hls/{channel}/{variant}/{file}", h.answer(h.file))
 	mux.HandleFunc("/", h.answer(func(_ http.ResponseWriter, r *http.Request, _ channel) error {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -170,7 +171,7 @@ func (h *Handler) master(w http.ResponseWriter, r *http.Request, c channel) erro
 	default:
 		return errNothing
 	}
-	return h.playlist(w, r, hls.AppendMaster(nil, c.name, media, c.renditions()), cacheShort)
+	return h.text(w, r, playlistType, hls.AppendMaster(nil, c.name, media, c.renditions()), cacheShort)
 }
 
 // file serves what there is of a variant.
@@ -287,22 +288,24 @@ func (h *Handler) media(w http.ResponseWriter, r *http.Request, l list) error {
 	if l.closed {
 		cache = cacheLong
 	}
-	return h.playlist(w, r, hls.AppendMedia(nil, l.Media), cache)
+	return h.text(w, r, playlistType, hls.AppendMedia(nil, l.Media), cache)
 }
 
-// smallPlaylist is what is not worth compressing.
-const smallPlaylist = 1400
+const playlistType = "application/vnd.apple.mpegurl"
 
-// playlist answers with a playlist, compressed where that is understood and gains anything.
-func (h *Handler) playlist(w http.ResponseWriter, r *http.Request, body []byte, cache string) error {
+// smallText is what is not worth compressing.
+const smallText = 1400
+
+// text answers with a playlist or what stands beside it, compressed where that is understood and gains anything.
+func (h *Handler) text(w http.ResponseWriter, r *http.Request, contentType string, body []byte, cache string) error {
 	header := w.Header()
-	header.Set("Content-Type", "application/vnd.apple.mpegurl")
+	header.Set("Content-Type", contentType)
 	header.Set("Vary", "Accept-Encoding")
 	tag := tagOf(body)
-	if len(body) > smallPlaylist && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(body) > smallText && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		small, err := h.small.of(tag, body)
 		if err != nil {
-			return fmt.Errorf("compress a playlist: %w", err)
+			return fmt.Errorf("compress a text: %w", err)
 		}
 		body, tag = small, tag[:len(tag)-1]+`-gz"`
 		header.Set("Content-Encoding", "gzip")

@@ -36,6 +36,7 @@ type memory struct {
 	lost    tape.Number // a frame that never came to the tape
 	closed  bool
 	err     error
+	said    *tape.EventLog // nil: nothing
 }
 
 // to is the live edge moving on.
@@ -106,6 +107,23 @@ func (m *memory) Packets(_ room.ID, _ tape.Channel, v tape.Variant, at tape.Stre
 		return nil, false
 	}
 	return packets(v, at.From, at.To), true
+}
+
+// Events are those that the test has said.
+func (m *memory) Events(_ room.ID, _ tape.Channel, from tape.Number) []tape.Event {
+	if m.said == nil {
+		return nil
+	}
+	return m.said.Between(m.said.StateAt(nil, from-1), from, 1<<40)
+}
+
+// say takes note of an event of the test's room.
+func (m *memory) say(at tape.Number, kind, data string) {
+	if m.said == nil {
+		m.said = tape.NewEventLog(3000)
+		m.said.Takeover(tape.Takeover{Term: 1})
+	}
+	m.said.Add(tape.Event{Term: 1, At: at, Kind: kind, Data: []byte(data)})
 }
 
 // memoryTape is the tape of a memory, as it was when it was found.

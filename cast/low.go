@@ -182,7 +182,7 @@ func (h *Handler) low(w http.ResponseWriter, r *http.Request, c channel, renditi
 	if asked.any {
 		cache = cacheShort
 	}
-	return h.playlist(w, r, hls.AppendMedia(nil, c.low(r.Context(), rendition, m)), cache)
+	return h.text(w, r, playlistType, hls.AppendMedia(nil, c.low(r.Context(), rendition, m)), cache)
 }
 
 // part serves a part of a segment, as soon as it is there.

@@ -109,14 +109,11 @@ func (e *Edge) RefusePlace(w http.ResponseWriter, r *http.Request, err error) {
 // Said is what is true of a room at the newest frame, and what was said of later ones: what a listener has to be told who comes now. It is empty
 // where the room is not heard here.
 func (e *Edge) Said(id room.ID) []tape.Event {
-	e.mu.Lock()
-	h := e.hubs[hubKey{id, tape.Floor}]
-	e.mu.Unlock()
+	h := e.hubOf(hubKey{id, tape.Floor})
 	if h == nil {
 		return nil
 	}
-	head := h.reels[0].ring.Head()
-	return h.told.log.Between(h.told.log.StateAt(nil, head), head+1, never)
+	return e.Events(id, tape.Floor, h.reels[0].ring.Head()+1)
 }
 
 // Notices are this edge's own events (Announce), and a number that changes with them.

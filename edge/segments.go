@@ -149,6 +149,16 @@ func (e *Edge) Segment(id room.ID, c tape.Channel, v tape.Variant, k tape.Number
 	return packets, known && made && s.Stretch == at && tape.SumOf(at.From, packets) == sum, true
 }
 
+// Events gives what is told of a channel from a frame on, and the last event of each kind before it: all that a player has to know who begins there.
+// It is empty where the channel is not heard here.
+func (e *Edge) Events(id room.ID, c tape.Channel, from tape.Number) []tape.Event {
+	h := e.hubOf(hubKey{id, c})
+	if h == nil {
+		return nil
+	}
+	return h.told.log.Between(h.told.log.StateAt(nil, from-1), from, never)
+}
+
 // reelOf finds a variant of a channel that is heard, or begins to hear it.
 func (e *Edge) reelOf(id room.ID, c tape.Channel, v tape.Variant) *reel {
 	i := slices.Index(tape.Variants, v)
