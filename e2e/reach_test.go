@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/epidaurus-live/epidaurus/internal/browsertest"
+	"github.com/epidaurus-live/epidaurus/room"
 )
 
 // heldBack is a proxy that passes an answer on when it has all of it, as some companies' and phones' do: an endless one it never passes on.
@@ -36,7 +37,7 @@ func heldBack(t *testing.T, to string) string {
 	return front.URL
 }
 
-// A listener behind a proxy that holds back what has no end hears the room by pieces, with the title and without a second tap.
+// A listener behind a proxy that holds back what has no end hears the room by pieces, with the title, the names and captions, and without a second tap.
 func TestListenerBehindAProxyThatHoldsBack(t *testing.T) {
 	t.Parallel()
 	s := serve(t).open("Held back", false)
@@ -48,6 +49,7 @@ func TestListenerBehindAProxyThatHoldsBack(t *testing.T) {
 	p.Until(`epidaurus.state === "listening" && epidaurus.frame > 0 && document.getElementById("title").textContent === "Held back"`, "JSON.stringify(epidaurus)")
 	pcm := record(p, captured, 3)
 	tonesIn(t, pcm[sampleRate:], 6)
+	s.toldBesideTheSound(t, p)
 	if browsertest.Eval[string](p, `performance.getEntriesByType("resource").map((e) => e.name.split("/").pop()).join(" ")`) == "" {
 		t.Error("nothing was fetched")
 	}
@@ -96,4 +98,40 @@ func TestEmbeddedElsewhere(t *testing.T) {
 	if left := browsertest.Eval[int](direct, `document.cookie.length + localStorage.length + sessionStorage.length`); left != 0 {
 		t.Errorf("%d things are kept", left)
 	}
+}
+
+// A browser without MediaSource plays HLS by itself. The page shows all the same who is on stage and what is said, and that the room is over.
+func TestListenerWithoutMediaSource(t *testing.T) {
+	t.Parallel()
+	s := serve(t).open("The old phone", false)
+	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
+	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
+	until(t, "there are pieces", func() bool { return len(segmentsOf(s.room.ListenURL+"/hls/floor/opus-48/live.m3u8")) >= 4 })
+	p := openTapped(t, listeners.New(t), s.room.ListenURL, "delete window.MediaSource; delete window.ManagedMediaSource")
+	p.Click("#listen")
+	p.Until(`epidaurus.state === "listening" && audio.currentTime > 0 && audio.src.endsWith("/hls/master.m3u8")`, browsertest.Body)
+	pcm := record(p, "document.getElementById('audio').captureStream()", 4)
+	tonesIn(t, pcm[2*sampleRate:], 6) // a busy machine starves Chromium now and then, which is heard
+	s.toldBesideTheSound(t, p)
+	picture(p, "plain")
+	err := s.client.End(t.Context(), s.room.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Until(`epidaurus.state === "ended" && document.getElementById("chip").dataset.state === "ended" && document.getElementById("listen").hidden`, browsertest.Body)
+}
+
+// toldBesideTheSound waits for what a page has to show of a room with Ada and Grace on stage, whose sound brings no events: people, who speaks, captions.
+func (s *show) toldBesideTheSound(t *testing.T, p *browsertest.Tab) {
+	t.Helper()
+	p.Until(`[...document.querySelectorAll("#people b")].map((e) => e.textContent).sort().join() === "Ada,Grace"`, browsertest.Body)
+	p.Until(`document.querySelectorAll("#people .speaks").length === 2 && document.getElementById("chip").dataset.state === "live"`, browsertest.Body)
+	by, err := s.client.Invite(t.Context(), s.room.ID, "Maria", room.Captioner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.caption(t, by, `{"text":"The ships are late.","id":"1"}`, http.StatusCreated)
+	p.Until(`document.getElementById("cc")`, browsertest.Body)
+	p.Click("#cc")
+	p.Until(shownLines+` === "The ships are late."`, browsertest.Body)
 }

@@ -501,7 +501,7 @@ func testPlaysWithoutSource(t *testing.T, b context.Context) {
 		HTMLMediaElement.prototype.canPlayType = function (type) { return type.includes("mpegurl") ? "" : can.call(this, type) }`)
 	p.Click("#listen")
 	p.until(`epidaurus.state === "listening" && audio.currentTime > 0`)
-	if got := p.text("status"); !strings.HasPrefix(got, "This browser plays the bare sound") {
+	if got := p.text("status"); !strings.HasPrefix(got, "You hear the stage, later than others") {
 		t.Errorf("status %q", got)
 	}
 	e.cutLines()

@@ -159,7 +159,7 @@ globalThis.epidaurus = Object.freeze({
 async function begin(): Promise<void> {
   ear = source
     ? new Player(audio, new Sound(audio, source), new Places(location.origin), path, new WaitStore(base), heard, changed, pull)
-    : new (await later<typeof import("../plain/module")>("plain")).Plain(audio, base, changed);
+    : new (await later<typeof import("../plain/module")>("plain")).Plain(audio, base, changed, heard);
   if (element("whep")) ear = await later<typeof import("../whep/module")>("whep").then((m) => m.over(ear as Player, heard, changed), () => ear);
   view = new View(ear, audio, room, !source);
   say(pickLanguage());

@@ -4,6 +4,7 @@ import { joinAt, parts, ServerClock } from "../before/clock";
 import { insideOf } from "../elsewhere/inapp";
 import { boxOf } from "../pull/emsg";
 import { follow, parse } from "../pull/playlist";
+import { Told } from "../pull/told";
 import { BoxReader, type Piece } from "./boxes";
 import { parseEvent, Timeline, type RoomEvent } from "./events";
 import { silence } from "./line";
@@ -64,6 +65,17 @@ const A = "https://a.example", B = "https://b.example", C = "https://c.example";
  * `edges` is a list of https://e1.example and https://e2.example, rightly signed.
  */
 export const tests: Record<string, (stream: Uint8Array, edges: EdgesEvent) => void | Promise<void>> = {
+  whatIsToldIsToldOnce() {
+    const told = new Told("");
+    const at = (frame: number) => ({ at: frame, e: { t: "speaking", ids: [] } as RoomEvent });
+    const answer = (last: number, ...frames: number[]) => ({ last, over: false, events: frames.map(at) });
+    const news = (last: number, ...frames: number[]) => told.learn(answer(last, ...frames)).events.map((t) => t.at);
+    equal(news(100, 3, 50), [3, 50]);
+    equal(news(110, 3, 50, 105), [105]);
+    equal(news(105, 3, 50), []); // of an edge, or a cache, that is behind
+    equal(news(200, 105, 150), [150]); // what was before is as it was
+    equal(news(200, 105, 120, 150), [120]); // and came late
+  },
   piecesAreFollowedWithoutAHole() {
     const text = "#EXTM3U\n#EXT-X-VERSION:8\n#EXTINF:1.92,\nseg-7.m4s\n#EXT-X-GAP\n#EXTINF:1.92,\nseg-8.m4s\n" + [9, 10, 11, 12, 13].map((k) => `#EXTINF:1.92,\nseg-${k}.m4s\n`).join("");
     const list = parse(text);

@@ -1,18 +1,15 @@
 // Sound by pieces, for lines on which an endless answer does not come through: a proxy that wants to have all of an answer before it passes any of it on. The
-// pieces are those of HLS, and what comes out is what the endless answer would be, later by some seconds and without the names.
+// pieces are those of HLS, and what comes out is what the endless answer would be, later by some seconds.
 
 import { beacons } from "./beacon";
 import { boxOf } from "./emsg";
 import { follow, parse, type Playlist } from "./playlist";
+import { Told, type Along } from "./told";
 
 /** What a player is told of its place: two segments may come late, and it has three. */
 const DEPTH_MS = 6000, CADENCE_MS = 3840;
 /** Between two looks at the playlist while nothing new is in it, in ms. */
 const LOOK = 1000;
-/** Between two looks at what has become of the room, in ms. */
-const LOOK_ROOM = 15_000;
-
-type Announced = { title: string; lang: string; state: string };
 
 /** The streams that are read. A page has one of them after the other. */
 let read = 0;
@@ -41,12 +38,6 @@ async function playlist(at: string, signal: AbortSignal): Promise<Playlist> {
   return parse(await (await get(`${at}live.m3u8`, signal)).text());
 }
 
-/** The room as it is now, as an event at a frame. */
-async function roomAt(base: string, frame: number, signal: AbortSignal): Promise<Uint8Array> {
-  const room = (await (await get(`${base}/event.json`, signal)).json()) as Announced;
-  return boxOf(frame, { t: "room", id: base.split("/")[2], title: room.title, lang: room.lang, state: room.state });
-}
-
 function stream(base: string, at: string, signal: AbortSignal): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     start(out) {
@@ -65,30 +56,31 @@ function stream(base: string, at: string, signal: AbortSignal): ReadableStream<U
 async function run(base: string, at: string, signal: AbortSignal, put: (bytes: Uint8Array) => void): Promise<void> {
   put(boxOf(0, { t: "seat", depth_ms: DEPTH_MS, cadence_ms: CADENCE_MS, variant: "hls" }));
   put(await bytes(`${at}init.mp4`, signal));
+  const told = new Told(base);
+  let end: object = { id: base.split("/")[2], title: "", lang: "" }; // what is said of the room when it is over
+  const tell = (words: Along): void => {
+    for (const { at, e } of words.events) {
+      if (e.t === "room") end = e;
+      if (e.t !== "room" || e.state !== "ended") put(boxOf(at, e)); // who is told of the end waits for no more sound
+    }
+  };
   let next = -1; // segment
-  let looked = -Infinity;
   for (;;) {
     const list = await playlist(at, signal);
-    for (const k of follow(list, next)) {
-      if (performance.now() > looked + LOOK_ROOM) {
-        looked = performance.now();
-        await roomAt(base, k * FRAMES, signal).then(put, () => {});
-      }
+    const news = follow(list, next);
+    // Sound neither waits for words nor misses those that cannot be had: they are due when the ear gets to them, some seconds later.
+    const words = news.length || list.over ? told.ask(signal).then(tell, () => {}) : undefined;
+    for (const k of news) {
       put(await bytes(`${at}seg-${k}.m4s`, signal));
       next = k + 1;
     }
+    await words;
     if (list.over) {
-      put(boxOf(next * FRAMES, { ...(await last(base, signal)), t: "room", state: "ended" }));
+      put(boxOf(next * FRAMES, { ...end, t: "room", state: "ended" }));
       return;
     }
     await rest(LOOK, signal);
   }
-}
-
-/** What is said of a room at its end: as much as is still known of it. */
-async function last(base: string, signal: AbortSignal): Promise<object> {
-  const room = await get(`${base}/event.json`, signal).then((a) => a.json() as Promise<Announced>, () => ({ title: "", lang: "" }));
-  return { id: base.split("/")[2], title: room.title, lang: room.lang };
 }
 
 /** Frames of a segment. */
