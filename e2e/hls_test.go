@@ -16,6 +16,7 @@ import (
 // Two tones go on stage, and every player of HLS hears both: from the live playlist, and from the beginning.
 // A drill of it misses nothing, and no variant takes more of a line than the master playlist says.
 func TestPlayersOfHLS(t *testing.T) {
+	t.Parallel()
 	s := serve(t).open("Segments", false)
 	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
 	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))

@@ -64,6 +64,7 @@ client_body_temp_path %[2]s/body; proxy_temp_path %[2]s/proxy; fastcgi_temp_path
 // What was published plays on when every process of ours is gone: of a room that is over to its end, with its page, and of one that was live to
 // where it was. It is what the edge served, byte for byte.
 func TestPublishedFolderOutlivesUs(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "published")
 	s := serve(t, "--publish", "dir:"+dir).open("It stays", false)
 	web, _ := nginx(t, "root /srv/epidaurus;", "/srv/epidaurus", dir)

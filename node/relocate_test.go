@@ -172,7 +172,7 @@ func TestARunThroughIsUnheard(t *testing.T) {
 	key := run.Listen[strings.Index(run.Listen, "~"):]
 	forged := key[:len(key)-2] + "00"
 	for _, below := range []string{"", "/live.mp4", "/live.ogg?from=0", "/live.mp4?pace=1", "/event.json", "/event.ics", "/status.json", "/tape/", "/tape/index.json", "/hls/master.m3u8",
-		"/hls/floor/opus-48/live.m3u8", "/listen.m3u", "/hand", "/floor/live.mp4", "/tape/floor/opus-48.ogg"} {
+		"/hls/floor/opus-48/live.m3u8", "/hls/floor/events.json", "/listen.m3u", "/hand", "/floor/live.mp4", "/tape/floor/opus-48.ogg"} {
 		for name, address := range map[string]string{"without the token": open + below, "with a forged one": open + forged + below} {
 			if status, body := h.ask(t, "GET", address, ""); status != http.StatusNotFound || strings.Contains(body, "Harbour") {
 				t.Errorf("%s, %s: %d %.80s", name, below, status, body)

@@ -133,7 +133,7 @@ func TestEveryGatedAddress(t *testing.T) {
 	}{
 		{edge, "live.mp4", true, 200}, {edge, "live.ogg", true, 200}, {edge, "live.aac", true, 200}, {edge, "floor/live.mp4", true, 200}, {edge, "floor/live.ogg", true, 200},
 		{edge, "seat.json", true, 200}, {edge, "listen.m3u", true, 200}, {edge, "listen.pls", true, 200},
-		{edge, "hls/master.m3u8", true, 200}, {edge, "hls/floor/opus-48/live.m3u8", true, 200}, {edge, "hls/floor/opus-48/init.mp4", true, 200},
+		{edge, "hls/master.m3u8", true, 200}, {edge, "hls/floor/opus-48/live.m3u8", true, 200}, {edge, "hls/floor/opus-48/init.mp4", true, 200}, {edge, "hls/floor/events.json", true, 200},
 		{edge, "hls/floor/opus-48/seg-1.m4s", true, 0}, {edge, "hls/nothing", true, 404}, {edge, "hand", false, 200}, {edge, "hand/mine", false, 401},
 		{h.Node, "tape/index.json", true, 200}, {h.Node, "tape/floor/opus-48.ogg", true, 200}, {h.Node, "tape/floor/opus-48.mp4", true, 200}, {h.Node, "tape/floor/aac-64.m4a", true, 0},
 		{h.Node, "tape/floor/opus-48/init.mp4", true, 200}, {h.Node, "tape/floor/opus-48/0.m4s", true, 0}, {h.Node, "hls/dvr.m3u8", true, 200}, {h.Node, "live.mp4", true, 200},

@@ -67,7 +67,7 @@ export class Backline {
 
   send(track: MediaStreamTrack | null): void {
     this.track = track;
-    void this.session?.send(track);
+    this.session?.send(track);
   }
 
   setOpen(open: boolean): void {
@@ -130,7 +130,7 @@ export class Backline {
   }
 
   private settled(next: Session): void {
-    void next.send(this.track); // it may be another one by now
+    next.send(this.track); // it may be another one by now
     this.told = null;
     this.onVoices(next.voices);
     this.view.set({ state: "on", trouble: "" });

@@ -142,7 +142,7 @@ export class Line {
   /** Sends another track from now on. */
   send(track: MediaStreamTrack | null): void {
     this.track = track;
-    void this.session?.send(track);
+    this.session?.send(track);
   }
 
   async mute(muted: boolean): Promise<void> {
@@ -291,7 +291,7 @@ export class Line {
   }
 
   private settled(next: Session): void {
-    void next.send(this.track); // it may be another one by now
+    next.send(this.track); // it may be another one by now
     this.unheardSince = 0;
     this.onVoices(next.voices);
     this.view.set({ voice: "on", obstacle: null });

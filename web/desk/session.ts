@@ -74,8 +74,11 @@ export class Session {
     });
   }
 
-  async send(track: MediaStreamTrack | null): Promise<void> {
-    await this.pc.getTransceivers()[0]?.sender.replaceTrack(track);
+  /** Sends another track, or none. A connection that is closed, or closes meanwhile, sends nothing anyway. */
+  send(track: MediaStreamTrack | null): void {
+    this.pc.getTransceivers()[0]?.sender.replaceTrack(track).catch((e) => {
+      if (this.state !== "closed") throw e;
+    });
   }
 
   /** Looks whether the network brought anything since the last look: media, reports, or answers to ICE checks. */
@@ -100,7 +103,7 @@ export class Session {
 
   /** Falls silent at once, and tells the server before closing: it would take a mere close for a lost connection, and keep the place. */
   leave(): void {
-    void this.send(null);
+    this.send(null);
     if (!this.address) return this.close();
     leave(this.address, this.token)
       .catch(() => {}) // without a network the server notices by itself, only later
