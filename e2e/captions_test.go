@@ -145,6 +145,13 @@ func (s *show) captionsAfterwards(t *testing.T, token string) {
 	p.Click("#transcriptlist li:not([hidden]) button")
 	p.Until(`epidaurusTape.time >= 2 && `+shownLines+`.endsWith("La marée monte.") && document.querySelector("#transcriptlist [aria-current]")`, browsertest.Body)
 	picture(p, "transcript")
+	index, _ := s.tape("there is enough for a clip", func(i tapeIndex) bool { return i.Last-i.First > 300 })
+	p = openTapped(t, listeners.New(t), fmt.Sprintf("%s/clip/%d-%d", s.room.ListenURL, index.First+50, index.First+300))
+	p.Until(`globalThis.epidaurusClip?.state === "paused"`, browsertest.Body)
+	p.Click("#cc")
+	p.Do(chromedp.Evaluate[chromedp.Void](`{ const s = document.getElementById("seek"); s.value = "1.5"; s.dispatchEvent(new Event("input")); }`))
+	p.Until(shownLines+`.endsWith("La marée monte.")`, browsertest.Body)
+	picture(p, "clip")
 
 	dir := filepath.Join(t.TempDir(), "site")
 	out, err := command(t, program, "export", string(s.room.ID), "--data", filepath.Join(s.dir, "data"), "--to", dir)

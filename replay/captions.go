@@ -31,8 +31,13 @@ const (
 // tracksOf are the captions of what may be heard of a tape: those that its host has corrected, else what captioners wrote while it was live.
 func tracksOf(f room.Facts, t Tape) []track {
 	spans := t.Spans()
-	first, last := spans[0].From, spans[len(spans)-1].To
-	tracks := written(t.Events(first, last+1))
+	return tracksIn(f, t, tape.Stretch{From: spans[0].From, To: spans[len(spans)-1].To})
+}
+
+// tracksIn are those of a stretch of it: what was written there, and what its host has corrected anywhere.
+func tracksIn(f room.Facts, t Tape, at tape.Stretch) []track {
+	spans := t.Spans()
+	tracks := written(t.Events(at.From, at.To+1))
 	for language, lines := range t.Captions() {
 		corrected := track{Language: language, Lines: lines}
 		tracks = slices.DeleteFunc(tracks, func(o track) bool { return o.Language == language })
@@ -44,6 +49,18 @@ func tracksOf(f room.Facts, t Tape) []track {
 	tracks = slices.DeleteFunc(tracks, func(o track) bool { return len(o.Lines) == 0 })
 	slices.SortFunc(tracks, func(a, b track) int { return strings.Compare(a.Language, b.Language) })
 	return tracks
+}
+
+// lateWords is how long after its words a line may be written, to be among those of a clip.
+const lateWords = 30 * tape.FramesPerSec
+
+// clipTracks are the captions of a clip: each line that is shown while it is heard.
+func clipTracks(f room.Facts, t Tape, at tape.Stretch) []track {
+	tracks := tracksIn(f, t, tape.Stretch{From: at.From - longestLine, To: at.To + lateWords})
+	for i := range tracks {
+		tracks[i].Lines = slices.DeleteFunc(tracks[i].Lines, func(l tape.Caption) bool { return l.To <= at.From || l.From >= at.To })
+	}
+	return slices.DeleteFunc(tracks, func(o track) bool { return len(o.Lines) == 0 })
 }
 
 // within are the lines of what is to be heard. One of which the first words were cut is left out, and so is one that is too long to be said before the cut at

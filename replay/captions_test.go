@@ -103,3 +103,30 @@ func TestCorrectedCaptions(t *testing.T) {
 		t.Errorf("cut:\n%s", got)
 	}
 }
+
+// A clip has the lines that are shown while it is heard, as they were written last, also a little later than its end.
+func TestCaptionsOfAClip(t *testing.T) {
+	t.Parallel()
+	m := captioned()
+	m.events = append(m.events, said(960, inEnglish("b", 355, "written late")))
+	m.spans = []tape.Stretch{{From: 96, To: 3000}}
+	for name, want := range map[string][]track{
+		"240-300": {
+			{"en", []tape.Caption{{From: 200, To: 260, Text: "Good <evening>"}, {From: 260, To: 355, Text: "and all"}}},
+			{"fr", []tape.Caption{{From: 210, To: 310, Text: "Bonsoir"}}},
+		},
+		"350-410":   {{"en", []tape.Caption{{From: 260, To: 355, Text: "and all"}, {From: 355, To: 455, Text: "written late"}}}},
+		"1000-1100": nil,
+	} {
+		var got clipAnswer
+		w := serve(m, "GET", "/r/harbour/clip/"+name+"/clip.json")
+		err := json.Unmarshal(w.Body.Bytes(), &got)
+		if err != nil || w.Code != http.StatusOK || !reflect.DeepEqual(got.Captions, want) {
+			t.Errorf("%s: %d, %v\n%+v, want\n%+v", name, w.Code, err, got.Captions, want)
+		}
+	}
+	m.captions = map[string][]tape.Caption{"en": {{From: 250, To: 280, Text: "corrected"}}}
+	if text := serve(m, "GET", "/r/harbour/clip/240-300/clip.json").Body.String(); !strings.Contains(text, `{"from":250,"to":280,"text":"corrected"}`) || strings.Contains(text, "and all") {
+		t.Errorf("corrected: %s", text)
+	}
+}

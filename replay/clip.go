@@ -148,7 +148,8 @@ type clipAnswer struct {
 	Speakers []string    `json:"speakers"`
 	Live     bool        `json:"live,omitempty"`
 	M4A      bool        `json:"m4a,omitempty"` // its sound is to be had as that too
-	Levels   []byte      `json:"levels"`        // base64
+	Captions []track     `json:"captions,omitempty"`
+	Levels   []byte      `json:"levels"` // base64
 }
 
 // clip serves what a clip's page needs: clip.json, sound.ogg, sound.m4a, picture.png.
@@ -162,7 +163,8 @@ func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 	case "clip.json":
 		body, err := json.Marshal(clipAnswer{
 			Version: 1, Room: c.Room, Title: c.Title, Language: c.Language, From: c.From, To: c.To, Seconds: c.Length().Seconds(), Began: c.Began,
-			Into: c.Into.Seconds(), Speakers: append([]string{}, c.Speakers...), Live: c.Live, M4A: h.cfg.M4A, Levels: c.Levels,
+			Into: c.Into.Seconds(), Speakers: append([]string{}, c.Speakers...), Live: c.Live, M4A: h.cfg.M4A,
+			Captions: clipTracks(f, t, c.Stretch), Levels: c.Levels,
 		})
 		if err != nil {
 			return fmt.Errorf("write a clip's description: %w", err)

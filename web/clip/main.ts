@@ -1,5 +1,8 @@
 // A part of a conversation with a link of its own: it plays, is shared, and leads to the whole.
 
+import { Box } from "../captions/box";
+import { at, type Track } from "../captions/said";
+import { FRAMES_PER_SECOND } from "../listen/boxes";
 import { bars, clock } from "../replay/index";
 import { pickLanguage } from "../replay/texts";
 import { texts, type Language } from "./texts";
@@ -21,6 +24,7 @@ type Clip = {
   speakers: string[];
   live?: boolean;
   m4a?: boolean;
+  captions?: Track[];
   levels: string;
 };
 
@@ -34,6 +38,7 @@ const audio = element<HTMLAudioElement>("audio");
 const seek = element<HTMLInputElement>("seek");
 const wave = element<HTMLCanvasElement>("wave");
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const captions = new Box();
 
 let language: Language = pickLanguage();
 let clip: Clip | undefined;
@@ -84,6 +89,8 @@ function render(): void {
   seek.ariaValueText = t.at(clock(now), clock(total));
   set("now", clock(now));
   set("total", clock(total));
+  captions.toggle.hidden = !clip?.captions;
+  captions.exactly(clip?.captions ? at(clip.from + Math.floor(now * FRAMES_PER_SECOND), clip.captions) : []);
   draw(total ? now / total : 0);
 }
 
@@ -157,6 +164,8 @@ for (const [id, kind] of [["file", "ogg"], ["m4a", "m4a"]] as const) {
   file.href = `${here}/sound.${kind}`;
   file.download = `${here.split("/").slice(2).join("-")}.${kind}`;
 }
+element("tools").append(captions.toggle);
+element("speaking").after(captions.root);
 new ResizeObserver(render).observe(wave);
 dark.onchange = render;
 

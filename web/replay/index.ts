@@ -1,8 +1,8 @@
 // The tape's index, and where its frames lie on the timeline that is shown: span after span, without what was not taped between them.
 
+import type { Track } from "../captions/said";
 import { FRAMES_PER_SECOND } from "../listen/boxes";
 import type { RoomEvent } from "../listen/events";
-import type { Track } from "./transcript";
 
 /** What index.json says. See docs/PROTOCOL.md, "The tape". */
 export type Index = {

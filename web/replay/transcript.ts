@@ -1,16 +1,11 @@
 // What was said, as text: shown while it is heard, and as a list that is searched and leads to each line.
 
 import { Box, type Line } from "../captions/box";
+import { at, type Said, type Track } from "../captions/said";
 import { texts, type Language } from "./texts";
-
-/** A line of captions, from one frame to another. */
-export type Said = { from: number; to: number; text: string };
-export type Track = { lang: string; lines: Said[] };
 
 /** How long a line is shown that nobody said when to end, in frames. */
 const LONGEST = 400;
-/** Lines that are shown before the one at the ear. */
-const BEFORE = 1;
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const plain = (s: string) => s.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
@@ -65,7 +60,7 @@ export class Transcript {
   render(frame: number, shown: boolean): void {
     const any = this.any && shown;
     this.#box.toggle.hidden = element("transcript").hidden = !any;
-    this.#box.exactly(any ? this.#tracks.map(({ lang, lines }) => ({ lang, lines: near(lang, lines, frame) })) : []);
+    this.#box.exactly(any ? at(frame, this.#tracks) : []);
     if (!any) return;
     const lines = this.#tracks.find((t) => t.lang === this.#box.language)?.lines ?? [];
     const made = this.#box.language + this.#language + JSON.stringify(lines);
@@ -93,11 +88,4 @@ export class Transcript {
     }
     element("found").textContent = wanted ? texts[this.#language].found(found) : "";
   }
-}
-
-/** The line at a frame, and the one before it; nothing in a long pause. */
-function near(lang: string, lines: readonly Said[], frame: number): Line[] {
-  const last = lines.findLastIndex((l) => l.from <= frame);
-  if (last < 0 || lines[last]!.to <= frame) return [];
-  return lines.slice(Math.max(0, last - BEFORE), last + 1).map((l) => ({ id: String(l.from), lang, at: l.from, text: l.text }));
 }
