@@ -170,7 +170,11 @@ func TestARunThroughIsUnheard(t *testing.T) {
 	}
 	open := h.ListenersURL() + "/r/" + string(run.ID)
 	key := run.Listen[strings.Index(run.Listen, "~"):]
-	forged := key[:len(key)-2] + "00"
+	middle, other := len(key)/2, "0"
+	if key[middle] == '0' {
+		other = "1"
+	}
+	forged := key[:middle] + other + key[middle+1:]
 	for _, below := range []string{"", "/live.mp4", "/live.ogg?from=0", "/live.mp4?pace=1", "/event.json", "/event.ics", "/status.json", "/tape/", "/tape/index.json", "/hls/master.m3u8",
 		"/hls/floor/opus-48/live.m3u8", "/hls/floor/events.json", "/listen.m3u", "/hand", "/floor/live.mp4", "/tape/floor/opus-48.ogg"} {
 		for name, address := range map[string]string{"without the token": open + below, "with a forged one": open + forged + below} {
