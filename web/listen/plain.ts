@@ -121,6 +121,7 @@ export class Plain implements Ear {
   async #ask(): Promise<void> {
     if (!this.seated) return;
     const { last, over, epoch, events } = await this.#told.ask();
+    if (last < this.#last) return; // of an edge, or a cache, that is behind
     this.#asked = performance.now();
     this.#last = last;
     this.#over = over;

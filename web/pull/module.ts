@@ -10,6 +10,8 @@ import { Told, type Along } from "./told";
 const DEPTH_MS = 6000, CADENCE_MS = 3840;
 /** Between two looks at the playlist while nothing new is in it, in ms. */
 const LOOK = 1000;
+/** How long the end waits for the last words, in ms. */
+const PATIENCE = 2000;
 
 /** The streams that are read. A page has one of them after the other. */
 let read = 0;
@@ -69,13 +71,13 @@ async function run(base: string, at: string, signal: AbortSignal, put: (bytes: U
     const list = await playlist(at, signal);
     const news = follow(list, next);
     // Sound neither waits for words nor misses those that cannot be had: they are due when the ear gets to them, some seconds later.
-    const words = news.length || list.over ? told.ask(signal).then(tell, () => {}) : undefined;
+    const words = news.length || list.over ? told.ask(signal).then(tell).catch(() => {}) : undefined;
     for (const k of news) {
       put(await bytes(`${at}seg-${k}.m4s`, signal));
       next = k + 1;
     }
-    await words;
     if (list.over) {
+      await Promise.race([words, rest(PATIENCE, signal)]);
       put(boxOf(next * FRAMES, { ...end, t: "room", state: "ended" }));
       return;
     }
