@@ -63,13 +63,18 @@ func TestTwoTonesInThreeBrowsers(t *testing.T) {
 
 	hearsCleanly(host, "heard", 2, 4, without(660, 440))
 	hearsCleanly(guest, "heard", 2, 4, without(440, 660))
-	hearsCleanly(listener, captured, 2, 11, func(hertz []float64) (bool, string) {
+	hearsCleanly(listener, captured, 2, 11, bothTones(40))
+}
+
+// bothTones is clean where both are heard, by so many dB above all else.
+func bothTones(above float64) func([]float64) (bool, string) {
+	return func(hertz []float64) (bool, string) {
 		low, high := peak(hertz, 440), peak(hertz, 660)
 		other, at := rest(hertz, 440, 660)
 		weaker := min(low, high)
-		return weaker > -40 && other < weaker-40,
+		return weaker > -40 && other < weaker-above,
 			fmt.Sprintf("440 Hz at %.1f dB, 660 Hz at %.1f dB, the strongest other at %.1f dB and %d Hz", low, high, other, at)
-	})
+	}
 }
 
 // without is clean where a tone is heard, and another is not.
