@@ -110,7 +110,6 @@ func TestAccess(t *testing.T) {
 		"DeskEnded":      {s.stage, s.desk(t, room.Ended, room.Host, `document.querySelector('.air[data-word="mic-off"]')`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			pagecheck.Everywhere(t, tt.server, peoplesWords, tt.open)
 		})
 	}

@@ -35,7 +35,6 @@ func TestPlayersOfHLS(t *testing.T) {
 	})
 	for name, url := range map[string]string{"Live": master, "FromTheBeginning": dvr} {
 		t.Run("ffmpeg"+name, func(t *testing.T) {
-			t.Parallel()
 			file := saved(name + ".wav")
 			out, err := command(t, "ffmpeg", append(append([]string{"-hide_banner", "-loglevel", "warning", "-y", "-i", url}, asWAV...), file)...)
 			if err != nil {
@@ -45,7 +44,6 @@ func TestPlayersOfHLS(t *testing.T) {
 		})
 	}
 	t.Run("mpv", func(t *testing.T) {
-		t.Parallel()
 		file := saved("mpv.wav")
 		out, err := command(t, "mpv", "--no-config", "--no-video", "--ao=pcm", "--ao-pcm-file="+file, "--audio-channels=mono", "--length=6", master)
 		if err != nil {
@@ -54,7 +52,6 @@ func TestPlayersOfHLS(t *testing.T) {
 		hearsBoth(t, file)
 	})
 	t.Run("VLC", func(t *testing.T) {
-		t.Parallel()
 		file := saved("vlc.wav")
 		out, err := asNobody(t, dir, written(file, 5), "cvlc", "--no-video", "--sout=#transcode{acodec=s16l,channels=1,samplerate=48000}:std{access=file,mux=wav,dst="+file+"}", master)
 		if err != nil {
@@ -63,7 +60,6 @@ func TestPlayersOfHLS(t *testing.T) {
 		hearsBoth(t, file)
 	})
 	t.Run("ffmpegAAC", func(t *testing.T) {
-		t.Parallel()
 		file := saved("aac.wav")
 		out, err := command(t, "ffmpeg", append(append([]string{"-hide_banner", "-loglevel", "warning", "-y", "-i", s.room.ListenURL + "/hls/floor/aac-64/live.m3u8"}, asWAV...), file)...)
 		if err != nil {
@@ -122,7 +118,6 @@ func (s *show) checkDraft(t *testing.T) {
 	}
 	for _, r := range hls.Renditions {
 		t.Run(string(r.Variant), func(t *testing.T) {
-			t.Parallel()
 			checkVariant(t, base+"floor/"+string(r.Variant)+"/")
 		})
 	}

@@ -150,7 +150,6 @@ func TestHLSJS(t *testing.T) {
 		{"LowLatencyAAC", "low.m3u8", "mp4a.40.2", true, 2 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			p := playHLS(t, page, s.room.ListenURL+"/hls/"+row.master, row.codec)
 			p.Until(`audio.currentTime > 0 && !audio.paused && seen.delays.length > 5`, sayHLS)
 			hearsCleanly(p, captured, 2, 2, bothTones(20))

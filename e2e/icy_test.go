@@ -29,7 +29,6 @@ func TestTitlesForRadios(t *testing.T) {
 	// Who comes first has silence to live on: the others begin with sound.
 	untilPure(t, aac)
 	t.Run("curl", func(t *testing.T) {
-		t.Parallel()
 		out, err := command(t, "curl", "-sS", "--max-time", "6", "-H", "Icy-MetaData: 1", "-D", saved("head"), "-o", saved("curl.icy"), aac)
 		if code := exitCode(err); code != 28 { // curl's "time is up": the answer has no end
 			t.Fatalf("curl ended with %d: %s", code, out)
@@ -43,14 +42,12 @@ func TestTitlesForRadios(t *testing.T) {
 		}
 	})
 	t.Run("ffprobe", func(t *testing.T) {
-		t.Parallel()
 		out, err := command(t, "ffprobe", "-v", "error", "-icy", "1", "-show_entries", "format_tags=StreamTitle,icy-name,icy-br", "-of", "compact=p=0", aac)
 		if want := "tag:icy-br=72|tag:icy-name=Harbour's talk|tag:StreamTitle=" + title; err != nil || strings.TrimSpace(out) != want {
 			t.Errorf("ffprobe says %q (%v), want %q", strings.TrimSpace(out), err, want)
 		}
 	})
 	t.Run("ffmpeg", func(t *testing.T) {
-		t.Parallel()
 		out, err := command(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-xerror", "-y", "-icy", "1", "-i", aac, "-t", "8", saved("ffmpeg.wav"))
 		if err != nil || strings.TrimSpace(out) != "" {
 			t.Fatalf("ffmpeg: %v\n%s", err, out)
@@ -58,7 +55,6 @@ func TestTitlesForRadios(t *testing.T) {
 		isPure(t, saved("ffmpeg.wav"), 7)
 	})
 	t.Run("mpv", func(t *testing.T) {
-		t.Parallel()
 		out, err := command(t, "mpv", "--no-config", "--no-video", "--ao=pcm", "--ao-pcm-file="+saved("mpv.wav"), "--length=8", aac)
 		if err != nil || !strings.Contains(out, "icy-title: "+title) {
 			t.Fatalf("mpv: %v\n%s", err, out)
@@ -66,7 +62,6 @@ func TestTitlesForRadios(t *testing.T) {
 		isPure(t, saved("mpv.wav"), 7)
 	})
 	t.Run("GStreamer", func(t *testing.T) {
-		t.Parallel()
 		file := saved("gst.wav")
 		out, err := asNobody(t, dir, written(file, 8), "gst-launch-1.0", "-e", "-t", "souphttpsrc", "iradio-mode=true", "location="+aac,
 			"!", "icydemux", "!", "aacparse", "!", "avdec_aac", "!", "audioconvert", "!", "audio/x-raw,format=S16LE", "!", "wavenc", "!", "filesink", "location="+file)

@@ -30,7 +30,6 @@ func TestInvitedListeners(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("Players", func(t *testing.T) {
-		t.Parallel()
 		out, err := command(t, "curl", "-sS", "-i", s.room.ListenURL+"/live.ogg")
 		_, body, _ := strings.Cut(out, "\r\n\r\n")
 		var p struct{ Code, Detail string }
@@ -57,7 +56,6 @@ func TestInvitedListeners(t *testing.T) {
 }
 
 func (s *show) invitesAtTheDesk(t *testing.T) {
-	t.Parallel()
 	desk := browsertest.Open(t, listeners.New(t), s.hostDesk())
 	desk.Write("seat-name", "Lena")
 	desk.Press("seat-make")

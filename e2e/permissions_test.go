@@ -174,7 +174,6 @@ func TestDeskShowsTheTable(t *testing.T) {
 	for in := range s.rooms {
 		for _, role := range []room.Role{room.Host, room.CoHost, room.Producer, room.Speaker} {
 			t.Run(fmt.Sprintf("%s/%s", in, role), func(t *testing.T) {
-				t.Parallel()
 				link := s.ended
 				switch {
 				case in == room.Ended && role != room.Host:

@@ -65,7 +65,6 @@ func TestPlayers(t *testing.T) {
 		}
 	})
 	t.Run("ffmpeg", func(t *testing.T) {
-		t.Parallel()
 		for name, url := range map[string]string{"ogg": ogg, "mp4": mp4} {
 			file := saved("ffmpeg-" + name + ".wav")
 			out, err := command(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-y", "-i", url, "-t", "6", file)
@@ -76,7 +75,6 @@ func TestPlayers(t *testing.T) {
 		}
 	})
 	t.Run("mpv", func(t *testing.T) {
-		t.Parallel()
 		file := saved("mpv.wav")
 		out, err := command(t, "mpv", "--no-config", "--no-video", "--ao=pcm", "--ao-pcm-file="+file, "--length=6", ogg)
 		if err != nil {
@@ -85,7 +83,6 @@ func TestPlayers(t *testing.T) {
 		sounds(t, file)
 	})
 	t.Run("VLC", func(t *testing.T) {
-		t.Parallel()
 		file := saved("vlc.wav")
 		// It counts its own --run-time from the stream's first frame ever, so it is told to stop.
 		out, err := asNobody(t, dir, written(file, 5), "cvlc", "--no-video", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", ogg)
@@ -116,7 +113,6 @@ func TestPlayersOfAAC(t *testing.T) {
 	}
 	ffmpeg(t, aac, "first.wav")
 	t.Run("curl", func(t *testing.T) {
-		t.Parallel()
 		out, err := command(t, "curl", "-sS", "--max-time", "6", "-o", saved("curl.aac"), aac)
 		if code := exitCode(err); code != 28 { // curl's "time is up": the answer has no end
 			t.Fatalf("curl ended with %d: %s", code, out)
@@ -128,7 +124,6 @@ func TestPlayersOfAAC(t *testing.T) {
 		ffmpeg(t, saved("curl.aac"), "curl.wav")
 	})
 	t.Run("mpv", func(t *testing.T) {
-		t.Parallel()
 		// Of two entries mpv would play both: it is given the one that a radio begins with.
 		list, err := command(t, "curl", "-sS", "--fail", s.room.ListenURL+"/listen.m3u")
 		lines := strings.Split(list, "\n")
@@ -142,7 +137,6 @@ func TestPlayersOfAAC(t *testing.T) {
 		sounds(t, saved("mpv.wav"))
 	})
 	t.Run("VLC", func(t *testing.T) {
-		t.Parallel()
 		file := saved("vlc.wav")
 		// It makes stereo of AAC.
 		out, err := asNobody(t, dir, written(file, 10), "cvlc", "--no-video", "--sout=#transcode{acodec=s16l}:std{access=file,mux=wav,dst="+file+"}", aac)

@@ -39,7 +39,8 @@ func bar(limit time.Duration) time.Duration {
 }
 
 // together is how many tests run at the same time, where -parallel does not say it: most of them wait for sound, in real time. Where figures
-// have to meet their bars, one has the machine for itself.
+// have to meet their bars, one has the machine for itself. A test with a server takes its parts one after the other: go test begins parts that
+// are parallel behind all tests that are, and until then the server, and who speaks there, would take their share of the machine.
 func together() string {
 	if exactly {
 		return "1"
