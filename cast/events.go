@@ -1,7 +1,6 @@
 package cast
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -35,36 +34,25 @@ type event struct {
 // ofSeats are kinds of events that say nothing to who has no seat.
 var ofSeats = []string{room.KindSeat, room.KindEdges, room.KindListening}
 
-// along is what is told along the live playlist. It is not ok where that is not made of memory, or empty.
-func (c *channel) along(ctx context.Context) (body []byte, ok bool, err error) {
+// events serves what is told along the live playlist of a room, as long as that is made of memory.
+func (h *Handler) events(w http.ResponseWriter, r *http.Request, c channel) error {
 	reach, heard := c.reach(hls.Renditions[0])
-	if !heard || reach.End <= reach.First {
-		return nil, false, nil
+	switch there := heard && reach.End > reach.First; {
+	case !there && c.facts.State == room.Ended:
+		return errEnded
+	case !there:
+		return errNotOpen
 	}
 	from, _ := hls.Window(reach.First, reach.End)
-	a := along{Version: 1, First: from * tape.SegmentFrames, Last: reach.Head, Over: reach.Over, Epoch: c.epoch(ctx), Events: []event{}}
+	a := along{Version: 1, First: from * tape.SegmentFrames, Last: reach.Head, Over: reach.Over, Epoch: c.epoch(r.Context()), Events: []event{}}
 	for _, e := range c.Live.Events(c.facts.ID, c.name, a.First) {
 		if !slices.Contains(ofSeats, e.Kind) {
 			a.Events = append(a.Events, event{e.At, e.Data})
 		}
 	}
-	body, err = json.Marshal(a)
+	body, err := json.Marshal(a)
 	if err != nil {
-		return nil, false, fmt.Errorf("write what is told: %w", err)
-	}
-	return body, true, nil
-}
-
-// events serves what is told of a room while it is live, and as long as it is in memory.
-func (h *Handler) events(w http.ResponseWriter, r *http.Request, c channel) error {
-	body, ok, err := c.along(r.Context())
-	switch {
-	case err != nil:
-		return err
-	case !ok && c.facts.State == room.Ended:
-		return errEnded
-	case !ok:
-		return errNotOpen
+		return fmt.Errorf("write what is told: %w", err)
 	}
 	return h.text(w, r, "application/json", body, cacheShort)
 }

@@ -37,13 +37,20 @@ func heldBack(t *testing.T, to string) string {
 	return front.URL
 }
 
-// A listener behind a proxy that holds back what has no end hears the room by pieces, with the title, the names and captions, and without a second tap.
-func TestListenerBehindAProxyThatHoldsBack(t *testing.T) {
-	t.Parallel()
-	s := serve(t).open("Held back", false)
+// piecesOfTwo is a room in which Ada and Grace speak, a tone each, and of which there are segments.
+func piecesOfTwo(t *testing.T, title string) *show {
+	t.Helper()
+	s := serve(t).open(title, false)
 	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
 	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
 	until(t, "there are pieces", func() bool { return len(segmentsOf(s.room.ListenURL+"/hls/floor/opus-48/live.m3u8")) >= 4 })
+	return s
+}
+
+// A listener behind a proxy that holds back what has no end hears the room by pieces, with the title, the names and captions, and without a second tap.
+func TestListenerBehindAProxyThatHoldsBack(t *testing.T) {
+	t.Parallel()
+	s := piecesOfTwo(t, "Held back")
 	p := openTapped(t, listeners.New(t), heldBack(t, s.listeners)+"/r/"+string(s.room.ID))
 	p.Click("#listen")
 	p.Until(`epidaurus.state === "listening" && epidaurus.frame > 0 && document.getElementById("title").textContent === "Held back"`, "JSON.stringify(epidaurus)")
@@ -102,10 +109,7 @@ func TestEmbeddedElsewhere(t *testing.T) {
 // A browser without MediaSource plays HLS by itself. The page shows all the same who is on stage and what is said, and that the room is over.
 func TestListenerWithoutMediaSource(t *testing.T) {
 	t.Parallel()
-	s := serve(t).open("The old phone", false)
-	speak(t, s.invite("Ada"), writeWAV(t, tone(440)))
-	speak(t, s.invite("Grace"), writeWAV(t, tone(660)))
-	until(t, "there are pieces", func() bool { return len(segmentsOf(s.room.ListenURL+"/hls/floor/opus-48/live.m3u8")) >= 4 })
+	s := piecesOfTwo(t, "The old phone")
 	p := openTapped(t, listeners.New(t), s.room.ListenURL, "delete window.MediaSource; delete window.ManagedMediaSource")
 	p.Click("#listen")
 	p.Until(`epidaurus.state === "listening" && audio.currentTime > 0 && audio.src.endsWith("/hls/master.m3u8")`, browsertest.Body)
