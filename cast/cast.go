@@ -169,11 +169,16 @@ func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	case name != tape.Floor:
 		return c, problem.New(problem.ChannelUnknown, "This room has no such channel. Leave the channel out to hear the floor.")
 	}
+	return s.channel(facts, name)
+}
+
+// channel finds a channel of a room that is known.
+func (s *source) channel(facts room.Facts, name tape.Channel) (c channel, err error) {
 	c = channel{source: s, facts: facts, name: name}
 	if facts.Tape == room.TapeDeleted {
 		return c, nil // though it may be there for another moment
 	}
-	c.tape, err = s.Tape(id, name)
+	c.tape, err = s.Tape(facts.ID, name)
 	if errors.Is(err, room.ErrNotFound) {
 		c.tape, err = nil, nil
 	}

@@ -26,6 +26,7 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	state   room.State
+	shuts   bool // it is a draft again once somebody has looked at it
 	tape    room.Taping
 	life    room.Life
 	heard   bool
@@ -176,7 +177,11 @@ func (m *memory) config(most int) Config {
 		Facts: func(id room.ID) (room.Facts, bool) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			return room.Facts{ID: id, State: m.state, Tape: m.tape, Life: m.life}, id != "nowhere"
+			state := m.state
+			if m.shuts {
+				m.state = room.Draft
+			}
+			return room.Facts{ID: id, State: state, Tape: m.tape, Life: m.life}, id != "nowhere"
 		},
 		Epoch: func(context.Context, room.ID, tape.Channel) (time.Time, error) {
 			return time.Unix(1_800_000_000, 0), nil

@@ -392,7 +392,7 @@ func (r *published) step(ctx context.Context) (done bool, err error) {
 			return done, err
 		}
 	}
-	c, err := r.publisher.source.open(r.id, tape.Floor)
+	c, err := r.publisher.source.channel(facts, tape.Floor) // of these facts: the room may close meanwhile, which is no failure
 	if err != nil {
 		return false, err
 	}

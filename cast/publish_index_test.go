@@ -50,7 +50,7 @@ func TestPublishTheM4A(t *testing.T) {
 		}
 		is := func(when string) {
 			t.Helper()
-			time.Sleep(2 * lastRetry)
+			pass(2 * lastRetry)
 			want := ""
 			if made {
 				want = "M4A of " + string(what())
@@ -90,7 +90,7 @@ func TestPublishTheM4A(t *testing.T) {
 		is("cut")
 		m.set(func() { m.life.Withdrawn, m.taped = time.Unix(1, 0), nil })
 		follow()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if left := s.files(); len(left) != 0 {
 			t.Errorf("taken back, there is %v", left)
 		}

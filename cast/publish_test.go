@@ -123,6 +123,12 @@ func (s *shelf) files() []string {
 	return slices.Collect(maps.Keys(s.there))
 }
 
+// pass lets a time pass, and all be done that is due by its end.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func (m *memory) publisher(t *testing.T, to Store) (p *Publisher, stop func()) {
 	t.Helper()
 	p, err := NewPublisher(m.config(0), Publication{
@@ -147,7 +153,7 @@ func TestPublish(t *testing.T) {
 		defer stop()
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		const dir = "hls/floor/opus-24/"
 		served := m.get(t, variant+"live.m3u8").Body.String()
 		if got := s.text(dir + hls.Live); got != served || len(listed(got)) != hls.LiveSegments {
@@ -162,7 +168,7 @@ func TestPublish(t *testing.T) {
 		for end := tape.Number(121); end <= 150; end++ { // the tape begins at 118
 			m.set(func() { m.taped = []tape.Stretch{{From: 118 * 96, To: end*96 - 20}} })
 			m.to(end, false)
-			time.Sleep(hls.SegmentDuration)
+			pass(hls.SegmentDuration)
 		}
 		if got := listed(s.text(dir + hls.DVR)); len(got) != 149-118 || got[0] != 118 || s.text("tape/index.json") == "" {
 			t.Errorf("from the beginning there is %v", got)
@@ -174,7 +180,7 @@ func TestPublish(t *testing.T) {
 			m.state, m.closed, m.taped = room.Ended, true, []tape.Stretch{{From: 118 * 96, To: 150*96 + 46}}
 		})
 		m.to(151, true)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		for _, name := range []string{hls.Live, hls.DVR} {
 			if got := s.text(dir + name); !strings.HasSuffix(got, "#EXTINF:0.92,\nseg-150.m4s\n#EXT-X-ENDLIST\n") {
 				t.Errorf("at its end %s is\n%s", name, got)
@@ -193,7 +199,7 @@ func TestPublish(t *testing.T) {
 		s.mu.Unlock()
 		facts, _ = m.config(0).Facts("harbour")
 		p.Follow(facts) // as after a restart
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if len(s.puts) != 0 || p.Stats().Rooms != 0 {
 			t.Errorf("what is there is written again: %v", s.puts)
 		}
@@ -214,7 +220,7 @@ func TestPublishToAFolderThatFails(t *testing.T) {
 		defer stop()
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		full := errors.New("the disk is full")
 		s.let(func(_, name string) (before, after error) {
 			if strings.HasSuffix(name, "seg-125.m4s") {
@@ -225,13 +231,13 @@ func TestPublishToAFolderThatFails(t *testing.T) {
 		for end := tape.Number(121); end <= 170; end++ {
 			m.set(func() { m.taped[0].To = end*96 - 96; m.reach.First = end - 30 })
 			m.to(end, false)
-			time.Sleep(hls.SegmentDuration)
+			pass(hls.SegmentDuration)
 		}
 		if stats := p.Stats(); stats.Failing != 1 || stats.Failures < 5 {
 			t.Errorf("while it fails: %+v", stats)
 		}
 		s.let(nil)
-		time.Sleep(lastRetry + time.Second)
+		pass(lastRetry + time.Second)
 		if got := listed(s.text("hls/floor/opus-48/dvr.m3u8")); len(got) != 69 || got[0] != 100 || slices.Min(got) < 0 || p.Stats().Failing != 0 {
 			t.Errorf("after it has failed there is %v, %+v", got, p.Stats())
 		}
@@ -248,7 +254,7 @@ func TestPublishToAFolderThatFails(t *testing.T) {
 			t.Errorf("what cannot be deleted is said to be: %v", err)
 		}
 		s.let(nil)
-		time.Sleep(lastRetry + time.Second)
+		pass(lastRetry + time.Second)
 		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
 			t.Errorf("there is still %v, %+v", left, p.Stats())
 		}
@@ -268,7 +274,7 @@ func TestPublishLate(t *testing.T) {
 		}
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if behind, failing, ok := p.Lag("harbour"); behind != 0 || failing || !ok {
 			t.Errorf("all is there, and it is %v behind, %v", behind, failing)
 		}
@@ -286,18 +292,18 @@ func TestPublishLate(t *testing.T) {
 			return nil, nil
 		})
 		m.to(121, false)
-		time.Sleep(8 * time.Second)
+		pass(8 * time.Second)
 		if behind, failing, _ := p.Lag("harbour"); behind < 7*time.Second || failing {
 			t.Errorf("a slow store is %v behind, %v", behind, failing)
 		}
 		s.let(func(string, string) (before, after error) { return errors.New("nobody answers"), nil })
 		m.to(122, false)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if behind, failing, _ := p.Lag("harbour"); behind < 45*time.Second || !failing {
 			t.Errorf("a store that takes nothing is %v behind, %v", behind, failing)
 		}
 		s.let(nil)
-		time.Sleep(lastRetry + time.Second)
+		pass(lastRetry + time.Second)
 		if behind, failing, _ := p.Lag("harbour"); behind != 0 || failing {
 			t.Errorf("well again it is %v behind, %v", behind, failing)
 		}
@@ -314,7 +320,7 @@ func TestPublishWithoutATape(t *testing.T) {
 		p.Follow(facts)
 		for end := tape.Number(121); end <= 160; end++ {
 			m.to(end, false)
-			time.Sleep(hls.SegmentDuration)
+			pass(hls.SegmentDuration)
 		}
 		segments := slices.DeleteFunc(s.files(), func(name string) bool { return path.Ext(name) != ".m4s" })
 		if most := len(hls.AsTaped()) * (hls.LiveSegments + keptBehind); len(segments) != most {
@@ -322,11 +328,11 @@ func TestPublishWithoutATape(t *testing.T) {
 		}
 		m.set(func() { m.state = room.Ended })
 		m.to(160, true)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := s.text("hls/floor/opus-12/live.m3u8"); !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
 			t.Errorf("at its end the playlist is\n%s", got)
 		}
-		time.Sleep(2 * forgotten)
+		pass(2 * forgotten)
 		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
 			t.Errorf("after its end there is %v", left)
 		}
@@ -347,7 +353,7 @@ func TestPublishNothingOfTheInvited(t *testing.T) {
 			facts, _ := m.config(0).Facts("harbour")
 			p.Follow(facts)
 			p.Follow(facts)
-			time.Sleep(2 * hls.SegmentDuration)
+			pass(2 * hls.SegmentDuration)
 			if left := s.files(); len(left) > 0 != want.published || p.Stats().Rooms > 0 != want.published {
 				t.Errorf("%d. %s: there is %v", i, want.visibility.Word(), left)
 			}
@@ -369,7 +375,7 @@ func TestPublishNoRunThrough(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Follow(run)
-		time.Sleep(2 * hls.SegmentDuration)
+		pass(2 * hls.SegmentDuration)
 		if left := s.files(); len(left) > 0 || p.Stats().Rooms != 0 {
 			t.Errorf("of a run-through there is %v", left)
 		}
@@ -392,7 +398,7 @@ func TestPublishAfterARestart(t *testing.T) {
 			p, stop := m.publisher(t, s)
 			facts, _ := m.config(0).Facts("harbour")
 			p.Follow(facts)
-			time.Sleep(time.Second)
+			pass(time.Second)
 			stop()
 			if len(s.files()) == 0 {
 				t.Fatal("nothing was published")
@@ -401,7 +407,7 @@ func TestPublishAfterARestart(t *testing.T) {
 			p, stop = m.publisher(t, s)
 			facts, _ = m.config(0).Facts("harbour")
 			p.Follow(facts)
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if left := s.files(); len(left) > 0 != test.stays || p.Stats().Rooms != 0 {
 				t.Errorf("%+v: there is %v", test, left)
 			}
@@ -420,7 +426,7 @@ func TestPublishBehindADeletedTape(t *testing.T) {
 		follow := func() {
 			facts, _ := m.config(0).Facts("harbour")
 			p.Follow(facts)
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		follow()
 		var wiped atomic.Int64
@@ -444,7 +450,7 @@ func TestPublishBehindADeletedTape(t *testing.T) {
 		if got := s.text(dir + hls.Live); wiped.Load() != 1 || !strings.HasSuffix(got, "#EXT-X-ENDLIST\n") {
 			t.Errorf("at its end, wiped %d times, the playlist is\n%s", wiped.Load(), got)
 		}
-		time.Sleep(2 * forgotten)
+		pass(2 * forgotten)
 		if left := s.files(); len(left) != 0 || p.Stats().Rooms != 0 {
 			t.Errorf("after its end there is %v", left)
 		}
@@ -461,13 +467,13 @@ func TestPublishFromTheDoors(t *testing.T) {
 			m.set(func() { m.state = state })
 			facts, _ := m.config(0).Facts("harbour")
 			p.Follow(facts)
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if stats := p.Stats(); stats.Failures != 0 || stats.Rooms > 0 != (state == room.Doors) || len(s.files()) > 0 != (state == room.Doors) {
 				t.Errorf("%s: %+v, there is %v", state, stats, s.files())
 			}
 		}
-		m.set(func() { m.state = room.Draft }) // the step that runs finds it so
-		time.Sleep(time.Second)
+		m.set(func() { m.shuts = true }) // in the middle of a step
+		pass(time.Second)
 		if stats := p.Stats(); stats.Rooms != 0 || stats.Failures != 0 {
 			t.Errorf("no longer open: %+v", stats)
 		}
@@ -484,7 +490,7 @@ func TestPublishWhatCameLate(t *testing.T) {
 		defer stop()
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		rendition, _ := hls.Of(tape.Opus24)
 		whole := string(rendition.Append(nil, 117, 0, packets(tape.Opus24, 117*96, 118*96)))
 		const name = "hls/floor/opus-24/seg-117.m4s"
@@ -499,12 +505,12 @@ func TestPublishWhatCameLate(t *testing.T) {
 			}
 			return nil, nil
 		})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if s.text("hls/master.m3u8") != string(hls.AppendMaster(nil, tape.Floor, hls.Live, hls.AsTaped())) {
 			t.Error("the replay is said to be there before it is")
 		}
 		s.let(nil)
-		time.Sleep(lastRetry)
+		pass(lastRetry)
 		if s.text(name) != whole || p.Stats().Rooms != 0 {
 			t.Errorf("in the end it is not what the tape has: %+v", p.Stats())
 		}
@@ -557,11 +563,11 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 		defer func() { _ = p.Close(context.Background()) }()
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if made.Load() != 1 || s.text("tape/index.json") != "11520, closed: false" {
 			t.Errorf("in the beginning it was made %d times: %s", made.Load(), s.text("tape/index.json"))
 		}
-		time.Sleep(2 * indexEvery)
+		pass(2 * indexEvery)
 		if made.Load() != 1 {
 			t.Errorf("without anything new it was made %d times", made.Load())
 		}
@@ -569,7 +575,7 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 		for end := tape.Number(121); end <= 120+segments; end++ {
 			m.set(func() { m.taped = []tape.Stretch{{From: 100 * 96, To: end * 96}} })
 			m.to(end, false)
-			time.Sleep(hls.SegmentDuration)
+			pass(hls.SegmentDuration)
 			if got := listed(s.text("hls/floor/opus-48/dvr.m3u8")); len(got) != int(end-100) {
 				t.Fatalf("up to %d there are %d segments", end, len(got))
 			}
@@ -578,7 +584,7 @@ func TestPublishAnIndexFromTimeToTime(t *testing.T) {
 			t.Errorf("in ten minutes it was made %d times, at most %d are needed", n, most)
 		}
 		m.set(func() { m.state, m.closed = room.Ended, true })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := s.text("tape/index.json"); got != "41568, closed: true" || p.Stats().Rooms != 0 {
 			t.Errorf("at the end it is %s", got)
 		}
@@ -609,7 +615,7 @@ func TestPublishWhatIsEdited(t *testing.T) {
 			m.set(what)
 			facts, _ := m.config(0).Facts("harbour")
 			p.Follow(facts)
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			if n := p.Stats().Rooms; n != 0 {
 				t.Fatalf("%d rooms are not done with", n)
 			}
@@ -663,7 +669,7 @@ func TestPublishWhatIsEditedEarly(t *testing.T) {
 		defer func() { _ = p.Close(context.Background()) }()
 		facts, _ := m.config(0).Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(publishEvery / 2) // between two looks
+		pass(publishEvery / 2) // between two looks
 		const dir = "hls/floor/opus-24/"
 		if s.text(dir+"seg-119.m4s") == "" {
 			t.Fatalf("published is %v", s.files())
@@ -671,9 +677,9 @@ func TestPublishWhatIsEditedEarly(t *testing.T) {
 		m.set(func() {
 			m.state, m.life.Edit, m.taped = room.Ended, room.Edit{From: 105*96 + 5, To: 110 * 96}, []tape.Stretch{{From: 105*96 + 5, To: 110 * 96}}
 		})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		m.set(func() { m.closed = true })
-		time.Sleep(lastRetry)
+		pass(lastRetry)
 		if s.text(dir+"seg-119.m4s") != "" || s.text(dir+"seg-104.m4s") != "" {
 			t.Errorf("what was cut stays: %v", s.files())
 		}
@@ -710,7 +716,7 @@ func TestPublishBesideATape(t *testing.T) {
 			taping.set(func() { taping.taped = []tape.Stretch{{From: 110 * 96, To: end*96 - 96}} })
 			taping.to(end, false)
 			hearing.to(end, false)
-			time.Sleep(hls.SegmentDuration)
+			pass(hls.SegmentDuration)
 		}
 		const dir = "hls/floor/opus-24/"
 		if got := listed(s.text(dir + hls.DVR)); len(got) != 159-110 || len(s.missing(dir)) != 0 {
@@ -719,17 +725,17 @@ func TestPublishBesideATape(t *testing.T) {
 		stop() // before its replay is published
 		hearing.set(func() { hearing.state = room.Ended })
 		hearing.to(160, true)
-		time.Sleep(2 * forgotten)
+		pass(2 * forgotten)
 		if len(listed(s.text(dir+hls.DVR))) == 0 || len(s.missing(dir)) != 0 || without.Stats().Rooms != 0 {
 			t.Errorf("after the end %v are gone, %+v", s.missing(dir), without.Stats())
 		}
 
 		hearing.set(func() { hearing.state, hearing.reach.Over = room.Live, false })
 		without.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		hearing.set(func() { hearing.state, hearing.life.HoldReplay = room.Ended, true })
 		hearing.to(161, true)
-		time.Sleep(2 * forgotten)
+		pass(2 * forgotten)
 		if left := s.files(); len(left) != 0 || without.Stats().Rooms != 0 {
 			t.Errorf("of what is held back there is %v", left)
 		}

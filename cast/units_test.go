@@ -275,7 +275,7 @@ func TestPublishAAC(t *testing.T) {
 		}
 		facts, _ := cfg.Facts("harbour")
 		p.Follow(facts)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		rendition, _ := hls.Of(tape.AAC64)
 		if got := s.text("hls/floor/aac-64/seg-117.m4s"); got != string(rendition.Append(nil, 117, 0, unitsOfSegment(t, 117, 96))) {
 			t.Errorf("a segment has %d bytes", len(got))
