@@ -76,6 +76,12 @@ func TestClipByInvitation(t *testing.T) {
 	if at := browsertest.Eval[string](p, "location.pathname + location.hash"); at != "/r/"+testRoom+clip+"#seat="+token {
 		t.Errorf("the address is %s", at)
 	}
+	// What is shared is for others, who have invitations of their own.
+	browsertest.Eval[bool](p, `(navigator.clipboard.writeText = (text) => (globalThis.shared = text, Promise.resolve()), document.getElementById("share").click(), true)`)
+	p.Until(`document.getElementById("status").textContent.includes("invitation")`, browsertest.Body)
+	if got := browsertest.Eval[string](p, "shared"); got != s.URL+"/r/"+testRoom+clip {
+		t.Errorf("what is shared is %s", got)
+	}
 	q := browsertest.Open(t, chromium.New(t), s.URL+"/r/"+testRoom+clip)
 	q.Until(`document.querySelector("#gate form").offsetParent !== null && !document.getElementById("status").offsetParent`, browsertest.Body)
 }

@@ -3,6 +3,7 @@
 import { Box } from "../captions/box";
 import { at, type Track } from "../captions/said";
 import { FRAMES_PER_SECOND } from "../listen/boxes";
+import { forOthers, invited } from "./address";
 import { bars, clock } from "../replay/index";
 import { pickLanguage } from "../replay/texts";
 import { texts, type Language } from "./texts";
@@ -80,7 +81,7 @@ function render(): void {
   set("verb", audio.paused ? t.play : t.pause);
   element("icon").setAttribute("d", audio.paused ? PLAY : PAUSE);
   set("speaking", clip?.speakers.join(", ") || "\u00a0");
-  set("status", state === "ready" ? word : t[state]);
+  set("status", word || (state === "ready" ? "" : t[state]));
   for (const id of ["deck", "time", "clock", "share", "file", "chip"]) element(id).hidden = !clip;
   element("m4a").hidden = !clip?.m4a;
   if (state === "unplayed") element("deck").hidden = true;
@@ -111,10 +112,11 @@ function draw(heard: number): void {
 }
 
 async function share(): Promise<void> {
-  const url = location.origin + here;
+  const url = location.origin + forOthers(here);
   if (navigator.share) return navigator.share({ url, title: clip?.title ?? "" }).catch(() => {}); // who asked has thought better of it
   const t = texts[language];
-  word = await navigator.clipboard.writeText(url).then(() => t.copied, () => t.uncopied);
+  word = await navigator.clipboard.writeText(url).then(() => t.copied, () => t.uncopied(url));
+  if (invited(here)) word += ` ${t.invited}`;
   render();
 }
 

@@ -134,7 +134,7 @@ export function warn(_panel: HTMLElement, _base: string): void {
   document.querySelector("main")!.prepend(box);
   inEachLanguage(() => {
     const t = words();
-    const address = make("p"), link = make("span", location.origin + location.pathname);
+    const address = make("p"), link = make("span", location.href); // with the invitation behind its #: it is for the same person
     address.append(link, copying(link.textContent!, t));
     const close = make("button", t.stay, "copy");
     close.type = "button";

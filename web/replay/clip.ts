@@ -1,6 +1,7 @@
 // Makes the address of a clip: it says all of it, so nothing is asked of the server before somebody opens it.
 
 import { FRAMES_PER_SECOND } from "../listen/boxes";
+import { forOthers, invited } from "../clip/address";
 import { clock, type Timeline } from "./index";
 import type { Texts } from "./texts";
 
@@ -80,9 +81,10 @@ export class ClipMaker {
   }
 
   async #copy(): Promise<void> {
-    const url = element<HTMLAnchorElement>("cliplink").href;
-    const t = this.#t;
-    element("clipcopy").textContent = await navigator.clipboard.writeText(url).then(() => t.clipCopied, () => t.clipUncopied);
+    const { href } = element<HTMLAnchorElement>("cliplink"), url = forOthers(href), t = this.#t;
+    const copied = await navigator.clipboard.writeText(url).then(() => true, () => false);
+    if (copied) element("clipcopy").textContent = t.clipCopied;
+    element("clipspan").textContent = `${copied ? "" : url} ${invited(href) ? t.clipInvited : ""}`.trim() || element("clipspan").textContent;
   }
 
   say(t: Texts): void {
