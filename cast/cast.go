@@ -158,6 +158,13 @@ func doorsClosed(at time.Time) problem.Problem {
 	return p
 }
 
+// forget drops from memory what was made of a tape that is gone.
+func (s *source) forget(id room.ID) {
+	if s.units != nil {
+		s.units.forget(id)
+	}
+}
+
 // open finds a channel. Its errors are problems, or are to be logged.
 func (s *source) open(id room.ID, name tape.Channel) (c channel, err error) {
 	facts, known := s.Facts(id)

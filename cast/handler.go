@@ -74,6 +74,9 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
+// Forget drops from memory what was made of a tape that is gone. It may be called from any goroutine.
+func (h *Handler) Forget(id room.ID) { h.source.forget(id) }
+
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*") // a page on any site may play it

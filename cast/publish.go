@@ -365,6 +365,7 @@ func (r *published) clear(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("remove what was published: %w", err)
 	}
+	r.publisher.source.forget(r.id)
 	r.forget()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -120,11 +120,25 @@ func (u *unitsMade) find(of unitsOf) *made {
 	m := &made{of: of, turn: make(chan struct{}, 1)}
 	u.known[of] = u.order.PushFront(m)
 	for u.order.Len() > maxMade {
-		last := u.order.Back()
-		delete(u.known, last.Value.(*made).of)
-		u.order.Remove(last)
+		u.removeLocked(u.order.Back())
 	}
 	return m
+}
+
+// removeLocked drops one. The caller holds mu.
+func (u *unitsMade) removeLocked(at *ordered.Element) {
+	delete(u.known, u.order.Remove(at).(*made).of)
+}
+
+// forget drops what was made of a room whose tape is gone.
+func (u *unitsMade) forget(id room.ID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for of, at := range u.known {
+		if of.room == id {
+			u.removeLocked(at)
+		}
+	}
 }
 
 // has gives what was made already. The caller has the turn.

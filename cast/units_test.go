@@ -259,6 +259,9 @@ func TestUnitsAreMadeOnce(t *testing.T) {
 		if len(u.open) != maxOpen {
 			t.Errorf("%d segments are in the making", len(u.open))
 		}
+		if u.forget("garden"); len(u.known) != maxMade-3*maxOpen || u.order.Len() != len(u.known) {
+			t.Errorf("without a room that is gone, %d segments are kept", len(u.known))
+		}
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/epidaurus-live/epidaurus/cast"
 	"github.com/epidaurus-live/epidaurus/edge"
 	"github.com/epidaurus-live/epidaurus/internal/proxyproto"
+	"github.com/epidaurus-live/epidaurus/replay"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/stage"
 	"github.com/epidaurus-live/epidaurus/store"
@@ -53,8 +54,9 @@ type Node struct {
 	stageURL     string
 	privateAddr  string
 
-	tapes *disk.Recorder // nil: nothing is taped here
-	cast  *cast.Handler
+	tapes  *disk.Recorder // nil: nothing is taped here
+	cast   *cast.Handler
+	replay *replay.Handler
 
 	publisher *cast.Publisher // nil: nothing is published from here
 	relay     *cast.Relay     // nil: nothing is pushed from here
@@ -176,6 +178,7 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
+	n.replay = n.newReplay()
 	n.cast, err = cast.New(n.castConfig())
 	if err != nil {
 		return err
@@ -184,7 +187,14 @@ func (n *Node) openParts(p *ports) error {
 	if err != nil {
 		return err
 	}
-	return n.openRelay()
+	err = n.openRelay()
+	if err != nil {
+		return err
+	}
+	if n.tapes != nil {
+		n.tapes.Start()
+	}
+	return nil
 }
 
 // openRooms tells the bus what the store knows, and starts what is open.

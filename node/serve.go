@@ -160,7 +160,7 @@ func (n *Node) listenersHandler() http.Handler {
 	for _, mount := range []string{"/r/{room}/source", "/r/{room}/source.ogg", "/r/{room}/source.opus", "/r/{room}/source.mp3"} {
 		mux.HandleFunc(mount, refuseEncoder)
 	}
-	tapes := n.invited(seatOf, n.replayHandler())
+	tapes := n.invited(seatOf, n.replay)
 	mux.Handle("/r/{room}/tape/", tapes)
 	mux.Handle("/r/{room}/clip/", tapes)
 	mux.Handle("GET /r/{room}/clip/{clip}", n.clipPage())

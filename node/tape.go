@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +53,7 @@ func (n *Node) openTapes() (err error) {
 	n.tapes, err = disk.Open(disk.Config{
 		Dir: n.data.file("tape"), Bus: n.bus, PreSkip: codec.OpusPreSkip, Keep: n.cfg.TapeKeep, Max: most,
 		NewDecoder: func() (disk.Decoder, error) { return codec.NewOpusDecoder() },
-		Log:        n.log.With("part", "tape"), OnState: n.refreshStage, OnDelete: n.unpublish,
+		Log:        n.log.With("part", "tape"), OnState: n.refreshStage, OnDelete: n.forgetTape,
 		NewTranscoder: transcoder(), OnUnits: n.publishUnits,
 	})
 	if n.rooms != nil {
@@ -86,8 +85,15 @@ func (n *Node) refreshStage(id room.ID) {
 	}
 }
 
-// replayHandler serves tapes to listeners.
-func (n *Node) replayHandler() http.Handler {
+// forgetTape removes what was made of a tape that is gone, and published. It does not wait for the latter.
+func (n *Node) forgetTape(id room.ID) {
+	n.replay.Forget(id)
+	n.cast.Forget(id)
+	n.unpublish(id)
+}
+
+// newReplay makes what serves tapes to listeners.
+func (n *Node) newReplay() *replay.Handler {
 	return replay.New(replay.Config{
 		Facts: n.bus.Facts, PreSkip: codec.OpusPreSkip, M4A: codec.HasAAC, Log: n.log.With("part", "replay"),
 		Tape: func(id room.ID, ch tape.Channel) (replay.Tape, error) {

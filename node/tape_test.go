@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -217,6 +218,30 @@ func TestTapeGoesOnAfterARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the tape is closed", func() bool { _, after = h.tapeOf(r.ID); return after.Closed })
+}
+
+// A tape whose time has passed while its node was away is deleted by the next start, and so is what was published of it.
+func TestTimePassedWhileAway(t *testing.T) {
+	t.Parallel()
+	cfg := usual(t)
+	published := t.TempDir()
+	cfg.Publish = "dir:" + published
+	h := openHouse(t, cfg)
+	r := h.room()
+	h.rooms.goLive(r.ID)
+	h.taped(r.ID, 2)
+	err := h.host.End(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(published, "r", string(r.ID))
+	until(t, "the replay is published", func() bool { _, err := os.Stat(filepath.Join(dir, "hls", "master.m3u8")); return err == nil })
+	until(t, "the tape is closed", func() bool { _, i := h.tapeOf(r.ID); return i.Closed })
+	shut(t, h.Node)
+	cfg.TapeKeep = time.Nanosecond
+	h.Node = open(t, cfg)
+	until(t, "the tape is gone", func() bool { status, _ := h.tapeOf(r.ID); return status == http.StatusNotFound })
+	until(t, "what was published is gone", func() bool { _, err := os.Stat(dir); return errors.Is(err, os.ErrNotExist) })
 }
 
 // Who does not want a tape has none, and a room of before the tapes neither.

@@ -211,7 +211,7 @@ func (i *index) frame(d time.Duration) tape.Number {
 }
 
 // captions serves captions.vtt and captions.srt, and those of one language as captions.{language}.vtt.
-func (h *handler) captions(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) captions(w http.ResponseWriter, r *http.Request, t Tape) error {
 	rest, ok := strings.CutPrefix(r.PathValue("file"), "captions.")
 	if !ok {
 		return errNothing

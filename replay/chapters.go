@@ -53,7 +53,7 @@ func (i *index) time(n tape.Number) time.Duration {
 	return before.Duration()
 }
 
-func (h *handler) chapters(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) chapters(w http.ResponseWriter, r *http.Request, t Tape) error {
 	f, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
 	body, err := Chapters(f, t)
 	if err != nil {

@@ -153,7 +153,7 @@ type clipAnswer struct {
 }
 
 // clip serves what a clip's page needs: clip.json, sound.ogg, sound.m4a, picture.png.
-func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 	f, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
 	c, err := FindClip(f, t, r.PathValue("clip"))
 	if err != nil {
@@ -195,7 +195,7 @@ func (h *handler) clip(w http.ResponseWriter, r *http.Request, t Tape) error {
 }
 
 // clipSound serves a clip's sound: a pure function of its frames.
-func (h *handler) clipSound(w http.ResponseWriter, r *http.Request, t Tape, c Clip) error {
+func (h *Handler) clipSound(w http.ResponseWriter, r *http.Request, t Tape, c Clip) error {
 	var body []byte
 	err := h.reading.Do(r.Context(), func() error {
 		f, err := t.Clip(clipVariant, c.Stretch)
@@ -223,7 +223,7 @@ func (h *handler) clipSound(w http.ResponseWriter, r *http.Request, t Tape, c Cl
 	return nil
 }
 
-func (h *handler) small(w http.ResponseWriter, r *http.Request, mime, cache string, body []byte) error {
+func (h *Handler) small(w http.ResponseWriter, r *http.Request, mime, cache string, body []byte) error {
 	w.Header().Set("Content-Type", mime)
 	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

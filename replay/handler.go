@@ -63,8 +63,10 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-type handler struct {
+// Handler serves /r/{room}/tape/…, and what belongs to clips below /r/{room}/clip/….
+type Handler struct {
 	cfg     Config
+	mux     *http.ServeMux
 	init    []byte
 	reading throttle.Throttle
 	drawing throttle.Throttle
@@ -78,16 +80,13 @@ const readers = 4
 // writeTimeout bounds how long a client takes for a part of an answer; a whole file takes as long as it takes.
 const writeTimeout = 30 * time.Second
 
-// New serves /r/{room}/tape/…, and what belongs to clips below /r/{room}/clip/….
-func New(cfg Config) http.Handler {
-	served, _ := newHandler(cfg)
-	return served
-}
-
-// newHandler gives what is behind it too.
-func newHandler(cfg Config) (http.Handler, *handler) {
-	h := &handler{cfg: cfg, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1), clips: newMadeClips(), objects: newMadeObjects(keptObjects)}
+// New makes a handler.
+func New(cfg Config) *Handler {
 	mux := http.NewServeMux()
+	h := &Handler{
+		cfg: cfg, mux: mux, init: fmp4.Init(cfg.PreSkip), reading: make(throttle.Throttle, readers*runtime.GOMAXPROCS(0)), drawing: make(throttle.Throttle, 1),
+		clips: newMadeClips(), objects: newMadeObjects(keptObjects),
+	}
 	mux.HandleFunc("GET /r/{room}/tape/index.json", h.answer(h.index))
 	mux.HandleFunc("GET /r/{room}/tape/chapters.json", h.answer(h.chapters))
 	mux.HandleFunc("GET /r/{room}/tape/{file}", h.answer(h.captions))
@@ -102,11 +101,20 @@ func newHandler(cfg Config) (http.Handler, *handler) {
 		}
 		problem.Write(w, errNothing)
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*") // a page on any site may play it
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		mux.ServeHTTP(w, r)
-	}), h
+	return h
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*") // a page on any site may play it
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h.mux.ServeHTTP(w, r)
+}
+
+// Forget drops from memory what was made of a tape that is gone. It may be called from any goroutine.
+func (h *Handler) Forget(id room.ID) {
+	h.objects.forget(id)
+	h.clips.forget(id)
 }
 
 var (
@@ -120,7 +128,7 @@ var (
 )
 
 // answer finds the tape, and writes what goes wrong.
-func (h *handler) answer(do func(http.ResponseWriter, *http.Request, Tape) error) http.HandlerFunc {
+func (h *Handler) answer(do func(http.ResponseWriter, *http.Request, Tape) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := h.admit(w, r, do)
 		if err == nil || r.Context().Err() != nil {
@@ -135,7 +143,7 @@ func (h *handler) answer(do func(http.ResponseWriter, *http.Request, Tape) error
 	}
 }
 
-func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.ResponseWriter, *http.Request, Tape) error) error {
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, do func(http.ResponseWriter, *http.Request, Tape) error) error {
 	id := room.ID(r.PathValue("room"))
 	f, known := h.cfg.Facts(id)
 	if !id.Valid() || !known || f.State == room.Draft {
@@ -147,7 +155,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.Res
 	}
 	t, err := h.cfg.Tape(id, channel)
 	if errors.Is(err, room.ErrNotFound) {
-		h.objects.forget(id)
+		h.Forget(id)
 		return problem.New(problem.NoTape, "This conversation is not on tape here, or not yet.")
 	}
 	if err != nil {
@@ -157,7 +165,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, do func(http.Res
 }
 
 // object serves init.mp4 and {k}.m4s.
-func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
 	v, file := tape.Variant(r.PathValue("variant")), r.PathValue("file")
 	if !slices.Contains(tape.Variants, v) {
 		return errNothing
@@ -194,11 +202,11 @@ func (h *handler) object(w http.ResponseWriter, r *http.Request, t Tape) error {
 
 const forEver = "public, max-age=31536000, immutable"
 
-func (h *handler) immutable(w http.ResponseWriter, r *http.Request, body []byte) error {
+func (h *Handler) immutable(w http.ResponseWriter, r *http.Request, body []byte) error {
 	return h.send(w, r, body, forEver)
 }
 
-func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte, cache string) error {
+func (h *Handler) send(w http.ResponseWriter, r *http.Request, body []byte, cache string) error {
 	w.Header().Set("Content-Type", "audio/mp4")
 	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -209,7 +217,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte, cach
 }
 
 // whole serves {variant}.ogg, {variant}.mp4 and aac-64.m4a, by ranges if asked.
-func (h *handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) whole(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if r.PathValue("file") == M4AFile {
 		return h.m4a(w, r, t)
 	}

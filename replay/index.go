@@ -61,7 +61,7 @@ type event struct {
 // left are kinds of events that a replay does not need, or has in another form.
 var left = []string{room.KindCaption, room.KindListening, room.KindEdges, room.KindSeat}
 
-func (h *handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
 	facts, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
 	body, err := json.Marshal(indexOf(facts, t))
 	if err != nil {

@@ -137,7 +137,7 @@ func (m *m4a) Seek(offset int64, whence int) (int64, error) {
 }
 
 // m4a serves aac-64.m4a, by ranges if asked.
-func (h *handler) m4a(w http.ResponseWriter, r *http.Request, t Tape) error {
+func (h *Handler) m4a(w http.ResponseWriter, r *http.Request, t Tape) error {
 	if !t.Closed() {
 		p := problem.New(problem.NotFound, "The M4A of a conversation is made when it is over. Until then, radios have live.aac, and players HLS.")
 		p.RetryAfter = time.Minute
@@ -188,13 +188,21 @@ type madeClips struct {
 	waiting chan struct{} // holds a token for each who waits for that
 
 	mu    sync.Mutex
-	known map[string]*ordered.Element // guarded by mu; of *madeClip
+	known map[clipID]*ordered.Element // guarded by mu; of *madeClip
 	order *ordered.List               // guarded by mu; who was asked for last is first
+}
+
+// clipID is what a clip is remembered by: no two have one, whatever their titles are.
+type clipID struct {
+	room  room.ID
+	at    tape.Stretch
+	first tape.Number // of its tape
+	title string
 }
 
 // madeClip is a clip. Whoever holds its turn owns what stands below it.
 type madeClip struct {
-	name string
+	id   clipID
 	turn chan struct{} // holds a token while somebody works on it
 
 	body []byte // nil: not made
@@ -204,30 +212,44 @@ type madeClip struct {
 func newMadeClips() *madeClips {
 	return &madeClips{
 		working: make(throttle.Throttle, max(1, runtime.GOMAXPROCS(0)/clipsPerProcess)), waiting: make(chan struct{}, maxUnmadeClips),
-		known: map[string]*ordered.Element{}, order: ordered.New(),
+		known: map[clipID]*ordered.Element{}, order: ordered.New(),
 	}
 }
 
-func (m *madeClips) find(name string) *madeClip {
+func (m *madeClips) find(id clipID) *madeClip {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if at, ok := m.known[name]; ok {
+	if at, ok := m.known[id]; ok {
 		m.order.MoveToFront(at)
 		return at.Value.(*madeClip)
 	}
-	c := &madeClip{name: name, turn: make(chan struct{}, 1)}
-	m.known[name] = m.order.PushFront(c)
+	c := &madeClip{id: id, turn: make(chan struct{}, 1)}
+	m.known[id] = m.order.PushFront(c)
 	for m.order.Len() > maxClips {
-		last := m.order.Back()
-		delete(m.known, last.Value.(*madeClip).name)
-		m.order.Remove(last)
+		m.removeLocked(m.order.Back())
 	}
 	return c
 }
 
+// removeLocked drops one. The caller holds mu.
+func (m *madeClips) removeLocked(at *ordered.Element) {
+	delete(m.known, m.order.Remove(at).(*madeClip).id)
+}
+
+// forget drops the clips of a room whose tape is gone.
+func (m *madeClips) forget(id room.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for clip, at := range m.known {
+		if clip.room == id {
+			m.removeLocked(at)
+		}
+	}
+}
+
 // get gives a clip.
-func (m *madeClips) get(ctx context.Context, name string, work func() (*m4a, error)) (body []byte, tag string, err error) {
-	c := m.find(name)
+func (m *madeClips) get(ctx context.Context, id clipID, work func() (*m4a, error)) (body []byte, tag string, err error) {
+	c := m.find(id)
 	select {
 	case m.waiting <- struct{}{}:
 		defer func() { <-m.waiting }()
@@ -260,14 +282,9 @@ func (m *madeClips) get(ctx context.Context, name string, work func() (*m4a, err
 	return c.body, c.tag, err
 }
 
-// madeName is what a clip is remembered by, of a tape that begins with the frame first: no two have one name, whatever their rooms and titles are.
-func madeName(c Clip, first tape.Number) string {
-	return fmt.Sprintf("%s %s %d %q", c.Room, clipName(c.Stretch), first, c.Title)
-}
-
 // clipM4A serves a clip's sound as M4A: a pure function of its frames and of the title.
-func (h *handler) clipM4A(w http.ResponseWriter, r *http.Request, t Tape, c Clip) error {
-	body, tag, err := h.clips.get(r.Context(), madeName(c, t.Spans()[0].From), func() (*m4a, error) {
+func (h *Handler) clipM4A(w http.ResponseWriter, r *http.Request, t Tape, c Clip) error {
+	body, tag, err := h.clips.get(r.Context(), clipID{c.Room, c.Stretch, t.Spans()[0].From, c.Title}, func() (*m4a, error) {
 		u, err := t.ClipUnits(c.Stretch)
 		if err != nil {
 			return nil, err

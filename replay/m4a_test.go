@@ -126,7 +126,7 @@ func TestClipsAreMadeOnce(t *testing.T) {
 	var group sync.WaitGroup
 	var failed, busy, got atomic.Int32
 	ask := func() {
-		body, tag, err := clips.get(t.Context(), "clip", work)
+		body, tag, err := clips.get(t.Context(), clipID{title: "clip"}, work)
 		var p problem.Problem
 		switch {
 		case errors.As(err, &p) && p.Code == problem.Busy && p.RetryAfter > 0:
@@ -155,7 +155,7 @@ func TestClipsAreMadeOnce(t *testing.T) {
 		t.Errorf("made %d times; %d failed, %d were too many, %d got it", made.Load(), failed.Load(), busy.Load(), got.Load())
 	}
 	for i := range 2 * maxClips {
-		clips.find(fmt.Sprint(i))
+		clips.find(clipID{title: fmt.Sprint(i)})
 	}
 	if len(clips.known) != maxClips || clips.order.Len() != maxClips {
 		t.Errorf("%d clips are remembered", len(clips.known))
@@ -185,16 +185,5 @@ func TestM4ASeeks(t *testing.T) {
 	}
 	if _, err = M4A(room.Facts{}, &memoryTape{spans: []tape.Stretch{{From: 0, To: 5}}, unmade: io.ErrUnexpectedEOF}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("why there is none: %v", err)
-	}
-}
-
-// A clip of one room is never given for that of another, whose name it continues.
-func TestMadeClipsHaveNamesOfTheirOwn(t *testing.T) {
-	a := Clip{Room: "talk-k1", Title: "T"}
-	a.Stretch = tape.Stretch{From: 15000, To: 15500}
-	b := Clip{Room: "talk-k11", Title: "T"}
-	b.Stretch = tape.Stretch{From: 5000, To: 15500}
-	if madeName(a, 0) == madeName(b, 0) {
-		t.Errorf("both are %q", madeName(a, 0))
 	}
 }

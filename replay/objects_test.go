@@ -90,7 +90,8 @@ func TestObjectsThatFailAreTriedAgain(t *testing.T) {
 func TestObjectsOfADeletedTapeAreForgotten(t *testing.T) {
 	var gone atomic.Bool
 	m := &memoryTape{spans: []tape.Stretch{{From: 96, To: 960}}, closed: true}
-	h, internals := newHandler(Config{
+	h := New(Config{
+		M4A:   true,
 		Facts: func(id room.ID) (room.Facts, bool) { return room.Facts{ID: id, State: room.Ended}, true },
 		Tape: func(id room.ID, _ tape.Channel) (Tape, error) {
 			if id == "harbour" && gone.Load() {
@@ -104,21 +105,31 @@ func TestObjectsOfADeletedTapeAreForgotten(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w.Code
 	}
-	for _, path := range []string{"/r/harbour/tape/floor/opus-48/2.m4s", "/r/harbour/tape/floor/opus-48/3.m4s", "/r/quay/tape/floor/opus-48/2.m4s"} {
+	for _, path := range []string{
+		"/r/harbour/tape/floor/opus-48/2.m4s", "/r/harbour/tape/floor/opus-48/3.m4s", "/r/quay/tape/floor/opus-48/2.m4s",
+		"/r/harbour/clip/200-300/sound.m4a", "/r/quay/clip/200-300/sound.m4a",
+	} {
 		if code := get(path); code != http.StatusOK {
 			t.Fatalf("%s: %d", path, code)
 		}
 	}
-	if n := len(internals.objects.known); n != 3 {
-		t.Fatalf("%d objects are remembered, want 3", n)
+	check := func(when string, all, ofHarbour, clips int) {
+		t.Helper()
+		if n, of := len(h.objects.known), h.objects.rooms["harbour"]; n != all || of != ofHarbour || len(h.clips.known) != clips || h.clips.order.Len() != clips {
+			t.Errorf("%s, %d objects are remembered, %d of them of the room, and %d clips", when, n, of, len(h.clips.known))
+		}
 	}
+	check("before", 3, 2, 2)
+	h.Forget("harbour")
+	check("after", 1, 0, 1)
+	get("/r/harbour/tape/floor/opus-48/2.m4s")
+	get("/r/harbour/clip/200-300/sound.m4a")
+	check("asked again", 2, 1, 2)
 	gone.Store(true)
 	if code := get("/r/harbour/tape/floor/opus-48/2.m4s"); code != http.StatusNotFound {
 		t.Errorf("an object of a deleted tape: %d", code)
 	}
-	if n, of := len(internals.objects.known), internals.objects.rooms["harbour"]; n != 1 || of != 0 {
-		t.Errorf("%d objects are remembered, %d of the room whose tape is gone", n, of)
-	}
+	check("deleted by another node", 1, 0, 1)
 }
 
 // BenchmarkObject serves an object that was made before, and one that was not.
@@ -126,11 +137,11 @@ func BenchmarkObject(b *testing.B) {
 	m := &memoryTape{spans: []tape.Stretch{{From: 0, To: 9600}}, closed: true}
 	for name, most := range map[string]int{"Remembered": keptObjects, "Made": 0} {
 		b.Run(name, func(b *testing.B) {
-			h, internals := newHandler(Config{
+			h := New(Config{
 				Facts: func(id room.ID) (room.Facts, bool) { return room.Facts{ID: id, State: room.Ended}, true },
 				Tape:  func(room.ID, tape.Channel) (Tape, error) { return m, nil },
 			})
-			internals.objects.most = most
+			h.objects.most = most
 			r := httptest.NewRequest(http.MethodGet, "/r/harbour/tape/floor/opus-48/7.m4s", nil)
 			b.ReportAllocs()
 			for b.Loop() {

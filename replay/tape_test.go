@@ -219,7 +219,7 @@ func TestRanges(t *testing.T) {
 
 // Those who take a file slowly, or not at all, keep nobody else from reading.
 func TestSlowReadersKeepNobodyOut(t *testing.T) {
-	h := &handler{reading: make(throttle.Throttle, 1), drawing: make(throttle.Throttle, 1), clips: newMadeClips(), objects: newMadeObjects(1 << 20), cfg: Config{
+	h := &Handler{reading: make(throttle.Throttle, 1), drawing: make(throttle.Throttle, 1), clips: newMadeClips(), objects: newMadeObjects(1 << 20), cfg: Config{
 		Facts: func(room.ID) (room.Facts, bool) { return room.Facts{}, true },
 		Tape:  func(room.ID, tape.Channel) (Tape, error) { return someTape(), nil },
 	}}

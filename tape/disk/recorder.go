@@ -46,12 +46,19 @@ func Open(cfg Config) (*Recorder, error) {
 	}
 	r := &Recorder{cfg: cfg, sessions: map[room.ID]*session{}, over: map[room.ID]bool{}, loaded: map[room.ID]loaded{}}
 	r.open, r.shut = context.WithCancel(context.Background())
-	r.running.Go(func() { r.keep(r.open) })
 	if cfg.NewTranscoder != nil {
 		r.presser = newPresser(&r.cfg, func() bool { return r.Stats().Taping > 0 })
-		r.running.Go(func() { r.presser.run(r.open, r.unpressed()) })
 	}
 	return r, nil
+}
+
+// Start begins what the recorder does by itself: it deletes tapes that are past Keep and Max, and makes AAC of those that have none. It is called
+// once, when whoever OnDelete and OnUnits tell is there to hear it.
+func (r *Recorder) Start() {
+	r.running.Go(func() { r.keep(r.open) })
+	if r.presser != nil {
+		r.running.Go(func() { r.presser.run(r.open, r.unpressed()) })
+	}
 }
 
 // Follow learns what has become of a room: it is taped from its doors to its end, if its host wants that. It does not wait for a disk.

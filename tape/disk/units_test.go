@@ -193,6 +193,7 @@ func openRecorder(t testing.TB, h *house, made chan<- room.ID) *Recorder {
 			t.Error(err)
 		}
 	})
+	r.Start()
 	return r
 }
 
