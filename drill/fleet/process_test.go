@@ -153,11 +153,18 @@ func TestConfigurationFile(t *testing.T) {
 		write(config, text, ago)
 		write(log, "begins", later)
 		reader := exec.CommandContext(t.Context(), "tail", "-f", config, log)
-		err := reader.Start()
+		out, err := reader.StdoutPipe()
+		if err == nil {
+			err = reader.Start()
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
+		_, err = out.Read(make([]byte, 1)) // before it runs, its command line may still be empty
+		if err != nil {
+			t.Fatal(err)
+		}
 		_, first = Identify(reader.Process.Pid)
 		write(log, "goes on", later)
 		_, again = Identify(reader.Process.Pid)
