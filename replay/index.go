@@ -36,10 +36,11 @@ type index struct {
 	M4A      bool             `json:"m4a,omitempty"`   // all of it is to be had as M4A
 	HLS      bool             `json:"hls,omitempty"`   // the sound is to be had as HLS only, whose segments have no events
 
+	Levels []byte `json:"levels,omitempty"` // base64; of a tape that grows no more than liveLevels
+
 	// Only of a closed tape, or with HLS.
 	Events   []event `json:"events,omitempty"`
 	Captions []track `json:"captions,omitempty"`
-	Levels   []byte  `json:"levels,omitempty"` // base64
 }
 
 type channel struct {
@@ -63,7 +64,11 @@ var left = []string{room.KindCaption, room.KindListening, room.KindEdges, room.K
 
 func (h *Handler) index(w http.ResponseWriter, r *http.Request, t Tape) error {
 	facts, _ := h.cfg.Facts(room.ID(r.PathValue("room")))
-	body, err := json.Marshal(indexOf(facts, t))
+	i := indexOf(facts, t)
+	if !i.Closed {
+		h.outline(&i, t)
+	}
+	body, err := json.Marshal(i)
 	if err != nil {
 		return fmt.Errorf("write the index: %w", err)
 	}
@@ -132,6 +137,26 @@ func (i *index) mark(chapters []room.Chapter) {
 		}
 		i.Chapters = append(i.Chapters, chapter{c.ID, at, c.Title})
 	}
+}
+
+// liveLevels is how many levels the index of a tape that grows has at most, since it is asked for again and again: a wide screen shows as many.
+const liveLevels = 300
+
+// outline adds how loud a tape that grows is.
+func (h *Handler) outline(i *index, t Tape) {
+	// What is on tape stays as it is: between these frames it has one outline, for all who ask.
+	name := objectName{i.Room, tape.Floor, "levels", tape.Stretch{From: i.First, To: i.Last}}
+	i.Levels, _ = h.objects.get(name, func() ([]byte, error) { return thinned(t.Levels(), liveLevels), nil })
+}
+
+// thinned are levels in no more than so many groups of about the same length, each as loud as the loudest in it.
+func thinned(levels []byte, most int) []byte {
+	n := min(most, len(levels))
+	thin := make([]byte, n)
+	for i := range thin {
+		thin[i] = slices.Max(levels[i*len(levels)/n : (i+1)*len(levels)/n])
+	}
+	return thin
 }
 
 // Published is the index of a tape for a place where there are no other objects than those of HLS, and its M4A if

@@ -22,7 +22,7 @@ const objectCost = 256
 type objectName struct {
 	room    room.ID
 	channel tape.Channel
-	variant tape.Variant
+	variant tape.Variant // or what else is made of the tape
 	at      tape.Stretch
 }
 

@@ -132,7 +132,7 @@ func TestIndex(t *testing.T) {
 	w := serve(m, "GET", "/r/harbour/tape/index.json")
 	var got index
 	err := json.Unmarshal(w.Body.Bytes(), &got)
-	if err != nil || got.First != 96 || got.Last != 1000 || got.Closed || got.Events != nil || got.Levels != nil || got.Lost != 3 || got.Segment != 96 {
+	if err != nil || got.First != 96 || got.Last != 1000 || got.Closed || got.Events != nil || len(got.Levels) != 3 || got.Lost != 3 || got.Segment != 96 {
 		t.Fatalf("while it grows, %v: %s", err, w.Body)
 	}
 	if cache := w.Header().Get("Cache-Control"); cache != "public, max-age=1" {
@@ -150,6 +150,21 @@ func TestIndex(t *testing.T) {
 	again := serve(m, "GET", "/r/harbour/tape/index.json", func(r *http.Request) { r.Header.Set("If-None-Match", w.Header().Get("ETag")) })
 	if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
 		t.Errorf("the same again answers %d", again.Code)
+	}
+}
+
+// However long a tape that grows is, its index stays short, and shows where it is loud.
+func TestOutline(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{0: 0, 1: 1, 299: 299, 300: 300, 301: 300, 22_500: 300} {
+		levels := make([]byte, n)
+		if n > 0 {
+			levels[n-1], levels[n/2] = 200, 100
+		}
+		thin := thinned(levels, liveLevels)
+		if len(thin) != want || n > 2 && (thin[want-1] != 200 || (slices.Index(thin, 100)-want/2)/2 != 0) {
+			t.Errorf("of %d levels there are %d: %v", n, len(thin), thin)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func (f *fakeTape) Lost() int        { return 0 }
 
 func (f *fakeTape) Levels() (levels []byte) {
 	for i := range 20_000 {
-		levels = append(levels, byte(90+i*i/7%140))
+		levels = append(levels, byte(90+i*i/7%60+i/700%7*15))
 	}
 	return levels
 }
@@ -277,6 +277,15 @@ func testReplayRewindsWhileLive(t *testing.T, b context.Context) {
 	}
 	if got := browsertest.Eval[[]string](p.Tab, offered); len(got) != 2 {
 		t.Errorf("while it is live there are to be downloaded %q", got)
+	}
+	// How many heights its bars have, counted from their tops.
+	heights := browsertest.Eval[int](p.Tab, `(() => {
+		const { width, height } = wave, { data } = wave.getContext("2d").getImageData(0, 0, width, height);
+		const top = (x) => Array.from({ length: height }, (_, y) => data[4 * (y * width + x) + 3]).findIndex((a) => a > 0);
+		return new Set(Array.from({ length: Math.floor(width / 3) }, (_, i) => top(3 * i))).size;
+	})()`)
+	if heights < 5 {
+		t.Errorf("how loud it was is drawn in %d heights", heights)
 	}
 	before := browsertest.Eval[float64](p.Tab, "epidaurusTape.total")
 	f.mu.Lock()
