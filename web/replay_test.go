@@ -396,6 +396,12 @@ func testReplayMakesClips(t *testing.T, b context.Context) {
 	if got, want := link(), clipOf(first-1500, first); got != want {
 		t.Errorf("the clip is %s, not %s", got, want)
 	}
+	drawn := func(second int) bool { // above the loudest bar
+		return browsertest.Eval[bool](p.Tab, fmt.Sprintf(`wave.getContext("2d").getImageData(%d / epidaurusTape.total * wave.width, 0, 1, 1).data[3] > 0`, second))
+	}
+	if !drawn(985) || drawn(920) || drawn(1050) {
+		t.Error("what is chosen is not shown where it is")
+	}
 	p.Click("#frommore")
 	p.Click("#toless")
 	if got, want := link(), clipOf(first-1450, first-50); got != want {

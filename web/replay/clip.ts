@@ -18,7 +18,8 @@ export class ClipMaker {
   #to = 0;
   #t!: Texts;
 
-  constructor(private readonly path: string, private readonly ear: () => Ear) {
+  /** `changed` is told when another part is chosen, or none. */
+  constructor(private readonly path: string, private readonly ear: () => Ear, private readonly changed: () => void) {
     element("clipmake").onclick = () => (element("clip").hidden ? this.open() : this.close());
     const move = (id: string, by: () => [number, number]) => (element(id).onclick = () => this.#set(...by()));
     move("fromless", () => [this.#from - FRAMES_PER_SECOND, this.#to]);
@@ -28,6 +29,11 @@ export class ClipMaker {
     move("fromhere", () => [this.#here(), Math.max(this.#to, this.#here() + SHORTEST)]);
     move("tohere", () => [Math.min(this.#from, this.#here() - SHORTEST), this.#here()]);
     element("clipcopy").onclick = () => void this.#copy();
+  }
+
+  /** What is chosen, in frames; undefined: nothing. */
+  get chosen(): [number, number] | undefined {
+    return element("clip").hidden ? undefined : [this.#from, this.#to];
   }
 
   #here(): number {
@@ -50,6 +56,7 @@ export class ClipMaker {
   #show(open: boolean): void {
     element("clip").hidden = !open;
     element("clipmake").ariaExpanded = String(open);
+    this.changed();
   }
 
   /** What was taped without a hole, around a frame. */
@@ -70,6 +77,7 @@ export class ClipMaker {
     this.#from = from;
     this.#to = to;
     this.#render();
+    this.changed();
   }
 
   #render(): void {

@@ -91,7 +91,7 @@ function begin(): void {
   if (at > 0) go(at);
   if (wish.has("play")) play();
   if (index!.clips && !index!.hls) {
-    maker = new ClipMaker(`${base}/clip/`, () => ({ timeline, time: audio.currentTime, closed: index!.closed }));
+    maker = new ClipMaker(`${base}/clip/`, () => ({ timeline, time: audio.currentTime, closed: index!.closed }), render);
     maker.say(texts[language]);
     if (wish.has("clip")) maker.open();
   }
@@ -144,7 +144,7 @@ function render(): void {
   element("m4arow").hidden = !index?.m4a;
   element("live").hidden = !live || !!index?.hls;
   element("clipmake").hidden = !maker || state === "deleted";
-  if (state === "deleted") maker?.close();
+  if (state === "deleted" && maker?.chosen) maker.close();
   chapters(now);
   transcript.render(timeline.frame(now), state !== "deleted");
   for (const id of ["vtt", "srt"]) element(id).hidden = !index?.captions || (id === "srt" && !!inside);
@@ -218,12 +218,13 @@ function turns(): void {
   while (list.children.length > all.length) list.lastChild!.remove();
 }
 
-/** Bars of loudness, heard ones lit, and below them a line for each turn, in one of a few shades. */
+/** Bars of loudness, heard ones lit, over what is chosen for a clip, and below them a line for each turn, in one of a few shades. */
 function draw(heard: number): void {
   const width = wave.clientWidth, height = wave.clientHeight, scale = Math.min(devicePixelRatio, 2);
   if (!width) return;
   const count = Math.floor(width / 3);
-  const made = [width, height, still.matches, index?.last, index?.closed, told, marked, Math.round(heard * count)].join();
+  const chosen = maker?.chosen;
+  const made = [width, height, still.matches, index?.last, index?.closed, told, marked, Math.round(heard * count), chosen].join();
   if (made === drawn) return;
   drawn = made;
   wave.width = width * scale;
@@ -232,6 +233,13 @@ function draw(heard: number): void {
   g.scale(scale, scale);
   const style = getComputedStyle(wave);
   const light = style.getPropertyValue("--light"), stone = style.color;
+  const across = (frame: number) => (timeline.time(frame) / timeline.total) * width;
+  if (chosen) {
+    g.fillStyle = light;
+    g.globalAlpha = 0.35;
+    g.fillRect(across(chosen[0]), 0, Math.max(3, across(chosen[1]) - across(chosen[0])), height - 10);
+    g.globalAlpha = 1;
+  }
   const levels = index?.levels ? bars(index.levels, count) : Array<number>(count).fill(0.12);
   levels.forEach((level, i) => {
     const tall = Math.max(2, level * level * (height - 10));
@@ -239,14 +247,13 @@ function draw(heard: number): void {
     g.fillRect(i * 3, (height - 8 - tall) / 2, 2, tall);
   });
   g.fillStyle = style.getPropertyValue("--ink");
-  for (const c of index?.chapters ?? []) g.fillRect((timeline.time(c.at) / timeline.total) * width, 0, 2, height - 10);
+  for (const c of index?.chapters ?? []) g.fillRect(across(c.at), 0, 2, height - 10);
   const ids: string[] = [];
   for (const turn of index ? story.turns(index.last) : []) {
     if (!ids.includes(turn.id)) ids.push(turn.id);
-    const from = timeline.time(turn.from) / timeline.total, to = timeline.time(turn.to) / timeline.total;
     g.fillStyle = light;
     g.globalAlpha = [1, 0.55, 0.3][ids.indexOf(turn.id) % 3]!;
-    g.fillRect(from * width, height - 4, Math.max(1, (to - from) * width - 1), 4);
+    g.fillRect(across(turn.from), height - 4, Math.max(1, across(turn.to) - across(turn.from) - 1), 4);
   }
 }
 
