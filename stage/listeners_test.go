@@ -347,14 +347,15 @@ func TestListenersGoWithTheRoom(t *testing.T) {
 	t.Run("by its last word", func(t *testing.T) {
 		a := newAudience(t)
 		stop := a.play(0)
-		told := make(chan struct{})
+		greeted, told := make(chan struct{}), make(chan struct{})
+		greet := sync.OnceFunc(func() { close(greeted) })
 		var last atomic.Int64
 		l := a.listen(whep.Config{
-			OnEvent:  func(e []byte) { ended(e, told) },
+			OnEvent:  func(e []byte) { greet(); ended(e, told) },
 			OnPacket: func(p *rtp.Packet) { last.Store(int64(p.Timestamp / tape.FrameSamples)) },
 		})
 		within(t, "sound comes", l.Connected())
-		eventually(t, "it is told of the room", func() bool { return a.sat.Load() == 1 })
+		within(t, "it is told what there is", greeted) // from here on it misses no event
 		stop()
 		a.event(tape.Event{At: 100_000, Term: 1, Kind: room.KindRoom, Data: []byte(`{"t":"room","state":"ended"}`)})
 		within(t, "it is told", told)
