@@ -37,6 +37,7 @@ func TestFingerprint(t *testing.T) {
 
 // A node says at its private port what it is, and in its folder's lock by which settings it serves.
 func TestAbout(t *testing.T) {
+	t.Parallel()
 	n := open(t, usual(t))
 	answer, err := http.Get(n.PrivateURL() + "/about")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 // Who starts the same server again is told so, and not merely that its ports are taken.
 func TestSecondStart(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	first := open(t, cfg)
 	u, err := url.Parse(first.PrivateURL())

@@ -37,6 +37,7 @@ func TestRenditionOfAACIsWhatTheEncoderMakes(t *testing.T) {
 
 // A segment is the same from two edges, and from the tape when nothing of the room is in memory any more; the master's address is the replay's.
 func TestSegmentsAreTheSameEverywhere(t *testing.T) {
+	t.Parallel()
 	first := openFirst(t)
 	second := open(t, first.edgeOf())
 	r := first.room()

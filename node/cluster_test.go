@@ -514,6 +514,7 @@ func TestReplaceable(t *testing.T) {
 }
 
 func TestDrainIsAskedWrongly(t *testing.T) {
+	t.Parallel()
 	n := open(t, usual(t))
 	for _, over := range []string{"soon", "-1s", "61m"} {
 		if status, body := n.ask(t, "POST", n.PrivateURL()+"/drain?over="+over, ""); status != http.StatusBadRequest || n.draining() {

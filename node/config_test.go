@@ -8,6 +8,7 @@ import (
 
 // Each setting is refused by a sentence that says what to write instead.
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	file := write(t, filepath.Join(t.TempDir(), "file.pem"), "")
 	for _, row := range []struct {
 		name string

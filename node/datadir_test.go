@@ -70,6 +70,7 @@ func TestFolderLock(t *testing.T) {
 }
 
 func TestSecondNodeOnTheSameFolder(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	n := open(t, cfg)
 	_, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
@@ -109,6 +110,7 @@ func folder(t testing.TB) *dataDir {
 
 // A mistyped folder is not made a server's: its links would open nothing.
 func TestHostLink(t *testing.T) {
+	t.Parallel()
 	elsewhere := t.TempDir()
 	for _, dir := range []string{elsewhere, filepath.Join(elsewhere, "none")} {
 		_, err := HostLink(t.Context(), dir, "http://localhost:8081", false, time.Now())

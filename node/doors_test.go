@@ -14,6 +14,7 @@ import (
 
 // Doors that close at a number keep newcomers out, with a word, and nobody who was in; the tape of such an evening is heard when it is posted.
 func TestDoorsCloseAtANumber(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	r := h.room()
 	host := room.By(room.Host)

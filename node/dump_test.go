@@ -94,6 +94,7 @@ func newShow(t *testing.T, delay, until time.Duration) *show {
 // Bar e of the evening: ten seconds of delay, and what was said in the last ten is dumped. It is on no tape, in no variant, in no burst of
 // whoever joins whenever, and no event tells of it.
 func TestDumpedWordsAreHeardNowhere(t *testing.T) {
+	t.Parallel()
 	fills := []string{notDumped, room.FillNone, room.FillHold, string(room.CartTone)}
 	if testing.Short() { // one goroutine does it all, so that the race detector has nothing to find in the others
 		fills = fills[1:2]

@@ -89,6 +89,7 @@ func (h *house) page(id room.ID, n int, address string) handPage {
 
 // Through the listeners' port and over the bus: one hand of an address, words that can be shown, and a link to the stage for who was invited.
 func TestHandsOfAddresses(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, balanced(t))
 	id := room.ID(h.room().ID)
 	until(t, "the room's sound is made", func() bool { return h.rooms.making(id) != nil })
@@ -149,6 +150,7 @@ func TestHandsOfAddresses(t *testing.T) {
 
 // A room that was handed over, and whom it blocked, outlast the process; what was blocked is the address, and the hand's token too.
 func TestLeadersDecisionsOutlastARestart(t *testing.T) {
+	t.Parallel()
 	cfg := balanced(t)
 	h := openHouse(t, cfg)
 	id := room.ID(h.room().ID)
@@ -203,6 +205,7 @@ func TestLeadersDecisionsOutlastARestart(t *testing.T) {
 
 // A hand that is accepted while the node closes is a speaker's all the same; what nobody would wait for is not begun.
 func TestAdmitWhileTheNodeCloses(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	id := room.ID(h.room().ID)
 	h.rooms.close()
@@ -216,6 +219,7 @@ func TestAdmitWhileTheNodeCloses(t *testing.T) {
 
 // Who asks without end uses up what is his, and the pages of others are answered.
 func TestNobodyTakesTheHandsOfOthers(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, balanced(t))
 	id := room.ID(h.room().ID)
 	until(t, "the room's sound is made", func() bool { return h.rooms.making(id) != nil })
@@ -252,6 +256,7 @@ func TestOwnBudget(t *testing.T) {
 
 // A draft is unknown to listeners; where the doors are not open no hand is raised, and nobody goes on stage.
 func TestHandsAreForOpenRooms(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, balanced(t))
 	start := time.Now().Add(24 * time.Hour)
 	announced := h.announce(start, true).ID

@@ -15,6 +15,7 @@ import (
 )
 
 func TestHoldSound(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name string, content []byte) string { return write(t, filepath.Join(dir, name), string(content)) }
 	for _, row := range []struct {

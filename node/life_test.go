@@ -44,6 +44,7 @@ func (h *house) announce(start time.Time, byClock bool) client.Room {
 // From the announcement on the clock alone opens the doors and begins, over a restart, whoever speaks before; what was said behind the curtain
 // is heard by nobody, and how late the first word was is kept.
 func TestTheClockLeadsARoom(t *testing.T) {
+	t.Parallel()
 	w := &wall{}
 	cfg := usual(t)
 	cfg.wall = w.now
@@ -111,6 +112,7 @@ func TestTheClockLeadsARoom(t *testing.T) {
 
 // A room that is begun by the button waits for it, and an end that was asked for comes by itself.
 func TestTheButtonBeginsARoom(t *testing.T) {
+	t.Parallel()
 	w := &wall{}
 	cfg := usual(t)
 	cfg.wall = w.now
@@ -141,6 +143,7 @@ func TestTheButtonBeginsARoom(t *testing.T) {
 
 // Of hosts who put a room off at once none is lost: each saw what the one before had done, or was told.
 func TestPutOffAtOnce(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	start := time.Now().Add(24 * time.Hour).UTC().Truncate(time.Second)
 	r := h.announce(start, true)

@@ -28,6 +28,7 @@ func (h *house) lightsOf(id room.ID) map[string]api.Light {
 
 // The lights say what is so: of a real room with nobody on its stage, then with somebody who is heard; and that its sound is there for listeners.
 func TestLights(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	r := h.room()
 	hear(t, h.Node, r.ID, 25)
@@ -68,6 +69,7 @@ func TestLights(t *testing.T) {
 
 // A drill counts while it is valid, of this build, and of this configuration; the newest one alone.
 func TestLightOfTheDrill(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	now := time.Now()
 	good := result.Result{
@@ -135,6 +137,7 @@ func TestLightsOfEdges(t *testing.T) {
 
 // What every room is said to expect counts where a room says nothing, and what the room says counts before it.
 func TestLightOfSeatsCountsOnExpect(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.Expect, cfg.MaxSeats = 5000, 100
 	h := openHouse(t, cfg)
@@ -154,6 +157,7 @@ func TestLightOfSeatsCountsOnExpect(t *testing.T) {
 
 // A desk is told that what is said does not reach the file host: here a folder that a file stands in the way of.
 func TestLightOfPublishing(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	dir := t.TempDir()
 	cfg.Publish = "dir:" + dir

@@ -83,6 +83,7 @@ func TestTapesMakeUnitsAsTheEncoderDoes(t *testing.T) {
 // A replay as M4A is there by itself once its room is over: the same bytes from two nodes, in the feed with its true length, published, exact to
 // the sample; it follows its host's cut and title, and is gone when it is taken back or deleted.
 func TestM4AFromTheEndToDeletion(t *testing.T) {
+	t.Parallel()
 	if !codec.HasAAC {
 		t.Skip("this program was built without AAC")
 	}

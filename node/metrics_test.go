@@ -60,6 +60,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	n := open(t, usual(t))
 	for _, path := range []string{"/healthz", "/readyz", "/debug/pprof/", "/debug/pprof/goroutine?debug=1"} {
 		status, body := n.ask(t, "GET", n.PrivateURL()+path, "")

@@ -181,6 +181,7 @@ func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
 // When a port stops by itself, the node says so.
 func TestFailed(t *testing.T) {
+	t.Parallel()
 	n := open(t, usual(t))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -175,6 +175,7 @@ func newPermissions(t *testing.T) *permissions {
 // Each role does each thing in each state of a room, through the ports as anybody would: it is exactly what room.Rules says. docs/PROTOCOL.md
 // shows the same table (room's TestTheTableIsShown).
 func TestEachCellOfTheTable(t *testing.T) {
+	t.Parallel()
 	p := newPermissions(t)
 	if len(deeds) != len(room.Rules) {
 		t.Fatalf("%d actions are tried, the table has %d", len(deeds), len(room.Rules))
@@ -237,6 +238,7 @@ func verdict(d deed, role room.Role, state room.State) func(int, problem.Code) b
 
 // No token but a good one of this room is of any use, for anything and in any role.
 func TestBadTokensOpenNothing(t *testing.T) {
+	t.Parallel()
 	p := newPermissions(t)
 	id, other := p.rooms[room.Live], p.rooms[room.Doors]
 	var forger room.Key

@@ -8,6 +8,7 @@ import (
 
 // What the database could not take, the next start writes down.
 func TestStartRepairsTheDatabase(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	r := h.room()

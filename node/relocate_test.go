@@ -53,6 +53,7 @@ func (h *house) hostToken(id room.ID) string {
 // Who listens is told, signed, and goes on in the new room without a gap; who comes is sent there, page and sound; who comes back to his seat gets it
 // as long as the old room is open, and after its end everybody is sent.
 func TestARoomIsMoved(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	from, to := h.room(), h.room()
 	err := h.store.AddInvite(t.Context(), room.Invite{Room: from.ID, Person: "grace", Role: room.CoHost, Name: "Grace", Created: time.Now()})
@@ -142,6 +143,7 @@ func TestARoomIsMoved(t *testing.T) {
 // Of a run-through nobody hears, sees or counts anything who has not its link; the evening stays where it is, has its own tape, timeline and first
 // word, and the opening of its doors ends it.
 func TestARunThroughIsUnheard(t *testing.T) {
+	t.Parallel()
 	w := &wall{}
 	cfg := usual(t)
 	cfg.wall, cfg.Tape = w.now, "on"
@@ -230,6 +232,7 @@ func TestARunThroughIsUnheard(t *testing.T) {
 
 // What the public is told of a live room was counted, and a cache may keep it.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	r := h.room()
 	h.change(r.ID, func(f *room.Facts) error { return f.Take(room.MoveLive, room.By(room.Host), h.rooms.now()) })
@@ -264,6 +267,7 @@ func TestStatus(t *testing.T) {
 
 // A drill's listeners go along, all of them, and so do those of its listeners who come when the room was moved already.
 func TestACrowdIsMoved(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t, usual(t))
 	from, to := h.room(), h.room()
 	p := plan.Default()
@@ -312,6 +316,7 @@ func hearMoved(t *testing.T, url string) listener.Report {
 
 // Should the process die when the doors open, before that has ended the run-through, the next one ends it.
 func TestAStrayRunThroughIsEnded(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	evening := h.announce(time.Now().Add(24*time.Hour), true)

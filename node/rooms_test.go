@@ -184,6 +184,7 @@ func TestChangesAtOnce(t *testing.T) {
 
 // Removing somebody from a room that there is not says so.
 func TestChangeUnknownRoom(t *testing.T) {
+	t.Parallel()
 	n := open(t, usual(t))
 	for name, err := range map[string]error{
 		"remove": n.rooms.remove("none", "p1"),

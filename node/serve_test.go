@@ -34,6 +34,7 @@ func (n *Node) insecure(t testing.TB) *http.Client {
 
 // TLS and plain HTTP come in at the same port.
 func TestStagePortSpeaksBoth(t *testing.T) {
+	t.Parallel()
 	n := open(t, usual(t))
 	for _, base := range []string{n.StageURL(), strings.Replace(n.StageURL(), "http://", "https://", 1)} {
 		c := n.insecure(t)
@@ -54,6 +55,7 @@ func TestStagePortSpeaksBoth(t *testing.T) {
 }
 
 func TestStagePortWithoutTLS(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.StageTLS = "off"
 	n := open(t, cfg)
@@ -111,6 +113,7 @@ func TestOnlyLocalInPlain(t *testing.T) {
 
 // From another address of this machine the stage is reached by TLS only.
 func TestStageFromAnotherAddress(t *testing.T) {
+	t.Parallel()
 	own := outside(t)
 	cfg := usual(t)
 	cfg.Stage = net.JoinHostPort(own, "0")
@@ -169,6 +172,7 @@ func TestSameHost(t *testing.T) {
 
 // Links that are configured with a slash at the end have none in the middle.
 func TestConfiguredLinks(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.PublicURL, cfg.StageURL = "https://live.example.org/", "https://stage.example.org/"
 	n := open(t, cfg)
@@ -246,6 +250,7 @@ func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
 
 // Each request that is described for the private port is answered there, with a status that is described.
 func TestPrivatePortIsDescribed(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("../docs/openapi.json")
 	if err != nil {
 		t.Fatal(err)

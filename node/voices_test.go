@@ -11,6 +11,7 @@ import (
 
 // Who may be recorded is known to the stage at once, and outlasts the process, whether the database had it or not.
 func TestConsentOutlastsARestart(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	h := openHouse(t, cfg)
 	id := room.ID(h.room().ID) // is taped
@@ -62,6 +63,7 @@ func TestConsentOutlastsARestart(t *testing.T) {
 
 // A live room whose host does not come back is offered to a producer, who is its host from then on, over a restart; one in which nobody is left ends.
 func TestARoomOutlivesItsHost(t *testing.T) {
+	t.Parallel()
 	cfg := usual(t)
 	cfg.LeftEnd = time.Hour
 	cfg.HostGrace = time.Minute

@@ -26,11 +26,16 @@ func whepHouse(t *testing.T) *house {
 	return openHouse(t, cfg)
 }
 
-// call listens to a room by WHEP until the test ends.
-func (h *house) call(url string, cfg whep.Config) (*whep.Listener, error) {
-	ctx, cancel := contextOf(h.t)
-	defer cancel()
-	l, err := whep.Listen(ctx, url+"/whep", cfg)
+// call listens to a room by WHEP until the test ends. An edge that other tests keep too busy for that is called again.
+func (h *house) call(url string, cfg whep.Config) (l *whep.Listener, err error) {
+	h.t.Helper()
+	until(h.t, "the edge has time for WHEP", func() bool {
+		ctx, cancel := contextOf(h.t)
+		defer cancel()
+		l, err = whep.Listen(ctx, url+"/whep", cfg)
+		var r whep.Refused
+		return !errors.As(err, &r) || !bytes.Contains(r.Body, []byte(`"`+problem.Busy+`"`))
+	})
 	if err == nil {
 		h.t.Cleanup(func() { _ = l.Close() })
 	}
