@@ -157,6 +157,9 @@ globalThis.epidaurus = Object.freeze({
 });
 
 async function begin(): Promise<void> {
+  // Who taps while a part of the page is still on its way has tapped; an element that is loaded in a tap may play later, in Safari too.
+  let tapped = false;
+  element("listen").onclick = () => ((tapped = true), source || audio.load());
   ear = source
     ? new Player(audio, new Sound(audio, source), new Places(location.origin), path, new WaitStore(base), heard, changed, pull)
     : new (await later<typeof import("../plain/module")>("plain")).Plain(audio, base, changed, heard);
@@ -164,6 +167,7 @@ async function begin(): Promise<void> {
   view = new View(ear, audio, room, !source);
   say(pickLanguage());
   wire();
+  if (tapped) tap();
   // Where the browser tells with which status the page came, a wrong link is known before the tap.
   const [came] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   if (ear instanceof Player) came?.responseStatus === 404 ? ear.refused("unknown") : ear.restore();
