@@ -272,10 +272,16 @@ func (h *house) sit(r client.Room) *ear {
 // speaker talks on a room's stage in real time, until stopped. Where the machine was late it says at once what was to be said meanwhile, as
 // a network brings it.
 type speaker struct {
-	word atomic.Int64 // Hz; 0: a pause
-	said atomic.Int64 // packets
+	word atomic.Pointer[word] // nil: nothing was to be said yet
+	said atomic.Int64         // packets
 	stop context.CancelFunc
 	done sync.WaitGroup
+}
+
+// word is a tone up to a packet; 0 Hz is a pause.
+type word struct {
+	hz float64
+	to int64
 }
 
 func (h *house) speaker(id room.ID, p room.PersonID) *speaker {
@@ -299,7 +305,11 @@ func (h *house) speaker(id room.ID, p room.PersonID) *speaker {
 			case <-ticker.C:
 			}
 			for ; time.Since(begun) > time.Duration(n)*tape.FrameDuration; n++ {
-				voice.Push(uint16(n), uint32(n*tape.FrameSamples), said.packet(h.t, float64(s.word.Load())), clock.Mono())
+				hz := 0.0
+				if w := s.word.Load(); w != nil && s.said.Load() < w.to {
+					hz = w.hz
+				}
+				voice.Push(uint16(n), uint32(n*tape.FrameSamples), said.packet(h.t, hz), clock.Mono())
 				s.said.Add(1)
 			}
 		}
@@ -309,11 +319,11 @@ func (h *house) speaker(id room.ID, p room.PersonID) *speaker {
 }
 
 // say says a word, or a pause of 0 Hz, for so long.
-func (s *speaker) say(t *testing.T, hz int64, d time.Duration) {
+func (s *speaker) say(t *testing.T, hz float64, d time.Duration) {
 	t.Helper()
-	s.word.Store(hz)
-	from := s.said.Load()
-	until(t, "it is said", func() bool { return s.said.Load() >= from+int64(d/tape.FrameDuration) })
+	w := &word{hz, s.said.Load() + int64(d/tape.FrameDuration)}
+	s.word.Store(w)
+	until(t, "it is said", func() bool { return s.said.Load() >= w.to })
 }
 
 // The same by real sockets and requests: who sat there, who came while the dumped words were in the delay, and who comes after the dump,
@@ -437,7 +447,6 @@ func TestLastWordsPassTheDelay(t *testing.T) {
 	until(t, "there is a seat", func() bool { return h.RoomStats(r.ID).Seats == 1 })
 	s := h.speaker(r.ID, "ada")
 	s.say(t, wordA, time.Second)
-	s.word.Store(0)
 	err = h.host.End(t.Context(), r.ID)
 	if err != nil {
 		t.Fatal(err)

@@ -64,6 +64,7 @@ func TestHeartbeat(t *testing.T) {
 
 // A mute is made at the server: neither the mix nor the others hear the person, who alone may undo it.
 func TestMute(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	host := f.connect("ada", clientOptions{kind: desk, slots: slotCount, role: room.Host})
 	guest := f.desk("bob")
@@ -197,6 +198,7 @@ func TestEndRoom(t *testing.T) {
 
 // Whose network is cut is shown as away and keeps the place; whose network returns in time is back without a new session.
 func TestAwayAndBack(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.desk("ada")
 	var cut cutnet.Net

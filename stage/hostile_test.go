@@ -100,6 +100,7 @@ func TestOptionsAndPing(t *testing.T) {
 
 // Junk on the media port, over UDP and TCP, disturbs nobody, and leaves nothing behind.
 func TestJunkOnTheMediaPort(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a, b := f.desk("ada"), f.desk("bob")
 	eventually(t, "both are heard", func() bool { return a.hears()["bob"] > 0 && b.hears()["ada"] > 0 })

@@ -206,6 +206,7 @@ func (a *audience) refusal() whep.Refused {
 
 // Listeners hear the frames as they are, each with its number, and what is said of the room; who leaves gives his seat back at once.
 func TestListenersHear(t *testing.T) {
+	t.Parallel()
 	a := newAudience(t)
 	a.said = []tape.Event{{At: 70_000, Kind: "stage", Data: []byte(`{"t":"stage"}`)}}
 	defer a.play(70_000)()
@@ -281,6 +282,7 @@ func TestListenersAreBounded(t *testing.T) {
 
 // An offer whose maker never connects holds its seat for Pending, and there are so many of them at most.
 func TestPendingListenersAreFreed(t *testing.T) {
+	t.Parallel()
 	a := newAudience(t, func(c *ListenersConfig) {
 		c.Most, c.Pending = 1000, 2*time.Second
 		c.Origin = func(*http.Request) string { return "192.0.2.1" }
@@ -332,6 +334,7 @@ func (a *audience) do(method, url string, header map[string]string, body string)
 
 // A listener whose network is cut is let go after Lost.
 func TestLostListenersAreFreed(t *testing.T) {
+	t.Parallel()
 	a := newAudience(t, func(c *ListenersConfig) { c.Lost = 6 * time.Second })
 	defer a.play(0)()
 	var network cutnet.Net
@@ -344,6 +347,7 @@ func TestLostListenersAreFreed(t *testing.T) {
 
 // At the end of a room its listeners hear the last frame, are told, and are let go; and those of a node that is emptied.
 func TestListenersGoWithTheRoom(t *testing.T) {
+	t.Parallel()
 	t.Run("by its last word", func(t *testing.T) {
 		a := newAudience(t)
 		stop := a.play(0)

@@ -50,6 +50,7 @@ func playFor(long, burst time.Duration, ppm float64, from time.Duration) (r play
 
 // An encoder's clock is followed for hours, whatever the length of its bursts: nothing is lost, and what waits neither grows nor ends.
 func TestEncoderClockIsFollowed(t *testing.T) {
+	t.Parallel()
 	for _, burst := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, time.Second} {
 		for _, ppm := range []float64{-100, -30, 0, 30, 100} {
 			r := playFor(3*time.Hour, burst, ppm, time.Minute)

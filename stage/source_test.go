@@ -115,6 +115,7 @@ func TestEncoderIsRefusedWithWords(t *testing.T) {
 }
 
 func TestEncoderOnStage(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ line, field, answer string }{
 		"Put":          {put, expect, "HTTP/1.1 100 Continue"},
 		"PutUnawaited": {put, "X-None: 1", "HTTP/1.0 200 OK"},

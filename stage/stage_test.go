@@ -72,6 +72,7 @@ func TestFullStage(t *testing.T) {
 
 // A new session of the same person ends the old one at once; who listens hears on in the same slot without a break.
 func TestReplace(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a, old := f.desk("ada"), f.desk("bob")
 	f.desk("cyd")

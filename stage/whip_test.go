@@ -60,6 +60,7 @@ func TestTrickle(t *testing.T) {
 
 // An ICE restart by PATCH keeps the session: voice, keys and place stay, and sound goes on.
 func TestICERestart(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a, c := f.desk("ada"), f.encoder("bob")
 	eventually(t, "bob is heard", func() bool { return a.hears()["bob"] >= 10 })
