@@ -89,10 +89,10 @@ func TestARoomIsMoved(t *testing.T) {
 	if r.Moves != 1 || r.GapCount != 0 || r.FaultCount != 0 {
 		t.Errorf("a listener was moved %d times, and heard %+v", r.Moves, r)
 	}
-	invites, err := h.store.Invites(t.Context(), to.ID)
-	if err != nil || len(invites) != 1 || invites[0].Person != "grace" {
-		t.Errorf("the team of the new room is %+v, %v", invites, err)
-	}
+	until(t, "the team of the new room is written down", func() bool {
+		invites, err := h.store.Invites(t.Context(), to.ID)
+		return err == nil && len(invites) == 1 && invites[0].Person == "grace"
+	})
 
 	new := "/r/" + string(to.ID)
 	for below, want := range map[string]string{
