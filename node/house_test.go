@@ -21,7 +21,7 @@ import (
 )
 
 // together is how many tests run at the same time, where -parallel does not say it: most of them wait for sound, in real time.
-const together = "6"
+const together = "4"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
