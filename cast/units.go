@@ -2,7 +2,6 @@ package cast
 
 import (
 	"bytes"
-	ordered "container/list"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/internal/recent"
 	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/room"
 	"github.com/epidaurus-live/epidaurus/tape"
@@ -43,12 +43,11 @@ type unitsMade struct {
 	make    func() (Transcoder, error) // immutable
 	working throttle.Throttle          // so many make units at the same time: listeners who have a seat come first
 	waiting chan struct{}              // holds a token for each who waits for that
+	known   *recent.Values[unitsOf, *made]
 
-	mu    sync.Mutex
-	known map[unitsOf]*ordered.Element // guarded by mu; of *made
-	order *ordered.List                // guarded by mu; who was asked for last is first
-	idle  []Transcoder                 // guarded by mu
-	open  []opened                     // guarded by mu; the transcoders of segments that are made in parts, who was worked on last behind
+	mu   sync.Mutex
+	idle []Transcoder // guarded by mu
+	open []opened     // guarded by mu; the transcoders of segments that are made in parts, who was worked on last behind
 }
 
 type opened struct {
@@ -76,7 +75,7 @@ type made struct {
 func newUnitsMade(maker func() (Transcoder, error)) *unitsMade {
 	return &unitsMade{
 		make: maker, working: make(throttle.Throttle, max(1, runtime.GOMAXPROCS(0)/4)), waiting: make(chan struct{}, maxUnmade),
-		known: map[unitsOf]*ordered.Element{}, order: ordered.New(),
+		known: recent.New[unitsOf, *made](maxMade),
 	}
 }
 
@@ -109,36 +108,14 @@ func (u *unitsMade) get(ctx context.Context, of unitsOf, before, packets [][]byt
 	return units, nil
 }
 
-// find finds a segment, or begins one, and forgets those that nobody has asked for in the longest time.
+// find finds a segment, or begins one.
 func (u *unitsMade) find(of unitsOf) *made {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if at, ok := u.known[of]; ok {
-		u.order.MoveToFront(at)
-		return at.Value.(*made)
-	}
-	m := &made{of: of, turn: make(chan struct{}, 1)}
-	u.known[of] = u.order.PushFront(m)
-	for u.order.Len() > maxMade {
-		u.removeLocked(u.order.Back())
-	}
-	return m
-}
-
-// removeLocked drops one. The caller holds mu.
-func (u *unitsMade) removeLocked(at *ordered.Element) {
-	delete(u.known, u.order.Remove(at).(*made).of)
+	return u.known.Find(of, func() *made { return &made{turn: make(chan struct{}, 1), of: of} })
 }
 
 // forget drops what was made of a room whose tape is gone.
 func (u *unitsMade) forget(id room.ID) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for of, at := range u.known {
-		if of.room == id {
-			u.removeLocked(at)
-		}
-	}
+	u.known.Forget(func(of unitsOf) bool { return of.room == id })
 }
 
 // has gives what was made already. The caller has the turn.

@@ -247,8 +247,8 @@ func TestUnitsAreMadeOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if len(u.known) != maxMade || u.order.Len() != maxMade || len(u.idle) > cap(u.working) || len(u.open) != 0 {
-			t.Errorf("%d segments and %d transcoders are kept", len(u.known), len(u.idle))
+		if u.known.Len() != maxMade || len(u.idle) > cap(u.working) || len(u.open) != 0 {
+			t.Errorf("%d segments and %d transcoders are kept", u.known.Len(), len(u.idle))
 		}
 		for k := range tape.Number(3 * maxOpen) {
 			_, err := u.get(t.Context(), unitsOf{"garden", tape.Floor, k}, packets(tape.Opus48, 0, 48), packets(tape.Opus48, 48, 64), false)
@@ -259,8 +259,8 @@ func TestUnitsAreMadeOnce(t *testing.T) {
 		if len(u.open) != maxOpen {
 			t.Errorf("%d segments are in the making", len(u.open))
 		}
-		if u.forget("garden"); len(u.known) != maxMade-3*maxOpen || u.order.Len() != len(u.known) {
-			t.Errorf("without a room that is gone, %d segments are kept", len(u.known))
+		if u.forget("garden"); u.known.Len() != maxMade-3*maxOpen {
+			t.Errorf("without a room that is gone, %d segments are kept", u.known.Len())
 		}
 	})
 }

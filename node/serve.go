@@ -204,17 +204,22 @@ func (n *Node) listenersHandler() http.Handler {
 	mux.Handle("/r/{room}/hand", hands)
 	mux.Handle("/r/{room}/hand/", hands)
 	mux.Handle("GET /feed/{feed}", n.feeds())
-	mux.Handle("GET /r/{room}", n.away("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n.hasReplay(room.ID(r.PathValue("room"))) {
-			replay.ServeHTTP(w, r)
-			return
-		}
-		listen.ServeHTTP(w, r)
-	})))
+	mux.Handle("GET /r/{room}", n.away("", n.again(replay, listen)))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem.Write(w, problem.New(problem.NotFound, "There is nothing at this address. A room's link looks like "+n.listenersURL+"/r/its-name."))
 	})
 	return n.guarded(mux)
+}
+
+// again serves the page of a room that is over and can be heard again, and before that the other one.
+func (n *Node) again(over, before http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.hasReplay(room.ID(r.PathValue("room"))) {
+			over.ServeHTTP(w, r)
+			return
+		}
+		before.ServeHTTP(w, r)
+	})
 }
 
 // writeCached answers with JSON that a cache may keep for so long.

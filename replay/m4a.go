@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bytes"
-	ordered "container/list"
 	"context"
 	"fmt"
 	"hash/crc32"
@@ -12,10 +11,10 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/epidaurus-live/epidaurus/internal/problem"
+	"github.com/epidaurus-live/epidaurus/internal/recent"
 	"github.com/epidaurus-live/epidaurus/internal/throttle"
 	"github.com/epidaurus-live/epidaurus/pack/fmp4"
 	"github.com/epidaurus-live/epidaurus/room"
@@ -186,10 +185,7 @@ const (
 type madeClips struct {
 	working throttle.Throttle
 	waiting chan struct{} // holds a token for each who waits for that
-
-	mu    sync.Mutex
-	known map[clipID]*ordered.Element // guarded by mu; of *madeClip
-	order *ordered.List               // guarded by mu; who was asked for last is first
+	known   *recent.Values[clipID, *madeClip]
 }
 
 // clipID is what a clip is remembered by: no two have one, whatever their titles are.
@@ -202,7 +198,6 @@ type clipID struct {
 
 // madeClip is a clip. Whoever holds its turn owns what stands below it.
 type madeClip struct {
-	id   clipID
 	turn chan struct{} // holds a token while somebody works on it
 
 	body []byte // nil: not made
@@ -212,39 +207,18 @@ type madeClip struct {
 func newMadeClips() *madeClips {
 	return &madeClips{
 		working: make(throttle.Throttle, max(1, runtime.GOMAXPROCS(0)/clipsPerProcess)), waiting: make(chan struct{}, maxUnmadeClips),
-		known: map[clipID]*ordered.Element{}, order: ordered.New(),
+		known: recent.New[clipID, *madeClip](maxClips),
 	}
 }
 
+// find finds a clip, or begins one.
 func (m *madeClips) find(id clipID) *madeClip {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if at, ok := m.known[id]; ok {
-		m.order.MoveToFront(at)
-		return at.Value.(*madeClip)
-	}
-	c := &madeClip{id: id, turn: make(chan struct{}, 1)}
-	m.known[id] = m.order.PushFront(c)
-	for m.order.Len() > maxClips {
-		m.removeLocked(m.order.Back())
-	}
-	return c
-}
-
-// removeLocked drops one. The caller holds mu.
-func (m *madeClips) removeLocked(at *ordered.Element) {
-	delete(m.known, m.order.Remove(at).(*madeClip).id)
+	return m.known.Find(id, func() *madeClip { return &madeClip{turn: make(chan struct{}, 1)} })
 }
 
 // forget drops the clips of a room whose tape is gone.
 func (m *madeClips) forget(id room.ID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for clip, at := range m.known {
-		if clip.room == id {
-			m.removeLocked(at)
-		}
-	}
+	m.known.Forget(func(clip clipID) bool { return clip.room == id })
 }
 
 // get gives a clip.

@@ -157,8 +157,8 @@ func TestClipsAreMadeOnce(t *testing.T) {
 	for i := range 2 * maxClips {
 		clips.find(clipID{title: fmt.Sprint(i)})
 	}
-	if len(clips.known) != maxClips || clips.order.Len() != maxClips {
-		t.Errorf("%d clips are remembered", len(clips.known))
+	if clips.known.Len() != maxClips {
+		t.Errorf("%d clips are remembered", clips.known.Len())
 	}
 }
 
