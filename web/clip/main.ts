@@ -3,9 +3,9 @@
 import { Box } from "../captions/box";
 import { at, type Track } from "../captions/said";
 import { FRAMES_PER_SECOND } from "../listen/boxes";
-import { forOthers, invited } from "./address";
 import { bars, clock } from "../replay/index";
 import { pickLanguage } from "../replay/texts";
+import { forOthers, invited } from "./address";
 import { texts, type Language } from "./texts";
 
 declare global {

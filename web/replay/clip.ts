@@ -92,7 +92,8 @@ export class ClipMaker {
     const { href } = element<HTMLAnchorElement>("cliplink"), url = forOthers(href), t = this.#t;
     const copied = await navigator.clipboard.writeText(url).then(() => true, () => false);
     if (copied) element("clipcopy").textContent = t.clipCopied;
-    element("clipspan").textContent = `${copied ? "" : url} ${invited(href) ? t.clipInvited : ""}`.trim() || element("clipspan").textContent;
+    const words = `${copied ? "" : url} ${invited(href) ? t.clipInvited : ""}`.trim();
+    if (words) element("clipspan").textContent = words;
   }
 
   say(t: Texts): void {
